@@ -1,0 +1,55 @@
+//! What operator and service agree on: ports, paths, names of metrics, keys and files,
+//! and [`Settings`], the text that the one writes and the other reads.
+//!
+//! Comes in: plain values and texts. Goes out: plain values and texts.
+//! Must not know: HTTP, Kubernetes, Redis, a database, the file system or the environment.
+
+pub mod fields;
+pub mod metrics;
+pub mod settings;
+
+pub use fields::{Fault, Fields};
+pub use settings::Settings;
+
+/// Port of the exam API.
+pub const API_PORT: u16 = 8000;
+/// Port of probes, metrics and state; never exposed to examinees.
+pub const OPS_PORT: u16 = 9000;
+
+/// Prefix of every exam call on the API port.
+pub const API_PREFIX: &str = "/api/adaptive";
+
+/// Liveness on the ops port: the process answers.
+pub const LIVEZ_PATH: &str = "/livez";
+/// Readiness on the ops port: the database is migrated and the process is not draining.
+pub const READYZ_PATH: &str = "/readyz";
+/// Prometheus metrics on the ops port.
+pub const METRICS_PATH: &str = "/metrics";
+/// What this process runs, as JSON, on the ops port: see [`State`].
+pub const STATE_PATH: &str = "/state";
+
+/// Key of a snapshot in the store is this prefix and the exam's number.
+pub const KEY_PREFIX: &str = "adaptive_engine:";
+/// Sliding lifetime of a snapshot in the store, in seconds.
+pub const SNAPSHOT_TTL_SECONDS: u64 = 7200;
+
+/// Environment variable that names the Settings file; the same as `--settings`.
+pub const SETTINGS_ENV: &str = "EXAM_SETTINGS";
+/// Key of the Settings text in its ConfigMap: one key per schema version, so that an older
+/// image still finds the text it understands.
+pub const SETTINGS_KEY: &str = "settings.v1.toml";
+
+/// What a service reports of itself at [`STATE_PATH`].
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct State {
+    /// Store mode that runs now: `memory` or `basic`.
+    pub mode: String,
+    /// [`settings::revision`] of the Settings text in use.
+    pub settings_revision: String,
+    /// Health of the store as this process sees it: `up`, `down` or `disabled`.
+    pub store: String,
+    /// Exams that have started and not ended, from the database of record.
+    pub open_exams: u64,
+    /// Version of the service.
+    pub version: String,
+}

@@ -1,0 +1,29 @@
+//! Names of the metrics the service exposes, shared with alert rules and dashboards.
+//!
+//! The two Redis names are those of the service this one replaces; the rest carries the prefix
+//! `adaptive_exam_`. Labels are bounded: never an exam, an item or a person.
+
+/// Counter: operations on the store by `operation` and `outcome`.
+pub const REDIS_OPERATIONS_TOTAL: &str = "redis_operations_total";
+/// Histogram: seconds of an operation on the store by `operation`.
+pub const REDIS_OPERATION_SECONDS: &str = "redis_operation_seconds";
+/// Counter: requests by `route`, `method` and `status`.
+pub const REQUESTS_TOTAL: &str = "adaptive_exam_requests_total";
+/// Histogram: seconds of a request by `route`.
+pub const REQUEST_SECONDS: &str = "adaptive_exam_request_seconds";
+/// Counter: events committed to the log by `kind`.
+pub const EVENTS_TOTAL: &str = "adaptive_exam_events_total";
+/// Counter: exams rebuilt from the log because the snapshot was of no use, by `reason`.
+pub const REBUILDS_TOTAL: &str = "adaptive_exam_rebuilds_total";
+/// Counter: submissions that found their event already in the log, by `outcome`.
+pub const REPEATS_TOTAL: &str = "adaptive_exam_repeats_total";
+/// Gauge: 1 for the store mode that runs, 0 for the others, by `mode`.
+pub const STORE_MODE: &str = "adaptive_exam_store_mode";
+/// Gauge: 1 while the breaker keeps requests away from the store.
+pub const STORE_BREAKER_OPEN: &str = "adaptive_exam_store_breaker_open";
+/// Histogram: seconds until an event is durable in the database of record.
+pub const COMMIT_SECONDS: &str = "adaptive_exam_commit_seconds";
+/// Gauge: exams that have started and not ended.
+pub const OPEN_EXAMS: &str = "adaptive_exam_open_exams";
+/// Gauge: always 1; labels `version` and `settings_revision`.
+pub const BUILD_INFO: &str = "adaptive_exam_build_info";

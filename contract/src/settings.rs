@@ -1,0 +1,179 @@
+//! Settings: everything a service is told at its start, as one TOML text.
+//!
+//! Comes in: a text, or the two environment values the service has always honoured. Goes out:
+//! [`Settings`], or every fault of the text at once. Secrets are never in here, only the files
+//! that hold them. Must not know: files, the environment, and what the values are used for.
+
+mod exams;
+mod read;
+
+pub use exams::{BankFile, ExamType, SAMPLE_BANK};
+
+use crate::{API_PORT, Fault, KEY_PREFIX, OPS_PORT, SNAPSHOT_TTL_SECONDS};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// Everything a service is told at its start. [`Settings::default`] is the embedded mode: loopback,
+/// a SQLite file beside the caller, snapshots in memory, the built-in sample bank.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Settings {
+    /// The exam API's listener.
+    pub api: Listener,
+    /// The listener of probes, metrics and state.
+    pub ops: Listener,
+    /// Who may call the exam API.
+    pub auth: Auth,
+    /// The database of record.
+    pub database: Database,
+    /// Where snapshots live.
+    pub store: Store,
+    /// How the log is written.
+    pub log: Log,
+    /// Item banks read from files at start, beside the built-in `sample`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub banks: Vec<BankFile>,
+    /// Exam types by the name that `start` is called with.
+    pub exam_types: BTreeMap<String, ExamType>,
+}
+
+/// A TCP listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Listener {
+    /// Address and port; port 0 lets the system choose one.
+    pub bind: SocketAddr,
+}
+
+/// Who may call the exam API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "mode", rename_all = "snake_case")]
+pub enum Auth {
+    /// Everybody who can reach the port. Refused on other addresses than loopback unless
+    /// `allow_public` says that the network itself is trusted.
+    None {
+        /// Whether an address other than loopback is accepted.
+        allow_public: bool,
+    },
+    /// Callers that send `Authorization: Bearer <token>`; they are trusted to grade.
+    Token {
+        /// File with one token a line.
+        token_file: String,
+    },
+}
+
+/// The database of record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Database {
+    /// `sqlite:PATH`. The file is made when it is absent.
+    pub url: String,
+}
+
+/// Where snapshots live.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "mode", rename_all = "snake_case")]
+pub enum Store {
+    /// In the process.
+    Memory {
+        /// Sliding lifetime of a snapshot, in seconds.
+        ttl_seconds: u64,
+    },
+    /// In one Redis.
+    Basic {
+        /// `redis://HOST:PORT/DB`, without a password.
+        url: String,
+        /// File with the password, if Redis wants one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        password_file: Option<String>,
+        /// Prefix of every key.
+        key_prefix: String,
+        /// Sliding lifetime of a snapshot, in seconds.
+        ttl_seconds: u64,
+    },
+}
+
+impl Store {
+    /// The mode's name, as in `spec.redis.mode`, metrics and status.
+    pub fn mode(&self) -> &'static str {
+        match self {
+            Self::Memory { .. } => "memory",
+            Self::Basic { .. } => "basic",
+        }
+    }
+
+    /// One Redis at `url` with the standard prefix and lifetime.
+    pub fn basic(url: impl Into<String>, password_file: Option<String>) -> Self {
+        let key_prefix = KEY_PREFIX.to_owned();
+        Self::Basic { url: url.into(), password_file, key_prefix, ttl_seconds: SNAPSHOT_TTL_SECONDS }
+    }
+}
+
+/// How the log is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Log {
+    /// `text` for people, `json` for collectors.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let loopback = |port| Listener { bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port) };
+        Self {
+            api: loopback(API_PORT),
+            ops: loopback(OPS_PORT),
+            auth: Auth::None { allow_public: false },
+            database: Database { url: "sqlite:exams.db".to_owned() },
+            store: Store::Memory { ttl_seconds: SNAPSHOT_TTL_SECONDS },
+            log: Log { format: LogFormat::Text },
+            banks: Vec::new(),
+            exam_types: exams::defaults(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads a Settings text. A field that is absent has its default.
+    ///
+    /// # Errors
+    /// Every fault of the text: bad TOML, unknown fields, wrong types, values out of range, and
+    /// pairs that do not go together.
+    pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
+        read::settings(text)
+    }
+
+    /// The embedded defaults with the two values of the environment that are honoured when there
+    /// is no Settings file: `REDIS_URL` (a password may be part of it) and `DATABASE_URL`.
+    ///
+    /// # Errors
+    /// Every fault of the two values.
+    pub fn embedded(redis_url: Option<&str>, database_url: Option<&str>) -> Result<Self, Vec<Fault>> {
+        read::embedded(redis_url, database_url)
+    }
+
+    /// The text that [`Settings::parse`] reads back to the same value.
+    pub fn to_text(&self) -> String {
+        toml::to_string_pretty(self).expect("Settings should have a TOML form")
+    }
+}
+
+/// Short name of a Settings text: the first 12 hexadecimal digits of its SHA-256.
+pub fn revision(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(6).fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("a String should take any text");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! Exam types and bank files as Settings state them; the service turns them into policies and banks.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Name of the bank that is built into the service.
+pub const SAMPLE_BANK: &str = "sample";
+
+/// An item bank in a CSV file.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BankFile {
+    /// Name that exam types refer to.
+    pub name: String,
+    /// Path of the CSV file.
+    pub file: String,
+    /// D, the logistic scaling constant the parameters were calibrated under: 1, 1.7 or 1.702.
+    pub scaling: f64,
+}
+
+/// The rules of one type of exam. Abilities are in units of the calibration sample's standard
+/// deviation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExamType {
+    /// Name of the bank whose items are used.
+    pub bank: String,
+    /// The exam ends after so many items (1 to 500).
+    pub max_items: u32,
+    /// No other rule ends the exam before so many items (1 to 500).
+    pub min_items: u32,
+    /// The exam ends when the standard error is at most this; absent: length alone ends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_standard_error: Option<f64>,
+    /// Ability that the first item is chosen for (-6 to 6).
+    pub start_theta: f64,
+    /// Mean of the normal prior of ability.
+    pub prior_mean: f64,
+    /// Standard deviation of the normal prior of ability.
+    pub prior_sd: f64,
+    /// Lower end of the quadrature grid.
+    pub grid_from: f64,
+    /// Upper end of the quadrature grid.
+    pub grid_to: f64,
+    /// Number of equally spaced quadrature nodes (3 to 1001).
+    pub grid_nodes: u32,
+}
+
+impl Default for ExamType {
+    fn default() -> Self {
+        Self {
+            bank: SAMPLE_BANK.to_owned(),
+            max_items: 20,
+            min_items: 10,
+            target_standard_error: Some(0.30),
+            start_theta: 0.0,
+            prior_mean: 0.0,
+            prior_sd: 1.0,
+            grid_from: -6.0,
+            grid_to: 6.0,
+            grid_nodes: 121,
+        }
+    }
+}
+
+/// The exam types callers have always used, all on the built-in bank.
+pub(super) fn defaults() -> BTreeMap<String, ExamType> {
+    let names = ["placement", "practice", "mock", "official", "quiz"];
+    names.into_iter().map(|name| (name.to_owned(), ExamType::default())).collect()
+}

@@ -1,0 +1,184 @@
+//! From text to [`Settings`]: each section field by field, all faults together.
+
+use super::{Auth, BankFile, Database, ExamType, Listener, Log, SAMPLE_BANK, Settings, Store};
+use crate::{Fault, Fields};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Longest name of a bank or an exam type, in bytes.
+const NAME_LIMIT: usize = 50;
+
+pub(super) fn settings(text: &str) -> Result<Settings, Vec<Fault>> {
+    let value: Value = toml::from_str(text)
+        .map_err(|error| vec![Fault { field: String::new(), message: format!("not TOML: {error}") }])?;
+    let mut faults = Vec::new();
+    let mut root = Fields::open(value, &mut faults);
+    let default = Settings::default();
+    let settings = Settings {
+        api: listener(root.section("api"), default.api),
+        ops: listener(root.section("ops"), default.ops),
+        auth: auth(root.section("auth")),
+        database: database(root.section("database"), default.database),
+        store: store(root.section("store")),
+        log: log(root.section("log"), default.log),
+        banks: root.list("banks", bank),
+        exam_types: if root.has("exam_types") {
+            root.tables("exam_types", |name, fields| (name.to_owned(), exam_type(name, fields)))
+                .into_iter()
+                .collect()
+        } else {
+            root.section("exam_types").finish();
+            default.exam_types
+        },
+    };
+    cross_check(&settings, &mut root);
+    root.finish();
+    if faults.is_empty() { Ok(settings) } else { Err(faults) }
+}
+
+pub(super) fn embedded(redis: Option<&str>, database: Option<&str>) -> Result<Settings, Vec<Fault>> {
+    let mut settings = Settings::default();
+    let mut faults = Vec::new();
+    let mut root = Fields::open(Value::Object(serde_json::Map::new()), &mut faults);
+    if let Some(url) = redis {
+        root.expect("REDIS_URL", is_redis_url(url), REDIS_URL_FORM);
+        settings.store = Store::basic(url, None);
+    }
+    if let Some(url) = database {
+        root.expect("DATABASE_URL", is_database_url(url), DATABASE_URL_FORM);
+        settings.database = Database { url: url.to_owned() };
+    }
+    if faults.is_empty() { Ok(settings) } else { Err(faults) }
+}
+
+const REDIS_URL_FORM: &str = "must be redis://HOST:PORT/DB, as in redis://127.0.0.1:6379/0";
+const DATABASE_URL_FORM: &str = "must be sqlite:PATH, as in sqlite:exams.db";
+
+fn is_redis_url(url: &str) -> bool {
+    url.strip_prefix("redis://").is_some_and(|rest| !rest.is_empty())
+}
+
+fn is_database_url(url: &str) -> bool {
+    url.strip_prefix("sqlite:").is_some_and(|rest| !rest.is_empty())
+}
+
+fn listener(mut fields: Fields<'_>, default: Listener) -> Listener {
+    let bind = fields.or("bind", default.bind);
+    fields.finish();
+    Listener { bind }
+}
+
+fn log(mut fields: Fields<'_>, default: Log) -> Log {
+    let format = fields.or("format", default.format);
+    fields.finish();
+    Log { format }
+}
+
+fn auth(mut fields: Fields<'_>) -> Auth {
+    let auth = match fields.or("mode", "none".to_owned()).as_str() {
+        "token" => Auth::Token { token_file: fields.required("token_file").unwrap_or_default() },
+        other => {
+            fields.expect("mode", other == "none", "must be none or token");
+            Auth::None { allow_public: fields.or("allow_public", false) }
+        }
+    };
+    fields.finish();
+    auth
+}
+
+fn database(mut fields: Fields<'_>, default: Database) -> Database {
+    let url = fields.or("url", default.url);
+    fields.expect("url", is_database_url(&url), DATABASE_URL_FORM);
+    fields.finish();
+    Database { url }
+}
+
+fn store(mut fields: Fields<'_>) -> Store {
+    let ttl_seconds = fields.or("ttl_seconds", crate::SNAPSHOT_TTL_SECONDS);
+    fields.expect("ttl_seconds", (1..=31_536_000).contains(&ttl_seconds), "must be 1 to 31536000");
+    let store = match fields.or("mode", "memory".to_owned()).as_str() {
+        "basic" => {
+            let url: String = fields.required("url").unwrap_or_default();
+            let absent = url.is_empty();
+            fields.expect("url", absent || is_redis_url(&url), REDIS_URL_FORM);
+            fields.expect("url", !url.contains('@'), "must not hold a password; use password_file");
+            let password_file = fields.optional("password_file");
+            let key_prefix = fields.or("key_prefix", crate::KEY_PREFIX.to_owned());
+            Store::Basic { url, password_file, key_prefix, ttl_seconds }
+        }
+        other => {
+            fields.expect("mode", other == "memory", "must be memory or basic");
+            Store::Memory { ttl_seconds }
+        }
+    };
+    fields.finish();
+    store
+}
+
+fn bank(fields: &mut Fields<'_>) -> BankFile {
+    let name: String = fields.required("name").unwrap_or_default();
+    fields.expect("name", name != SAMPLE_BANK, "sample is the built-in bank; choose another name");
+    fields.expect("name", name.len() <= NAME_LIMIT, format!("must be at most {NAME_LIMIT} bytes"));
+    let file = fields.required("file").unwrap_or_default();
+    let scaling: f64 = fields.required("scaling").unwrap_or(1.0);
+    fields.expect("scaling", scaling > 0.0 && scaling <= 10.0, "must be above 0 and at most 10");
+    BankFile { name, file, scaling }
+}
+
+fn exam_type(name: &str, fields: &mut Fields<'_>) -> ExamType {
+    let default = ExamType::default();
+    fields.expect("", !name.is_empty() && name.len() <= NAME_LIMIT, "name must have 1 to 50 bytes");
+    let read = ExamType {
+        bank: fields.or("bank", default.bank),
+        max_items: fields.or("max_items", default.max_items),
+        min_items: fields.or("min_items", default.min_items),
+        target_standard_error: fields.optional("target_standard_error"),
+        start_theta: fields.or("start_theta", default.start_theta),
+        prior_mean: fields.or("prior_mean", default.prior_mean),
+        prior_sd: fields.or("prior_sd", default.prior_sd),
+        grid_from: fields.or("grid_from", default.grid_from),
+        grid_to: fields.or("grid_to", default.grid_to),
+        grid_nodes: fields.or("grid_nodes", default.grid_nodes),
+    };
+    let within = |value: f64| (-6.0..=6.0).contains(&value);
+    fields.expect("max_items", (1..=500).contains(&read.max_items), "must be 1 to 500");
+    fields.expect("min_items", (1..=500).contains(&read.min_items), "must be 1 to 500");
+    let target = read.target_standard_error.unwrap_or(1.0);
+    fields.expect("target_standard_error", target > 0.0 && target <= 10.0, "must be above 0 and at most 10");
+    fields.expect("start_theta", within(read.start_theta), "must be -6 to 6");
+    fields.expect("prior_mean", within(read.prior_mean), "must be -6 to 6");
+    fields.expect("prior_sd", read.prior_sd > 0.0 && read.prior_sd <= 10.0, "must be above 0 and at most 10");
+    fields.expect("grid_nodes", (3..=1001).contains(&read.grid_nodes), "must be 3 to 1001");
+    let ordered = read.grid_from >= -20.0 && read.grid_from < read.grid_to && read.grid_to <= 20.0;
+    fields.expect("grid_from", ordered, "must be below grid_to, both within -20 to 20");
+    read
+}
+
+fn cross_check(settings: &Settings, root: &mut Fields<'_>) {
+    if settings.auth == (Auth::None { allow_public: false }) && !settings.api.bind.ip().is_loopback() {
+        let bind = settings.api.bind;
+        root.fault(
+            "auth.mode",
+            format!("none serves everybody who reaches {bind}; use token, or set auth.allow_public = true on a trusted network"),
+        );
+    }
+    let mut names: BTreeMap<&str, usize> = BTreeMap::from([(SAMPLE_BANK, 1)]);
+    for bank in &settings.banks {
+        *names.entry(&bank.name).or_default() += 1;
+    }
+    for (name, _) in names.iter().filter(|(name, count)| **count > 1 && **name != SAMPLE_BANK) {
+        root.fault("banks", format!("two banks are named {name:?}"));
+    }
+    for (name, exam_type) in &settings.exam_types {
+        if !names.contains_key(exam_type.bank.as_str()) {
+            let bank = &exam_type.bank;
+            let known: Vec<&str> = names.keys().copied().collect();
+            let known = known.join(", ");
+            root.fault(
+                &format!("exam_types.{name}.bank"),
+                format!("no bank is named {bank:?}; banks: {known}"),
+            );
+        }
+    }
+    root.expect("exam_types", !settings.exam_types.is_empty(), "at least one exam type is needed");
+}

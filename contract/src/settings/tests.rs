@@ -1,0 +1,96 @@
+//! Settings read back what they print, and name every fault at once.
+
+use super::*;
+
+#[test]
+fn defaults_print_and_read_back() {
+    let settings = Settings::default();
+    assert_eq!(Settings::parse(&settings.to_text()), Ok(settings.clone()));
+    assert_eq!(Settings::parse(""), Ok(settings));
+}
+
+#[test]
+fn every_section_prints_and_reads_back() {
+    let settings = Settings {
+        auth: Auth::Token { token_file: "/run/token".into() },
+        store: Store::basic("redis://redis:6379/0", Some("/run/password".into())),
+        api: Listener { bind: "0.0.0.0:8000".parse().unwrap() },
+        banks: vec![BankFile { name: "algebra".into(), file: "/banks/algebra.csv".into(), scaling: 1.7 }],
+        exam_types: BTreeMap::from([(
+            "quiz".into(),
+            ExamType { bank: "algebra".into(), target_standard_error: None, ..ExamType::default() },
+        )]),
+        ..Settings::default()
+    };
+    assert_eq!(Settings::parse(&settings.to_text()), Ok(settings));
+}
+
+#[test]
+fn all_faults_are_named_at_once() {
+    let text = r#"
+        colour = "red"
+        [api]
+        bind = "0.0.0.0:8000"
+        port = 1
+        [store]
+        mode = "basic"
+        url = "http://redis"
+        ttl_seconds = 0
+        [database]
+        url = 5
+        [[banks]]
+        name = "sample"
+        scaling = -1
+        [exam_types.quiz]
+        bank = "missing"
+        max_items = 0
+        grid_nodes = "many"
+    "#;
+    let faults = Settings::parse(text).unwrap_err();
+    let named: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
+    for field in [
+        "colour",
+        "api.port",
+        "auth.mode",
+        "store.url",
+        "store.ttl_seconds",
+        "database.url",
+        "banks[0].name",
+        "banks[0].file",
+        "banks[0].scaling",
+        "exam_types.quiz.bank",
+        "exam_types.quiz.max_items",
+        "exam_types.quiz.grid_nodes",
+    ] {
+        assert!(named.contains(&field), "{field} is not among {named:?}");
+    }
+}
+
+#[test]
+fn a_password_in_the_text_is_refused() {
+    let faults =
+        Settings::parse("[store]\nmode = \"basic\"\nurl = \"redis://:secret@redis:6379/0\"").unwrap_err();
+    assert!(faults[0].message.contains("password_file"), "{faults:?}");
+}
+
+#[test]
+fn no_authentication_needs_loopback_or_a_word() {
+    assert!(Settings::parse("[api]\nbind = \"0.0.0.0:8000\"").is_err());
+    assert!(Settings::parse("[api]\nbind = \"0.0.0.0:8000\"\n[auth]\nallow_public = true").is_ok());
+}
+
+#[test]
+fn the_environment_is_honoured_without_a_file() {
+    let settings =
+        Settings::embedded(Some("redis://:pw@127.0.0.1:6379/2"), Some("sqlite:/tmp/x.db")).unwrap();
+    assert_eq!(settings.store.mode(), "basic");
+    assert_eq!(settings.database.url, "sqlite:/tmp/x.db");
+    assert_eq!(Settings::embedded(Some("127.0.0.1"), Some("")).unwrap_err().len(), 2);
+}
+
+#[test]
+fn a_revision_names_the_text() {
+    assert_eq!(revision("a"), revision("a"));
+    assert_ne!(revision("a"), revision("b"));
+    assert_eq!(revision("").len(), 12);
+}
