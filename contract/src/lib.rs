@@ -48,6 +48,8 @@ pub struct State {
     pub settings_revision: String,
     /// Health of the store as this process sees it: `up`, `down` or `disabled`.
     pub store: String,
+    /// What the database of record promises of a commit, in its own words.
+    pub durability: String,
     /// Exams that have started and not ended, from the database of record.
     pub open_exams: u64,
     /// Version of the service.

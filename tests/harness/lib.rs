@@ -1,1 +1,14 @@
-//! Harness (in work).
+//! The test bed: real processes, each with its own ports and folders, ended by their own pids.
+//!
+//! Comes in: what a test needs. Goes out: something running, and ways to break it.
+//! Nothing here asserts what the product should do; the suite does.
+
+pub mod client;
+pub mod process;
+pub mod redis;
+pub mod service;
+pub mod wait;
+
+pub use client::{Client, Examinee};
+pub use redis::Redis;
+pub use service::Service;

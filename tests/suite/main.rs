@@ -1,1 +1,8 @@
-//! Suite (in work).
+//! What must hold, one module per behaviour, on real processes.
+
+mod api;
+mod bad_input;
+mod crash;
+mod outage;
+mod settings;
+mod store;

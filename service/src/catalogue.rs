@@ -1,0 +1,120 @@
+//! Which exams can be started, and the banks that open exams still need.
+//!
+//! Comes in: Settings, and the texts of their bank files. Goes out: a policy and a bank for an exam
+//! type, and any bank version that was ever used. Must not know: exams, the store, HTTP.
+
+use crate::bank::ItemBank;
+use crate::records::{self, Records};
+use contract::settings::{ExamType, SAMPLE_BANK};
+use contract::{Fault, Settings};
+use engine::{Grid, Policy, Prior, Selection};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, RwLock};
+
+/// What an exam type stands for.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The rules of measurement.
+    pub policy: Policy,
+    /// The items.
+    pub bank: Arc<ItemBank>,
+}
+
+/// Exam types and bank versions.
+#[derive(Debug)]
+pub struct Catalogue {
+    exam_types: BTreeMap<String, Rules>,
+    // Read and written for an instant, never across an await.
+    versions: RwLock<HashMap<String, Arc<ItemBank>>>,
+}
+
+impl Catalogue {
+    /// Builds the catalogue. `read` gives the text of a bank file.
+    ///
+    /// # Errors
+    /// Every fault of every bank and exam type.
+    pub fn build(
+        settings: &Settings,
+        read: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let mut banks = HashMap::from([(SAMPLE_BANK, Arc::new(ItemBank::sample()))]);
+        for bank in &settings.banks {
+            let text = read(&bank.file).map_err(|message| vec![Fault { field: String::new(), message }]);
+            match text.and_then(|text| ItemBank::from_csv(&text, bank.scaling)) {
+                Ok(made) => drop(banks.insert(&bank.name, Arc::new(made))),
+                Err(found) => faults.extend(found.into_iter().map(|fault| Fault {
+                    field:
+                        format!("bank {} ({}) {}", bank.name, bank.file, fault.field).trim_end().to_owned(),
+                    message: fault.message,
+                })),
+            }
+        }
+        let mut exam_types = BTreeMap::new();
+        for (name, exam_type) in &settings.exam_types {
+            let policy = policy(exam_type);
+            faults.extend(policy.faults().into_iter().map(|fault| Fault {
+                field: format!("exam_types.{name}.{}", fault.field),
+                message: fault.message,
+            }));
+            if let Some(bank) = banks.get(exam_type.bank.as_str()) {
+                exam_types.insert(name.clone(), Rules { policy, bank: Arc::clone(bank) });
+            }
+        }
+        let by_version = banks.into_values().map(|bank| (bank.version().to_owned(), bank)).collect();
+        match faults.is_empty() {
+            true => Ok(Self { exam_types, versions: RwLock::new(by_version) }),
+            false => Err(faults),
+        }
+    }
+
+    /// Keeps every bank for as long as an exam may need it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn keep(&self, records: &Records) -> Result<(), records::Error> {
+        for rules in self.exam_types.values() {
+            records.keep_bank(rules.bank.version(), rules.bank.body()).await?;
+        }
+        Ok(())
+    }
+
+    /// What an exam type stands for, if there is one of that name.
+    pub fn rules(&self, exam_type: &str) -> Option<&Rules> {
+        self.exam_types.get(exam_type)
+    }
+
+    /// The names of all exam types.
+    pub fn names(&self) -> Vec<&str> {
+        self.exam_types.keys().map(String::as_str).collect()
+    }
+
+    /// A bank version: from memory, or as it was kept when an exam started with it.
+    ///
+    /// # Errors
+    /// The database's, or the version is lost or unreadable.
+    pub async fn bank(&self, version: &str, records: &Records) -> Result<Arc<ItemBank>, records::Error> {
+        let known =
+            self.versions.read().expect("no holder of the versions should panic").get(version).cloned();
+        if let Some(bank) = known {
+            return Ok(bank);
+        }
+        let damaged = |reason: String| records::Error::Damaged(format!("bank version {version}: {reason}"));
+        let body = records.bank(version).await?.ok_or_else(|| damaged("it is not there".to_owned()))?;
+        let bank = Arc::new(ItemBank::from_body(&body).map_err(damaged)?);
+        let mut versions = self.versions.write().expect("no holder of the versions should panic");
+        Ok(Arc::clone(versions.entry(version.to_owned()).or_insert(bank)))
+    }
+}
+
+fn policy(exam_type: &ExamType) -> Policy {
+    Policy {
+        start_theta: exam_type.start_theta,
+        prior: Prior::Normal { mean: exam_type.prior_mean, sd: exam_type.prior_sd },
+        grid: Grid { from: exam_type.grid_from, to: exam_type.grid_to, nodes: exam_type.grid_nodes },
+        selection: Selection::MaximumInformation,
+        max_items: exam_type.max_items,
+        min_items: exam_type.min_items,
+        target_standard_error: exam_type.target_standard_error,
+    }
+}

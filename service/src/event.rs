@@ -1,0 +1,160 @@
+//! The words of the log: what happened in an exam, as it is stored for good.
+//!
+//! Comes in and goes out: plain values with a JSON form. Items are named by their number in the
+//! bank version of the exam, counted from 1, as callers know them.
+//! Must not know: where events are kept, nor who sends them.
+
+use engine::EndReason;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+/// Number of an item in its bank version, counted from 1.
+pub type ItemId = u32;
+
+/// The row of an exam that never changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Head {
+    /// Number of the exam; below 2^53, so that every JSON reader keeps it.
+    pub id: i64,
+    /// Name of the exam type it was started with.
+    pub exam_type: String,
+    /// Rules in force from its first item to its last.
+    pub policy: engine::Policy,
+    /// Content hash of the bank it started with.
+    pub bank_version: String,
+    /// Source of every random choice; below 2^53.
+    pub seed: i64,
+    /// Version of the engine that started it.
+    pub engine_version: String,
+    /// Start, in milliseconds since 1970 UTC.
+    pub started_at: i64,
+}
+
+/// What an examinee submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Submitted {
+    /// The number of the choice, counted from 1; the service grades it.
+    Choice(u8),
+    /// The grade itself, from a trusted caller.
+    Correct(bool),
+}
+
+/// What comes after an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Next {
+    /// This item is on the screen.
+    Item(ItemId),
+    /// The exam is over.
+    End(EndReason),
+}
+
+/// One event of an exam.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// The exam began.
+    Started {
+        /// Ability the first item was chosen for.
+        theta: f64,
+        /// Its standard error: the prior's standard deviation.
+        standard_error: f64,
+        /// The first item.
+        next: Next,
+    },
+    /// The item on the screen was answered.
+    Answered {
+        /// The item.
+        item: ItemId,
+        /// What was submitted.
+        submitted: Submitted,
+        /// The graded answer: 0 wrong, 1 right.
+        category: u8,
+        /// Milliseconds the examinee took, as the caller measured them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        response_time_ms: Option<u32>,
+        /// Ability from this and all earlier answers.
+        theta: f64,
+        /// Its standard error.
+        standard_error: f64,
+        /// The next item, chosen and committed with this answer, or the end.
+        next: Next,
+    },
+    /// Somebody ended the exam.
+    Completed {
+        /// Why.
+        reason: EndReason,
+    },
+}
+
+impl Event {
+    /// The event's name, as in the log and in metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Answered { .. } => "answered",
+            Self::Completed { .. } => "completed",
+        }
+    }
+
+    /// Whether the exam is over after this event.
+    pub fn is_ending(&self) -> bool {
+        match self {
+            Self::Started { next, .. } | Self::Answered { next, .. } => matches!(next, Next::End(_)),
+            Self::Completed { .. } => true,
+        }
+    }
+}
+
+/// An event in its place in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Its number in the exam: 0 for the start, then without a gap.
+    pub seq: i64,
+    /// When it was decided, in milliseconds since 1970 UTC.
+    pub at: i64,
+    /// What happened.
+    pub event: Event,
+}
+
+impl Entry {
+    /// The event's JSON, as it is stored and hashed.
+    pub fn body(&self) -> String {
+        serde_json::to_string(&self.event).expect("an event should have a JSON form")
+    }
+}
+
+/// The chain that makes a changed row show: each event's hash covers the hash before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chain(String);
+
+impl Chain {
+    /// The chain's root: the exam's unchanging row.
+    pub fn root(head: &Head) -> Self {
+        let head = serde_json::to_string(head).expect("a head should have a JSON form");
+        Self(hex(&[head.as_bytes()]))
+    }
+
+    /// The chain after one more event.
+    pub fn after(&self, entry: &Entry) -> Self {
+        let place = format!("{} {} ", entry.seq, entry.at);
+        Self(hex(&[self.0.as_bytes(), place.as_bytes(), entry.body().as_bytes()]))
+    }
+
+    /// The hash at the end of the chain, in hexadecimal.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// SHA-256 of the parts in a row, in hexadecimal.
+pub fn hex(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    parts.iter().for_each(|part| hash.update(part));
+    hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String should take any text");
+        text
+    })
+}

@@ -1,0 +1,262 @@
+//! One exam as a value: the fold of its events.
+//!
+//! Comes in: the unchanging head, the bank version, and events from the log or a snapshot. Goes out:
+//! the next event for a submission (decided here, nowhere else), or why there is none.
+//! Must not know: the database, the store, HTTP, the clock.
+
+use crate::bank::ItemBank;
+use crate::event::{Chain, Entry, Event, Head, ItemId, Next, Submitted};
+use crate::snapshot::Response;
+use contract::Fault;
+use engine::{Ability, EndReason};
+use std::sync::Arc;
+
+/// An exam and all that happened in it.
+#[derive(Clone, Debug)]
+pub struct Exam {
+    head: Head,
+    bank: Arc<ItemBank>,
+    engine: engine::Exam,
+    entries: Vec<Entry>,
+    chain: Chain,
+}
+
+/// What a submission leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It is new: this entry is to be appended to the log.
+    Append(Entry),
+    /// It is in the log already, at this seq: its first reply is due again.
+    Repeat(i64),
+}
+
+/// Why a call does not fit the exam as it stands. Nothing changes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refusal {
+    /// The submission itself is wrong, whatever the exam's state.
+    Invalid(Fault),
+    /// The item was answered before, and otherwise.
+    AlreadyAnswered,
+    /// Another item is on the screen.
+    NotCurrent,
+    /// The exam is over.
+    Ended(EndReason),
+}
+
+/// Events that do not make an exam: a fault of what kept them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the events do not make an exam: at seq {seq}, {reason}")]
+pub struct ReplayError {
+    /// Where.
+    pub seq: i64,
+    /// What does not fit.
+    pub reason: String,
+}
+
+impl Exam {
+    /// A new exam and the event that starts it, which is applied already.
+    pub fn begin(head: Head, bank: Arc<ItemBank>) -> (Self, Entry) {
+        let mut exam = Self::empty(head, bank);
+        let started = exam.engine.decide_start();
+        let Ability { theta, standard_error } = started.ability;
+        let event = Event::Started { theta, standard_error, next: next(&started.next) };
+        let entry = Entry { seq: 0, at: exam.head.started_at, event };
+        exam.apply(entry.clone()).expect("an engine should accept the start it decided");
+        (exam, entry)
+    }
+
+    /// The exam that these events make.
+    ///
+    /// # Errors
+    /// The first event that does not fit.
+    pub fn replay(
+        head: Head,
+        bank: Arc<ItemBank>,
+        entries: impl IntoIterator<Item = Entry>,
+    ) -> Result<Self, ReplayError> {
+        let mut exam = Self::empty(head, bank);
+        entries.into_iter().try_for_each(|entry| exam.apply(entry))?;
+        match exam.entries.is_empty() {
+            true => Err(ReplayError { seq: 0, reason: "there is no event".to_owned() }),
+            false => Ok(exam),
+        }
+    }
+
+    fn empty(head: Head, bank: Arc<ItemBank>) -> Self {
+        let seed = u64::try_from(head.seed).unwrap_or(0);
+        let engine = engine::Exam::new(bank.measures(), head.policy.clone(), seed);
+        let chain = Chain::root(&head);
+        Self { head, bank, engine, entries: Vec::new(), chain }
+    }
+
+    /// Takes the next event in. The ability is computed anew, never believed.
+    ///
+    /// # Errors
+    /// The event does not fit; the exam is as before.
+    pub fn apply(&mut self, entry: Entry) -> Result<(), ReplayError> {
+        let seq = entry.seq;
+        let fault = |reason: String| ReplayError { seq, reason };
+        let expected = i64::try_from(self.entries.len()).unwrap_or(i64::MAX);
+        if seq != expected {
+            return Err(fault(format!("seq {expected} should come")));
+        }
+        self.engine.apply(&engine_event(&entry.event)).map_err(|error| fault(error.to_string()))?;
+        self.keep(entry);
+        Ok(())
+    }
+
+    /// Takes in an answer whose ability is not at hand but follows from it.
+    ///
+    /// # Errors
+    /// The answer does not fit; the exam is as before.
+    pub fn take(&mut self, response: Response, next: Next) -> Result<(), ReplayError> {
+        let Response { item, submitted, category, response_time_ms, at } = response;
+        let seq = self.version() + 1;
+        let recorded = self.engine.record(index(item), category, engine_next(&next));
+        let Ability { theta, standard_error } =
+            recorded.map_err(|error| ReplayError { seq, reason: error.to_string() })?;
+        let event =
+            Event::Answered { item, submitted, category, response_time_ms, theta, standard_error, next };
+        self.keep(Entry { seq, at, event });
+        Ok(())
+    }
+
+    fn keep(&mut self, entry: Entry) {
+        self.chain = self.chain.after(&entry);
+        self.entries.push(entry);
+    }
+
+    /// What a submission to an item leads to. A repetition is seen before anything else, so that a
+    /// retry costs nothing in any state.
+    ///
+    /// # Errors
+    /// Why it leads to nothing.
+    pub fn answer(
+        &self,
+        item: ItemId,
+        submitted: Submitted,
+        response_time_ms: Option<u32>,
+        at: i64,
+    ) -> Result<Verdict, Refusal> {
+        if let Some((seq, first)) = self.answered(item) {
+            return if first == submitted { Ok(Verdict::Repeat(seq)) } else { Err(Refusal::AlreadyAnswered) };
+        }
+        let category = self.bank.grade(item, submitted).map_err(Refusal::Invalid)?;
+        if let Some(reason) = self.end() {
+            return Err(Refusal::Ended(reason));
+        }
+        if self.current_item() != Some(item) {
+            return Err(Refusal::NotCurrent);
+        }
+        let answered = self.engine.decide_answer(index(item), category).map_err(|_| Refusal::NotCurrent)?;
+        let Ability { theta, standard_error } = answered.ability;
+        let next = next(&answered.next);
+        let event =
+            Event::Answered { item, submitted, category, response_time_ms, theta, standard_error, next };
+        Ok(Verdict::Append(Entry { seq: self.version() + 1, at, event }))
+    }
+
+    /// The event that ends the exam by hand, or `None` when it has ended already.
+    pub fn complete(&self, at: i64) -> Option<Entry> {
+        let event = Event::Completed { reason: EndReason::Manual };
+        self.end().is_none().then(|| Entry { seq: self.version() + 1, at, event })
+    }
+
+    fn answered(&self, wanted: ItemId) -> Option<(i64, Submitted)> {
+        self.entries.iter().find_map(|entry| match entry.event {
+            Event::Answered { item, submitted, .. } if item == wanted => Some((entry.seq, submitted)),
+            _ => None,
+        })
+    }
+
+    /// The unchanging row.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The bank version the exam started with.
+    pub fn bank(&self) -> &Arc<ItemBank> {
+        &self.bank
+    }
+
+    /// All events, in order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The hash over all events.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// Seq of the last event; the version of a snapshot of this state.
+    pub fn version(&self) -> i64 {
+        self.entries.last().map_or(-1, |entry| entry.seq)
+    }
+
+    /// The estimate from all answers so far.
+    pub fn ability(&self) -> Ability {
+        self.engine.ability()
+    }
+
+    /// The item on the screen; `None` when the exam has ended.
+    pub fn current_item(&self) -> Option<ItemId> {
+        self.engine.current_item().map(number)
+    }
+
+    /// Why the exam ended, if it has.
+    pub fn end(&self) -> Option<EndReason> {
+        self.engine.end()
+    }
+
+    /// When the exam ended, in milliseconds since 1970 UTC, if it has.
+    pub fn ended_at(&self) -> Option<i64> {
+        self.entries.last().filter(|entry| entry.event.is_ending()).map(|entry| entry.at)
+    }
+
+    /// Number of answers.
+    pub fn items_completed(&self) -> usize {
+        self.engine.items_completed()
+    }
+}
+
+fn engine_event(event: &Event) -> engine::Event {
+    match *event {
+        Event::Started { theta, standard_error, ref next } => engine::Event::Started(engine::Started {
+            next: engine_next(next),
+            ability: Ability { theta, standard_error },
+        }),
+        Event::Answered { item, category, theta, standard_error, ref next, .. } => {
+            engine::Event::Answered(engine::Answered {
+                item: index(item),
+                category,
+                ability: Ability { theta, standard_error },
+                next: engine_next(next),
+            })
+        }
+        Event::Completed { reason } => engine::Event::Completed { reason },
+    }
+}
+
+fn engine_next(next: &Next) -> engine::Next {
+    match *next {
+        Next::Item(item) => engine::Next::Item(index(item)),
+        Next::End(reason) => engine::Next::End(reason),
+    }
+}
+
+fn next(next: &engine::Next) -> Next {
+    match *next {
+        engine::Next::Item(item) => Next::Item(number(item)),
+        engine::Next::End(reason) => Next::End(reason),
+    }
+}
+
+/// Callers count items from 1, the engine from 0; number 0 maps to no item at all.
+fn index(item: ItemId) -> usize {
+    usize::try_from(item).map_or(usize::MAX, |item| item.wrapping_sub(1))
+}
+
+fn number(index: usize) -> ItemId {
+    ItemId::try_from(index + 1).unwrap_or(ItemId::MAX)
+}

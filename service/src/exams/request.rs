@@ -1,0 +1,208 @@
+//! From the bytes of a request to what the flow wants, every fault named at once.
+//!
+//! Comes in: headers, a body, a query. Goes out: typed values, or a problem. Unknown fields are
+//! faults. Must not know: exams as they stand; only what a request may say.
+
+use crate::event::Submitted;
+use crate::flow::{Answer, Start};
+use crate::problem::Problem;
+use crate::records::Filter;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, StatusCode, header};
+use contract::Fields;
+use serde_json::{Map, Value};
+
+/// Longest `Idempotency-Key`, in bytes.
+const KEY_LIMIT: usize = 255;
+/// Largest page of a list.
+const PAGE_LIMIT: i64 = 500;
+/// Names under which a choice may come: ours, and those of the service before this one.
+const CHOICE_NAMES: [&str; 3] = ["choice", "selected_choice", "submitted_answer"];
+
+type Body = Result<Bytes, BytesRejection>;
+
+/// Reads the body of `POST /start`.
+///
+/// # Errors
+/// Every fault of the body and of the `Idempotency-Key`.
+pub fn start(headers: &HeaderMap, body: Body) -> Result<Start, Problem> {
+    read(json(headers, body)?, |fields| {
+        let exam_type = fields.required("exam_type").unwrap_or_default();
+        let max_items: Option<u32> = fields.optional("max_items");
+        let in_range = max_items.is_none_or(|count| (1..=500).contains(&count));
+        fields.expect("max_items", in_range, "must be 1 to 500");
+        let initial_theta: Option<f64> = fields.optional("initial_theta");
+        let in_range = initial_theta.is_none_or(|theta| (-6.0..=6.0).contains(&theta));
+        fields.expect("initial_theta", in_range, "must be -6 to 6");
+        let student_id = reference(fields, "student_id");
+        let class_id = reference(fields, "class_id");
+        let idempotency_key = idempotency_key(headers, fields);
+        Start { exam_type, max_items, initial_theta, student_id, class_id, idempotency_key }
+    })
+}
+
+/// Reads the body of `POST /answer`.
+///
+/// # Errors
+/// Every fault of the body.
+pub fn answer(headers: &HeaderMap, body: Body) -> Result<Answer, Problem> {
+    read(json(headers, body)?, |fields| {
+        let exam = fields.required("exam_session_id").unwrap_or_default();
+        let item = fields.required("item_id").unwrap_or_default();
+        let submitted = submitted(fields);
+        let response_time_ms = fields.optional("response_time_ms");
+        Answer { exam, item, submitted, response_time_ms }
+    })
+}
+
+/// Reads the body of `POST /complete`.
+///
+/// # Errors
+/// Every fault of the body.
+pub fn complete(headers: &HeaderMap, body: Body) -> Result<i64, Problem> {
+    read(json(headers, body)?, |fields| fields.required("exam_session_id").unwrap_or_default())
+}
+
+/// Reads `?exam_session_id=`.
+///
+/// # Errors
+/// Every fault of the query.
+pub fn exam_id(query: Option<String>) -> Result<i64, Problem> {
+    read(parameters(query), |fields| number(fields, "exam_session_id", true).unwrap_or_default())
+}
+
+/// Reads the query of `GET /exams`.
+///
+/// # Errors
+/// Every fault of the query.
+pub fn filter(query: Option<String>) -> Result<Filter, Problem> {
+    read(parameters(query), |fields| {
+        let status: Option<String> = fields.optional("status");
+        let ended = status.as_deref().map(|status| status == "completed");
+        let known = matches!(status.as_deref(), None | Some("in_progress" | "completed"));
+        fields.expect("status", known, "must be in_progress or completed");
+        let limit = number(fields, "limit", false).unwrap_or(100);
+        fields.expect("limit", (1..=PAGE_LIMIT).contains(&limit), format!("must be 1 to {PAGE_LIMIT}"));
+        Filter {
+            ended,
+            exam_type: fields.optional("exam_type"),
+            student_id: number(fields, "student_id", false),
+            after: number(fields, "after", false).unwrap_or(0),
+            limit,
+        }
+    })
+}
+
+fn read<T>(value: Value, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T, Problem> {
+    let mut faults = Vec::new();
+    let mut fields = Fields::open(value, &mut faults);
+    let read = read(&mut fields);
+    fields.finish();
+    if faults.is_empty() { Ok(read) } else { Err(Problem::invalid(faults)) }
+}
+
+fn json(headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
+    let bytes = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is larger than 64 KiB")
+        }
+        _ => Problem::new(StatusCode::BAD_REQUEST, "unreadable_body", "the body ended before its time"),
+    })?;
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_json = content_type.is_some_and(|value| {
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/json")
+    });
+    if !is_json {
+        let detail = "send the body as JSON, with the header Content-Type: application/json";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
+    }
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, "malformed_json", format!("the body is not JSON: {error}"))
+    })
+}
+
+/// A query as a table of strings; a name that comes twice becomes a list, which no reader accepts.
+fn parameters(query: Option<String>) -> Value {
+    let query = query.unwrap_or_default();
+    let mut map = Map::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let value = Value::String(value.into_owned());
+        match map.get_mut(name.as_ref()) {
+            Some(kept) => *kept = Value::Array(vec![kept.take(), value]),
+            None => drop(map.insert(name.into_owned(), value)),
+        }
+    }
+    Value::Object(map)
+}
+
+fn number(fields: &mut Fields<'_>, name: &str, required: bool) -> Option<i64> {
+    let text: Option<String> = if required { fields.required(name) } else { fields.optional(name) };
+    let parsed = text?.parse().ok();
+    fields.expect(name, parsed.is_some(), "must be a whole number");
+    parsed
+}
+
+fn reference(fields: &mut Fields<'_>, name: &str) -> Option<i64> {
+    let id: Option<i64> = fields.optional(name);
+    let exact = id.is_none_or(|id| (0..1 << 53).contains(&id));
+    fields.expect(name, exact, "must be 0 to 9007199254740991 (2^53 - 1)");
+    id
+}
+
+fn submitted(fields: &mut Fields<'_>) -> Submitted {
+    let named: Vec<&str> = CHOICE_NAMES.into_iter().filter(|name| fields.has(name)).collect();
+    let has_correct = fields.has("correct");
+    let correct: Option<bool> = fields.optional("correct");
+    let choices: Vec<Option<u8>> = CHOICE_NAMES.into_iter().map(|name| choice(fields, name)).collect();
+    match named.as_slice() {
+        [] if has_correct => {}
+        [] => fields.fault("choice", "is required: choice, or correct from a trusted caller"),
+        [_] if !has_correct => {}
+        _ => {
+            let all = named.join(", ");
+            let all = if has_correct { format!("{all}, correct") } else { all };
+            fields.fault("choice", format!("came more than once ({all}); send one of them"));
+        }
+    }
+    match choices.into_iter().flatten().next() {
+        Some(choice) => Submitted::Choice(choice),
+        None => Submitted::Correct(correct.unwrap_or_default()),
+    }
+}
+
+/// A choice's number, as a number or as a text that is one.
+fn choice(fields: &mut Fields<'_>, name: &str) -> Option<u8> {
+    let value: Value = fields.optional(name)?;
+    let number = match &value {
+        Value::String(text) => text.trim().parse().ok(),
+        other => other.as_u64(),
+    };
+    let choice = number.and_then(|number| u8::try_from(number).ok()).filter(|choice| *choice > 0);
+    fields.expect(name, choice.is_some(), "must be the number of a choice, from 1");
+    choice
+}
+
+fn idempotency_key(headers: &HeaderMap, fields: &mut Fields<'_>) -> Option<String> {
+    let value = headers.get("idempotency-key")?;
+    let key = value.to_str().ok().map(str::trim).filter(|key| (1..=KEY_LIMIT).contains(&key.len()));
+    if key.is_none() {
+        fields.fault("Idempotency-Key", format!("must be 1 to {KEY_LIMIT} visible ASCII characters"));
+    }
+    key.map(str::to_owned)
+}
+
+/// The fault of a path that is not the service's.
+pub fn unknown_path(path: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is nothing at {path}"))
+}
+
+/// The fault of a method that a path does not take.
+pub fn wrong_method(method: &str, path: &str) -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("{path} does not take {method}"),
+    )
+}

@@ -1,0 +1,116 @@
+//! Reads are checked: a snapshot is used only when it is exactly as new as the log.
+//!
+//! Comes in: an exam's number. Goes out: the exam, folded from an equal snapshot or from the log.
+//! Nothing that happens to the store is seen by the caller.
+
+use super::{Error, Flow};
+use crate::event::Chain;
+use crate::exam::Exam;
+use crate::records::{self, Appended, Tip};
+use crate::snapshot::{Corrupt, Snapshot};
+use crate::store;
+
+/// Of what use a snapshot is.
+enum Kept {
+    /// It is as new as the log.
+    Equal(Exam),
+    /// It holds events that the log does not: the database has lost them.
+    Ahead(Exam),
+    /// It is of none; the label says why.
+    Useless(&'static str),
+}
+
+impl Flow {
+    /// The exam as the log has it, by its snapshot if that is as new.
+    pub(super) async fn load(&self, id: i64) -> Result<Exam, Error> {
+        let (tip, kept) = tokio::join!(self.records.tip(id), self.store.load(id));
+        let tip = tip?.ok_or(Error::UnknownExam(id))?;
+        let reason = match self.judge(id, tip, kept).await? {
+            Kept::Equal(exam) => return Ok(exam),
+            Kept::Ahead(exam) => return self.recover(id, tip, exam).await,
+            Kept::Useless(reason) => reason,
+        };
+        let exam = self.replay(id).await?;
+        let ended = exam.end().is_some();
+        if !ended {
+            self.metrics.rebuilt(reason);
+            tracing::debug!(exam = id, reason, "exam rebuilt from the log");
+        }
+        // An ended exam has no snapshot; one that was left behind goes.
+        if !(ended && reason == "missing") {
+            self.snapshot(&exam).await;
+        }
+        Ok(exam)
+    }
+
+    /// The exam folded from the log alone.
+    pub(super) async fn replay(&self, id: i64) -> Result<Exam, Error> {
+        let (head, entries) = self.records.load(id).await?.ok_or(Error::UnknownExam(id))?;
+        let bank = self.catalogue.bank(&head.bank_version, &self.records).await?;
+        let exam = Exam::replay(head, bank, entries);
+        Ok(exam.map_err(|error| records::Error::Damaged(format!("exam {id}: {error}")))?)
+    }
+
+    async fn judge(
+        &self,
+        id: i64,
+        tip: Tip,
+        kept: Result<Option<String>, store::Error>,
+    ) -> Result<Kept, Error> {
+        let text = match kept {
+            Ok(Some(text)) => text,
+            Ok(None) => return Ok(Kept::Useless("missing")),
+            Err(_) => return Ok(Kept::Useless("unavailable")),
+        };
+        let restored = match Snapshot::parse(&text, id) {
+            Ok(snapshot) if snapshot.version < tip.seq || tip.ended => return Ok(Kept::Useless("stale")),
+            Ok(snapshot) => match self.catalogue.bank(&snapshot.exam.bank_version, &self.records).await {
+                Ok(bank) => snapshot.restore(bank),
+                Err(records::Error::Damaged(reason)) => Err(Corrupt(reason)),
+                Err(unavailable) => return Err(unavailable.into()),
+            },
+            Err(corrupt) => Err(corrupt),
+        };
+        match restored {
+            Ok(exam) if exam.version() == tip.seq => Ok(Kept::Equal(exam)),
+            Ok(exam) => Ok(Kept::Ahead(exam)),
+            Err(Corrupt(reason)) => {
+                tracing::warn!(exam = id, reason, "snapshot is corrupt; the exam is rebuilt from the log");
+                // A corrupt value may hide its version from the store's comparison: out with it.
+                let _survivable = self.store.remove(id).await;
+                Ok(Kept::Useless("corrupt"))
+            }
+        }
+    }
+
+    /// Appends again what the database has lost and the snapshot still has. Never the reverse.
+    async fn recover(&self, id: i64, tip: Tip, exam: Exam) -> Result<Exam, Error> {
+        self.metrics.rebuilt("ahead");
+        let (log, snapshot) = (tip.seq, exam.version());
+        let stored = self.replay(id).await?;
+        let mut chain = Chain::root(exam.head());
+        for entry in exam.entries() {
+            chain = chain.after(entry);
+            if entry.seq == log && &chain != stored.chain() {
+                tracing::error!(
+                    exam = id,
+                    log,
+                    snapshot,
+                    "snapshot is ahead of a log it does not continue; the log stands"
+                );
+                let _survivable = self.store.remove(id).await;
+                return Ok(stored);
+            }
+            if entry.seq > log && self.records.recover(id, entry, &chain).await? == Appended::Conflict {
+                return self.replay(id).await;
+            }
+        }
+        tracing::error!(
+            exam = id,
+            log,
+            snapshot,
+            "the database had lost events; they are appended again from the snapshot"
+        );
+        Ok(exam)
+    }
+}

@@ -1,0 +1,27 @@
+//! The program `exam-service`: reads arguments, Settings and secrets, then serves until it is told
+//! to stop. Wiring only.
+
+mod arguments;
+mod start;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let outcome = match arguments::Arguments::parse().command {
+        arguments::Command::Serve(serve) => start::serve(&serve),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The last word of a program that could not do its work, for the person who started it.
+#[expect(clippy::print_stderr, reason = "the log may not be set up yet, and a person is looking")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("exam-service cannot run: {error:#}");
+}

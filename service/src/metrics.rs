@@ -1,0 +1,178 @@
+//! Every metric of the service, in one place. Names come from the contract.
+//!
+//! Comes in: what happened. Goes out: the Prometheus text. Labels are bounded by construction.
+
+use contract::metrics as names;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+use std::time::Duration;
+
+/// 1 ms to 10 s; 0.25 s, the deadline of the store, is an edge.
+const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Store modes, for a gauge that shows exactly one of them as 1.
+const MODES: [&str; 2] = ["memory", "basic"];
+
+/// The metrics of one process.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Registry,
+    store_operations: IntCounterVec,
+    store_seconds: HistogramVec,
+    store_mode: IntGaugeVec,
+    breaker_open: IntGauge,
+    requests: IntCounterVec,
+    request_seconds: HistogramVec,
+    events: IntCounterVec,
+    rebuilds: IntCounterVec,
+    repeats: IntCounterVec,
+    commit_seconds: Histogram,
+    open_exams: IntGauge,
+    build_info: IntGaugeVec,
+}
+
+impl Metrics {
+    /// New metrics, all at zero, with those of the process.
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let made = Self {
+            store_operations: counter(
+                names::REDIS_OPERATIONS_TOTAL,
+                "Operations on the snapshot store, by operation and outcome.",
+                &["operation", "outcome"],
+            ),
+            store_seconds: histogram(
+                names::REDIS_OPERATION_SECONDS,
+                "Seconds of an operation on the snapshot store.",
+                &["operation"],
+            ),
+            store_mode: gauges(names::STORE_MODE, "1 for the store mode that runs.", &["mode"]),
+            breaker_open: gauge(
+                names::STORE_BREAKER_OPEN,
+                "1 while requests are kept away from a store that fails.",
+            ),
+            requests: counter(
+                names::REQUESTS_TOTAL,
+                "Requests, by route, method and status.",
+                &["route", "method", "status"],
+            ),
+            request_seconds: histogram(names::REQUEST_SECONDS, "Seconds of a request, by route.", &["route"]),
+            events: counter(names::EVENTS_TOTAL, "Events committed to the log, by kind.", &["kind"]),
+            rebuilds: counter(
+                names::REBUILDS_TOTAL,
+                "Exams rebuilt from the log because the snapshot was of no use, by reason.",
+                &["reason"],
+            ),
+            repeats: counter(
+                names::REPEATS_TOTAL,
+                "Submissions whose place in the log was taken, by outcome.",
+                &["outcome"],
+            ),
+            commit_seconds: Histogram::with_opts(
+                HistogramOpts::new(names::COMMIT_SECONDS, "Seconds until an event is durable.")
+                    .buckets(SECONDS.to_vec()),
+            )
+            .expect("a metric's name and buckets should be valid"),
+            open_exams: gauge(names::OPEN_EXAMS, "Exams that have started and not ended."),
+            build_info: gauges(names::BUILD_INFO, "Always 1; what runs.", &["version", "settings_revision"]),
+            registry,
+        };
+        made.register();
+        made
+    }
+
+    fn register(&self) {
+        let collectors: Vec<Box<dyn prometheus::core::Collector>> = vec![
+            Box::new(self.store_operations.clone()),
+            Box::new(self.store_seconds.clone()),
+            Box::new(self.store_mode.clone()),
+            Box::new(self.breaker_open.clone()),
+            Box::new(self.requests.clone()),
+            Box::new(self.request_seconds.clone()),
+            Box::new(self.events.clone()),
+            Box::new(self.rebuilds.clone()),
+            Box::new(self.repeats.clone()),
+            Box::new(self.commit_seconds.clone()),
+            Box::new(self.open_exams.clone()),
+            Box::new(self.build_info.clone()),
+            Box::new(prometheus::process_collector::ProcessCollector::for_self()),
+        ];
+        for collector in collectors {
+            self.registry.register(collector).expect("each metric should be registered once");
+        }
+    }
+
+    pub(crate) fn store_operation(&self, operation: &str, outcome: &str, took: Duration) {
+        self.store_operations.with_label_values(&[operation, outcome]).inc();
+        self.store_seconds.with_label_values(&[operation]).observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn store_mode(&self, running: &str) {
+        MODES.iter().for_each(|mode| {
+            self.store_mode.with_label_values(&[mode]).set(i64::from(*mode == running));
+        });
+    }
+
+    pub(crate) fn breaker_open(&self, open: bool) {
+        self.breaker_open.set(i64::from(open));
+    }
+
+    pub(crate) fn request(&self, route: &str, method: &str, status: u16, took: Duration) {
+        self.requests.with_label_values(&[route, method, &status.to_string()]).inc();
+        self.request_seconds.with_label_values(&[route]).observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn committed(&self, kind: &str, took: Duration) {
+        self.events.with_label_values(&[kind]).inc();
+        self.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn rebuilt(&self, reason: &str) {
+        self.rebuilds.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn repeated(&self, outcome: &str) {
+        self.repeats.with_label_values(&[outcome]).inc();
+    }
+
+    pub(crate) fn build(&self, settings_revision: &str) {
+        self.build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), settings_revision]).set(1);
+    }
+
+    /// The text that Prometheus scrapes; `open_exams` is counted when asked.
+    pub fn text(&self, open_exams: Option<u64>) -> String {
+        if let Some(count) = open_exams {
+            self.open_exams.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        let mut buffer = Vec::new();
+        TextEncoder::new()
+            .encode(&self.registry.gather(), &mut buffer)
+            .expect("a Vec should take the metrics' text");
+        String::from_utf8_lossy(&buffer).into_owned()
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn counter(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    IntCounterVec::new(Opts::new(name, help), labels).expect("a metric's name should be valid")
+}
+
+fn gauges(name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    IntGaugeVec::new(Opts::new(name, help), labels).expect("a metric's name should be valid")
+}
+
+fn gauge(name: &str, help: &str) -> IntGauge {
+    IntGauge::with_opts(Opts::new(name, help)).expect("a metric's name should be valid")
+}
+
+fn histogram(name: &str, help: &str, labels: &[&str]) -> HistogramVec {
+    HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels)
+        .expect("a metric's name and buckets should be valid")
+}

@@ -1,0 +1,107 @@
+//! Lists of exams for those who run them: filtered, in pages, with their count.
+
+use super::{Error, Records};
+
+/// Which exams to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only exams that have (`true`) or have not (`false`) ended.
+    pub ended: Option<bool>,
+    /// Only exams of this type.
+    pub exam_type: Option<String>,
+    /// Only exams of this examinee.
+    pub student_id: Option<i64>,
+    /// Only exams with a greater number: where the page before ended.
+    pub after: i64,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// One line of a list.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Listed {
+    /// Number of the exam.
+    pub id: i64,
+    /// Its type.
+    pub exam_type: String,
+    /// Its examinee, if the caller gave one.
+    pub student_id: Option<i64>,
+    /// Start, in milliseconds since 1970 UTC.
+    pub started_at: i64,
+    /// End, in milliseconds since 1970 UTC.
+    pub ended_at: Option<i64>,
+    /// Number of answers.
+    pub items_completed: i64,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// All exams that fit the filter, on every page.
+    pub count: i64,
+    /// This page's, by number.
+    pub exams: Vec<Listed>,
+}
+
+/// The conditions, each switched off by a null. `$1` to `$3` in both statements.
+macro_rules! fits {
+    ($select:literal, $rest:literal) => {
+        concat!(
+            $select,
+            " FROM exams LEFT JOIN examinees ON examinees.exam_id = exams.id",
+            " WHERE (CAST($1 AS BIGINT) IS NULL OR ($1 = 1) = (ended_at IS NOT NULL))",
+            " AND (CAST($2 AS TEXT) IS NULL OR exam_type = $2)",
+            " AND (CAST($3 AS BIGINT) IS NULL OR student_id = $3)",
+            $rest
+        )
+    };
+}
+
+impl Records {
+    /// A page of the exams that fit the filter.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn list(&self, filter: &Filter) -> Result<Page, Error> {
+        let ended = filter.ended.map(i64::from);
+        let count = sqlx::query_scalar(fits!("SELECT COUNT(*)", ""))
+            .bind(ended)
+            .bind(&filter.exam_type)
+            .bind(filter.student_id)
+            .fetch_one(&self.pool)
+            .await?;
+        let exams = sqlx::query_as(fits!(
+            "SELECT id, exam_type, student_id, started_at, ended_at, \
+             (SELECT COUNT(*) FROM events WHERE exam_id = exams.id AND kind = 'answered') AS items_completed",
+            " AND id > $4 ORDER BY id LIMIT $5"
+        ))
+        .bind(ended)
+        .bind(&filter.exam_type)
+        .bind(filter.student_id)
+        .bind(filter.after)
+        .bind(filter.limit)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(Page { count, exams })
+    }
+
+    /// Number of exams that have started and not ended.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn open_exams(&self) -> Result<u64, Error> {
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM exams WHERE ended_at IS NULL")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// The examinee of an exam, if the caller gave one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn student(&self, exam: i64) -> Result<Option<i64>, Error> {
+        let query = sqlx::query_scalar("SELECT student_id FROM examinees WHERE exam_id = $1");
+        Ok(query.bind(exam).fetch_optional(&self.pool).await?.flatten())
+    }
+}

@@ -1,0 +1,94 @@
+//! Every route and every layer, in order.
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::{auth, exams, ops};
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{Method, Uri};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use std::any::Any;
+use std::time::{Duration, Instant};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::trace::TraceLayer;
+
+/// Largest body of a request, in bytes.
+const BODY_LIMIT: usize = 64 * 1024;
+/// Longest time for a request.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The API port.
+pub fn api(app: App) -> Router {
+    let exams = Router::new()
+        .route("/start", post(exams::start))
+        .route("/next", get(exams::next))
+        .route("/answer", post(exams::answer))
+        .route("/complete", post(exams::complete))
+        .route("/status", get(exams::status))
+        .route("/exams", get(exams::list))
+        .layer(from_fn_with_state(app.auth.clone(), auth::check))
+        // Whether the store is up is no secret, and a probe has no token.
+        .route("/health/redis", get(exams::health_redis))
+        .with_state(app.flow.clone());
+    Router::new()
+        .nest(contract::API_PREFIX, exams)
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(deadline))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(app, measure))
+        .layer(TraceLayer::new_for_http())
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+}
+
+/// The ops port.
+pub fn ops(app: App) -> Router {
+    Router::new()
+        .route(contract::LIVEZ_PATH, get(ops::live))
+        .route(contract::READYZ_PATH, get(ops::ready))
+        .route(contract::METRICS_PATH, get(ops::metrics))
+        .route(contract::STATE_PATH, get(ops::state))
+        .with_state(app)
+}
+
+async fn unknown_path(uri: Uri) -> Problem {
+    exams::request::unknown_path(uri.path())
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    exams::request::wrong_method(method.as_str(), uri.path())
+}
+
+async fn deadline(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::too_slow().into_response(),
+    }
+}
+
+async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>();
+    let route = path.map_or("none", MatchedPath::as_str).to_owned();
+    // A method may be any word; only those we serve become labels.
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        _ => "other",
+    };
+    let start = Instant::now();
+    let response = next.run(request).await;
+    app.flow.metrics.request(&route, method, response.status().as_u16(), start.elapsed());
+    response
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let reason = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
+    tracing::error!(reason, "a request panicked");
+    Problem::internal().into_response()
+}

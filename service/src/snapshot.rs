@@ -1,0 +1,114 @@
+//! An open exam in the form the store keeps: small, readable with `redis-cli GET`, and enough to
+//! go on without reading the log.
+//!
+//! Comes in: an [`Exam`], or a JSON text. Goes out: the JSON text, or the exam that was folded
+//! anew from it. A snapshot is a cache: whoever reads one checks its version against the log.
+//! Must not know: which store keeps it.
+
+use crate::bank::ItemBank;
+use crate::event::{Chain, Entry, Event, Head, ItemId, Next, Submitted};
+use crate::exam::Exam;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A snapshot of an exam. `version` comes first in the text: the store compares it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    /// Seq of the last event that is in it.
+    pub version: i64,
+    /// Ability from all answers in it.
+    pub theta: f64,
+    /// Its standard error.
+    pub standard_error: f64,
+    /// Number of answers in it.
+    pub items_completed: usize,
+    /// The item on the screen.
+    pub item: ItemId,
+    /// The answers, in order.
+    pub responses: Vec<Response>,
+    /// The exam's unchanging row.
+    pub exam: Head,
+    /// The hash over all events.
+    pub chain: Chain,
+}
+
+/// An answer, with what cannot be computed anew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Response {
+    /// The item.
+    pub item: ItemId,
+    /// What was submitted.
+    pub submitted: Submitted,
+    /// The graded answer: 0 wrong, 1 right.
+    pub category: u8,
+    /// Milliseconds the examinee took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_time_ms: Option<u32>,
+    /// When it was decided, in milliseconds since 1970 UTC.
+    pub at: i64,
+}
+
+/// A snapshot that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the snapshot is corrupt: {0}")]
+pub struct Corrupt(pub String);
+
+impl Snapshot {
+    /// The snapshot of an open exam; `None` once it has ended.
+    pub fn of(exam: &Exam) -> Option<Self> {
+        let ability = exam.ability();
+        let response = |entry: &Entry| match entry.event {
+            Event::Answered { item, submitted, category, response_time_ms, .. } => {
+                Some(Response { item, submitted, category, response_time_ms, at: entry.at })
+            }
+            _ => None,
+        };
+        Some(Self {
+            version: exam.version(),
+            theta: ability.theta,
+            standard_error: ability.standard_error,
+            items_completed: exam.items_completed(),
+            item: exam.current_item()?,
+            responses: exam.entries().iter().filter_map(response).collect(),
+            exam: exam.head().clone(),
+            chain: exam.chain().clone(),
+        })
+    }
+
+    /// Reads a snapshot of exam `id`.
+    ///
+    /// # Errors
+    /// The text is not a snapshot, or one of another exam.
+    pub fn parse(text: &str, id: i64) -> Result<Self, Corrupt> {
+        let snapshot: Self = serde_json::from_str(text).map_err(|error| Corrupt(error.to_string()))?;
+        match snapshot.exam.id == id {
+            true => Ok(snapshot),
+            false => Err(Corrupt(format!("it is of exam {}", snapshot.exam.id))),
+        }
+    }
+
+    /// The JSON text.
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).expect("a snapshot should have a JSON form")
+    }
+
+    /// The exam, folded anew: every ability is computed, and the hash over all events has to come
+    /// out as it was, so that a changed snapshot is never believed.
+    ///
+    /// # Errors
+    /// The answers do not make an exam, or not this one.
+    pub fn restore(self, bank: Arc<ItemBank>) -> Result<Exam, Corrupt> {
+        let (mut exam, _) = Exam::begin(self.exam, bank);
+        let after: Vec<ItemId> =
+            self.responses.iter().skip(1).map(|response| response.item).chain([self.item]).collect();
+        for (response, next) in self.responses.into_iter().zip(after) {
+            exam.take(response, Next::Item(next)).map_err(|error| Corrupt(error.to_string()))?;
+        }
+        if exam.version() != self.version || exam.chain() != &self.chain {
+            return Err(Corrupt("its answers do not give its version and hash".to_owned()));
+        }
+        Ok(exam)
+    }
+}

@@ -1,0 +1,182 @@
+//! Snapshots in one Redis. The only file that knows Redis.
+//!
+//! One multiplexed connection, made when it is needed and thrown away at the first sign of trouble:
+//! a call has a deadline, a dropped connection is tried once more, and then the breaker keeps the
+//! calls away. Every command here is safe to repeat.
+
+use super::breaker::{Breaker, Change};
+use super::{Error, Saved, SetupError};
+use crate::metrics::Metrics;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, RedisError, Script};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+
+/// Longest wait for a reply.
+const REPLY: Duration = Duration::from_millis(250);
+/// Longest wait for a connection.
+const CONNECT: Duration = Duration::from_millis(300);
+/// The kernel gives a connection up when sent bytes stay unacknowledged for so long.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(2);
+
+/// Writes a snapshot unless the one that is there is as new: `version` stands first in its text.
+const SAVE: &str = r#"
+local kept = redis.call('GET', KEYS[1])
+if kept then
+  local version = string.match(kept, '^{"version":(%d+)')
+  if version and tonumber(version) >= tonumber(ARGV[1]) then return 0 end
+end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
+"#;
+
+#[derive(Clone, Debug)]
+pub(super) struct Redis {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    client: Client,
+    // Locked while connecting too: one caller connects, the others wait for its connection.
+    connection: Mutex<Option<MultiplexedConnection>>,
+    breaker: Breaker,
+    save: Script,
+    key_prefix: String,
+    ttl_seconds: u64,
+    metrics: Metrics,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redis").field("key_prefix", &self.key_prefix).finish_non_exhaustive()
+    }
+}
+
+impl Redis {
+    pub(super) fn new(
+        url: &str,
+        password: Option<&str>,
+        key_prefix: &str,
+        ttl_seconds: u64,
+        metrics: Metrics,
+    ) -> Result<Self, SetupError> {
+        let unusable =
+            |error: RedisError| SetupError(format!("the URL of the store cannot be used: {error}"));
+        let mut info = url.into_connection_info().map_err(unusable)?;
+        if let Some(password) = password {
+            info = info.clone().set_redis_settings(info.redis_settings().clone().set_password(password));
+        }
+        let tcp = info.tcp_settings().clone().set_nodelay(true).set_user_timeout(UNACKNOWLEDGED);
+        let client = Client::open(info.set_tcp_settings(tcp)).map_err(unusable)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                client,
+                connection: Mutex::default(),
+                breaker: Breaker::default(),
+                save: Script::new(SAVE),
+                key_prefix: key_prefix.to_owned(),
+                ttl_seconds,
+                metrics,
+            }),
+        })
+    }
+
+    fn key(&self, exam: i64) -> String {
+        format!("{}{exam}", self.shared.key_prefix)
+    }
+
+    pub(super) async fn load(&self, exam: i64) -> Result<Option<String>, Error> {
+        let mut command = redis::cmd("GET");
+        command.arg(self.key(exam));
+        // Bytes first: a value that is no text is the reader's to refuse, not an outage.
+        let bytes: Option<Vec<u8>> = self.call(|connection| command_on(&command, connection)).await?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    pub(super) async fn save(&self, exam: i64, version: i64, text: &str) -> Result<Saved, Error> {
+        let mut save = self.shared.save.key(self.key(exam));
+        save.arg(version).arg(text).arg(self.shared.ttl_seconds);
+        let save = &save;
+        let written: bool =
+            self.call(|mut connection| async move { save.invoke_async(&mut connection).await }).await?;
+        Ok(if written { Saved::Written } else { Saved::Stale })
+    }
+
+    pub(super) async fn remove(&self, exam: i64) -> Result<(), Error> {
+        let mut command = redis::cmd("DEL");
+        command.arg(self.key(exam));
+        self.call(|connection| command_on(&command, connection)).await
+    }
+
+    /// Asks Redis itself, whatever the breaker says: this is how its health is known.
+    pub(super) async fn ping(&self) -> Result<(), Error> {
+        let command = redis::cmd("PING");
+        let pong = self.attempt(&|connection| command_on::<()>(&command, connection)).await;
+        self.note(pong.as_ref().map(|_| ()).map_err(ToString::to_string));
+        pong.map_err(|error| Error::Unavailable(error.to_string()))
+    }
+
+    async fn call<T, F>(&self, command: impl Fn(MultiplexedConnection) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, RedisError>>,
+    {
+        if !self.shared.breaker.allows(Instant::now()) {
+            return Err(Error::Resting);
+        }
+        let mut result = self.attempt(&command).await;
+        // A connection that was dropped while idle says so with its next command only.
+        if result.as_ref().is_err_and(RedisError::is_connection_dropped) {
+            result = self.attempt(&command).await;
+        }
+        self.note(result.as_ref().map(|_| ()).map_err(ToString::to_string));
+        result.map_err(|error| Error::Unavailable(error.to_string()))
+    }
+
+    async fn attempt<T, F>(&self, command: &impl Fn(MultiplexedConnection) -> F) -> Result<T, RedisError>
+    where
+        F: Future<Output = Result<T, RedisError>>,
+    {
+        let connection = self.connection().await?;
+        let result = command(connection).await;
+        if result.as_ref().is_err_and(|error| error.is_unrecoverable_error() || error.is_timeout()) {
+            *self.shared.connection.lock().await = None;
+        }
+        result
+    }
+
+    async fn connection(&self) -> Result<MultiplexedConnection, RedisError> {
+        let mut slot = self.shared.connection.lock().await;
+        if let Some(connection) = slot.as_ref() {
+            return Ok(connection.clone());
+        }
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(Some(REPLY));
+        let connection = self.shared.client.get_multiplexed_async_connection_with_config(&config).await?;
+        Ok(slot.insert(connection).clone())
+    }
+
+    /// Says once when the store goes and once when it is back.
+    fn note(&self, result: Result<(), String>) {
+        match self.shared.breaker.note(result.is_ok(), Instant::now()) {
+            Change::Opened => {
+                self.shared.metrics.breaker_open(true);
+                let reason = result.err().unwrap_or_default();
+                tracing::warn!(reason, "the store does not answer; exams go on from the log");
+            }
+            Change::Closed => {
+                self.shared.metrics.breaker_open(false);
+                tracing::info!("the store answers again");
+            }
+            Change::None => {}
+        }
+    }
+}
+
+async fn command_on<T: FromRedisValue>(
+    command: &redis::Cmd,
+    mut connection: MultiplexedConnection,
+) -> Result<T, RedisError> {
+    command.query_async(&mut connection).await
+}

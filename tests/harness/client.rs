@@ -1,0 +1,186 @@
+//! A client of the exam API, and an examinee that answers by a fixed rule.
+
+use anyhow::{Context, Result, bail};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A caller of the exam API.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<String>,
+}
+
+/// A reply as it came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// Its status.
+    pub status: u16,
+    /// Its `Content-Type`.
+    pub content_type: String,
+    /// Its body.
+    pub body: Value,
+}
+
+impl Reply {
+    /// The problem's code, if it is a problem.
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+}
+
+impl Client {
+    /// A caller of the service at `base`, with a token if it has one.
+    ///
+    /// # Panics
+    /// The system gives no HTTP client.
+    pub fn new(base: String, token: Option<String>) -> Self {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build();
+        Self { http: http.expect("an HTTP client should build"), base, token }
+    }
+
+    /// The same caller with another token, or none.
+    #[must_use]
+    pub fn with_token(self, token: Option<String>) -> Self {
+        Self { token, ..self }
+    }
+
+    /// Sends a request to a path of the API and reads the reply, whatever its status.
+    ///
+    /// # Errors
+    /// No reply came.
+    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Result<Reply> {
+        self.send_as(method, path, body.map(|body| body.to_string()), &[("content-type", "application/json")])
+            .await
+    }
+
+    /// As [`Client::send`], with a body of any bytes and headers of one's own.
+    ///
+    /// # Errors
+    /// No reply came.
+    pub async fn send_as(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<impl Into<reqwest::Body>>,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Reply> {
+        let mut request = self.http.request(method, format!("{}{}{path}", self.base, contract::API_PREFIX));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or_default().to_owned();
+        let text = response.text().await?;
+        let body = serde_json::from_str(&text).with_context(|| format!("{status}: not JSON: {text}"))?;
+        Ok(Reply { status, content_type, body })
+    }
+
+    /// `POST` with a JSON body.
+    ///
+    /// # Errors
+    /// No reply came.
+    pub async fn post(&self, path: &str, body: Value) -> Result<Reply> {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// `GET`.
+    ///
+    /// # Errors
+    /// No reply came.
+    pub async fn get(&self, path: &str) -> Result<Reply> {
+        self.send(Method::GET, path, None).await
+    }
+
+    /// `next` of an exam.
+    ///
+    /// # Errors
+    /// No reply came.
+    pub async fn next(&self, exam: i64) -> Result<Reply> {
+        self.get(&format!("/next?exam_session_id={exam}")).await
+    }
+
+    /// `status` of an exam.
+    ///
+    /// # Errors
+    /// No reply came.
+    pub async fn status(&self, exam: i64) -> Result<Reply> {
+        self.get(&format!("/status?exam_session_id={exam}")).await
+    }
+
+    /// `answer` with a grade.
+    ///
+    /// # Errors
+    /// No reply came.
+    pub async fn answer(&self, exam: i64, item: i64, correct: bool) -> Result<Reply> {
+        self.post("/answer", json!({"exam_session_id": exam, "item_id": item, "correct": correct})).await
+    }
+}
+
+/// An examinee: knows some items, and answers the same way every time.
+#[derive(Clone, Debug)]
+pub struct Examinee {
+    /// The exam.
+    pub exam: i64,
+    /// The item on the screen; `None` once the exam is over.
+    pub item: Option<i64>,
+    /// Every reply to an answer, in order.
+    pub replies: Vec<Value>,
+}
+
+impl Examinee {
+    /// Starts an exam of so many items.
+    ///
+    /// # Errors
+    /// The service refused.
+    pub async fn start(client: &Client, max_items: u32) -> Result<Self> {
+        let body = json!({"exam_type": "placement", "max_items": max_items});
+        let reply = client.post("/start", body).await?;
+        if reply.status != 200 {
+            bail!("start: {reply:?}");
+        }
+        let exam = reply.body["exam_session_id"].as_i64().context("exam_session_id")?;
+        Ok(Self { exam, item: reply.body["item"]["id"].as_i64(), replies: Vec::new() })
+    }
+
+    /// Whether this examinee knows an item.
+    pub fn knows(item: i64) -> bool {
+        item * 7919 % 5 < 3
+    }
+
+    /// Answers the item on the screen.
+    ///
+    /// # Errors
+    /// The service refused, or no reply came; then the examinee stands where they stood.
+    pub async fn answer(&mut self, client: &Client) -> Result<()> {
+        let item = self.item.context("the exam is over")?;
+        let reply = client.answer(self.exam, item, Self::knows(item)).await?;
+        if reply.status != StatusCode::OK.as_u16() {
+            bail!("answer to item {item}: {reply:?}");
+        }
+        self.item = reply.body["item"]["id"].as_i64();
+        self.replies.push(reply.body);
+        Ok(())
+    }
+
+    /// Answers until the exam is over.
+    ///
+    /// # Errors
+    /// The service refused, or no reply came.
+    pub async fn finish(&mut self, client: &Client) -> Result<()> {
+        while self.item.is_some() {
+            self.answer(client).await?;
+        }
+        Ok(())
+    }
+}

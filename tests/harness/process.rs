@@ -1,0 +1,83 @@
+//! Child processes: started, watched, and ended by their own pid, with the test at the latest.
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use tokio::process::{Child, Command};
+
+/// A child process that ends when this value does.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    name: String,
+}
+
+impl Process {
+    /// Starts a program.
+    ///
+    /// # Errors
+    /// It is not there, or does not start.
+    pub fn start(name: &str, command: &mut Command) -> Result<Self> {
+        let child = command.kill_on_drop(true).spawn();
+        let child = child.with_context(|| format!("{name} does not start; is it installed?"))?;
+        Ok(Self { child, name: name.to_owned() })
+    }
+
+    /// The process's pid, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// The child, to read its output.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Sends a signal to this process alone.
+    ///
+    /// # Errors
+    /// It has ended already.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = self.pid().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        let Some(pid) = pid else { bail!("{} has ended", self.name) };
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// Ends it as a power cut would, and waits until it is gone.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn kill(&mut self) -> Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
+    /// Waits until it ends by itself; gives whether it ended well.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn ended(&mut self) -> Result<bool> {
+        Ok(self.child.wait().await?.success())
+    }
+}
+
+/// A port that nothing listens on just now.
+///
+/// # Errors
+/// The system has none.
+pub fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// One of the workspace's programs, beside the running test in the target folder.
+///
+/// # Errors
+/// It has not been built.
+pub fn program(name: &str) -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let path = test.parent().and_then(|deps| deps.parent()).map(|target| target.join(name));
+    match path.filter(|path| path.exists()) {
+        Some(path) => Ok(path),
+        None => bail!("{name} is not built; `make test` does that first"),
+    }
+}

@@ -1,0 +1,173 @@
+//! A real exam-service process: its own folder and ports, and ways to end and start it again.
+
+use crate::client::Client;
+use crate::process::{Process, program};
+use anyhow::{Context, Result, bail};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+/// How long a service may take to serve.
+const START: Duration = Duration::from_secs(30);
+
+/// What a service is started with.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// A Settings text; without it the embedded defaults run.
+    pub settings: Option<String>,
+    /// `REDIS_URL`.
+    pub redis_url: Option<String>,
+    /// The token that callers send.
+    pub token: Option<String>,
+}
+
+/// An exam-service process and its folder.
+#[derive(Debug)]
+pub struct Service {
+    folder: TempDir,
+    setup: Setup,
+    running: Option<(Process, SocketAddr, SocketAddr)>,
+}
+
+impl Service {
+    /// Starts one with the embedded defaults.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start() -> Result<Self> {
+        Self::start_with(Setup::default()).await
+    }
+
+    /// Starts one.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start_with(setup: Setup) -> Result<Self> {
+        let mut service = Self::stopped(setup)?;
+        service.restart(None).await?;
+        Ok(service)
+    }
+
+    /// A folder for one, not started yet.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn stopped(setup: Setup) -> Result<Self> {
+        Ok(Self { folder: TempDir::new()?, setup, running: None })
+    }
+
+    /// Starts it (again) on the same database. `crash` names a crash point, as in
+    /// `answer.commit.after:3`.
+    ///
+    /// # Errors
+    /// It does not start; the error holds what it said.
+    pub async fn restart(&mut self, crash: Option<&str>) -> Result<()> {
+        self.running = None;
+        let mut command = self.command()?;
+        command.args(["serve", "--api", "127.0.0.1:0", "--ops", "127.0.0.1:0"]);
+        if let Some(settings) = &self.setup.settings {
+            let path = self.path("settings.toml");
+            std::fs::write(&path, settings)?;
+            command.arg("--settings").arg(path);
+        }
+        if let Some(point) = crash {
+            command.env("EXAM_CRASH_AT", point);
+        }
+        let mut process = Process::start("exam-service", command.stderr(Stdio::piped()))?;
+        let stderr = process.child().stderr.take().context("stderr should be piped")?;
+        let mut lines = BufReader::new(stderr).lines();
+        let mut said = String::new();
+        let served = async {
+            while let Some(line) = lines.next_line().await? {
+                if let (Some(api), Some(ops)) = (field(&line, "api="), field(&line, "ops=")) {
+                    return Ok((api, ops));
+                }
+                said.push_str(&line);
+                said.push('\n');
+            }
+            bail!("exam-service ended:\n{said}")
+        };
+        let (api, ops) = tokio::time::timeout(START, served).await.context("it does not serve in time")??;
+        let log = self.path("service.log");
+        // What else it says is kept for whoever looks into a failure, and its pipe never fills.
+        tokio::spawn(async move {
+            let mut kept = String::new();
+            while let Ok(Some(line)) = lines.next_line().await {
+                kept.push_str(&line);
+                kept.push('\n');
+                let _best_effort = std::fs::write(&log, &kept);
+            }
+        });
+        self.running = Some((process, api, ops));
+        Ok(())
+    }
+
+    /// The program with this service's folder and environment, for a test that runs it itself.
+    ///
+    /// # Errors
+    /// It has not been built.
+    pub fn command(&self) -> Result<Command> {
+        let mut command = Command::new(program("exam-service")?);
+        command.current_dir(self.folder.path()).env_remove("REDIS_URL").env("NO_COLOR", "1");
+        command.env("DATABASE_URL", format!("sqlite:{}", self.database().display()));
+        if let Some(url) = &self.setup.redis_url {
+            command.env("REDIS_URL", url);
+        }
+        Ok(command)
+    }
+
+    /// The file of its database.
+    pub fn database(&self) -> PathBuf {
+        self.path("exams.db")
+    }
+
+    /// A file in its folder.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A client of its exam API.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn client(&self) -> Client {
+        let (_, api, _) = self.running.as_ref().expect("the service should run");
+        Client::new(format!("http://{api}"), self.setup.token.clone())
+    }
+
+    /// The base URL of its ops port.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn ops(&self) -> String {
+        let (_, _, ops) = self.running.as_ref().expect("the service should run");
+        format!("http://{ops}")
+    }
+
+    /// The process, to signal it or wait for its end.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.running.as_mut().expect("the service should run").0
+    }
+
+    /// Ends it as a power cut would.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn kill(&mut self) -> Result<()> {
+        match self.running.take() {
+            Some((mut process, ..)) => process.kill().await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn field(line: &str, name: &str) -> Option<SocketAddr> {
+    line.split_whitespace().find_map(|word| word.strip_prefix(name)?.parse().ok())
+}

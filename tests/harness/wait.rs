@@ -1,0 +1,27 @@
+//! Waiting for a condition, never for a time to pass.
+
+use anyhow::{Result, bail};
+use std::time::{Duration, Instant};
+
+/// How often a condition is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Looks until `condition` gives something, or fails with `what` after `limit`.
+///
+/// # Errors
+/// The limit passed.
+pub async fn until<T, F>(what: &str, limit: Duration, mut condition: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Option<T>>,
+{
+    let start = Instant::now();
+    loop {
+        if let Some(value) = condition().await {
+            return Ok(value);
+        }
+        if start.elapsed() > limit {
+            bail!("waited {} s in vain: {what}", limit.as_secs());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
