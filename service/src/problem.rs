@@ -24,7 +24,7 @@ pub struct Problem {
     status: u16,
     /// Stable name of the problem, for programs.
     pub code: &'static str,
-    detail: String,
+    detail: Box<str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
     /// The item on the screen, where that helps.
@@ -42,7 +42,7 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Problem"),
             status: status.as_u16(),
             code,
-            detail: detail.into(),
+            detail: detail.into().into_boxed_str(),
             errors: Vec::new(),
             item: None,
             termination_reason: None,

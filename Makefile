@@ -1,0 +1,86 @@
+# The front door: everything a person or CI runs starts here. `make` prints this help.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+CLUSTER ?= exam
+PROFILE ?= dev
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+BIN_DIR := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+NODE := tests/cluster/cluster
+
+.PHONY: help
+help: ## Print this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- the main jobs -------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: toolchains ## Take an exam on a real Kubernetes node, end Redis in the middle, leave it running
+	@tests/demo/demo
+
+.PHONY: run
+run: toolchains ## Run the service alone on loopback, answers in target/run/exams.db
+	@mkdir -p $(TARGET_DIR)/run
+	cargo build --quiet --package service --bins --profile $(PROFILE)
+	@cd $(TARGET_DIR)/run && exec $(abspath $(BIN_DIR))/exam-service serve
+
+.PHONY: test
+test: toolchains packages build ## Run every test: pure values, real processes, a real node
+	cargo test --workspace --no-fail-fast
+
+.PHONY: check
+check: format lint layers generated chart-lint ## Check form: format, lints, layers, generated files, chart
+
+# ---- parts of check ------------------------------------------------------------------------------
+
+.PHONY: format
+format: ## Check the format (cargo fmt --all mends it)
+	cargo fmt --all --check
+
+.PHONY: lint
+lint: ## Lint Rust and shell; a warning is a fault
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	@if command -v shellcheck >/dev/null; then shellcheck -x $$(git ls-files | grep -E '\.sh$$|^tests/cluster/(cluster|selftest)$$|^tests/demo/demo$$|^\.ci/run$$'); \
+	else echo "shellcheck is not installed (Debian: apt-get install shellcheck)" >&2; [ -z "$${CI:-}" ]; fi
+
+.PHONY: layers
+layers: ## Check who imports whom, and that no source file is an orphan
+	@tests/layers
+
+.PHONY: generated
+generated: ## Check that crds/ and the chart's copy are what the operator prints
+	@cargo run --quiet --package operator --bin exam-operator -- crd | diff -u crds/adaptiveexamdeployments.yaml - \
+	  || { echo "crds/ is stale: make crds" >&2; exit 1; }
+
+.PHONY: crds
+crds: ## Generate crds/ from the Rust types
+	cargo run --quiet --package operator --bin exam-operator -- crd > crds/adaptiveexamdeployments.yaml
+
+# ---- building ------------------------------------------------------------------------------------
+
+.PHONY: build
+build: ## Build both programs
+	cargo build --workspace --bins --profile $(PROFILE)
+
+.PHONY: images
+images: toolchains packages build ## Write image archives of service, operator and Redis to target/images
+	$(NODE) build
+	$(NODE) images $(TARGET_DIR)/images --bin-dir $(BIN_DIR)
+
+.PHONY: cluster-up
+cluster-up: toolchains packages ## Start a real Kubernetes node (CLUSTER=name); prints its kubeconfig
+	$(NODE) build
+	$(NODE) up $(CLUSTER)
+
+.PHONY: cluster-down
+cluster-down: ## End that node (CLUSTER=name) and all it left
+	$(NODE) down $(CLUSTER)
+
+.PHONY: packages
+packages: ## Install the Debian packages that tests and the node need (root; silent when all are there)
+	@$(NODE) packages
+
+.PHONY: toolchains
+toolchains: ## Check the two toolchains
+	@cargo --version >/dev/null 2>&1 || { echo "Rust 1.95 is missing: install rustup from https://rustup.rs" >&2; exit 1; }
+	@go version >/dev/null 2>&1 || { echo "Go 1.26 is missing: see https://go.dev/doc/install" >&2; exit 1; }

@@ -1,0 +1,133 @@
+//! What every pod has in common: the restricted profile, volumes and small pieces.
+
+use crate::crd::{Image, PullPolicy};
+use k8s_openapi::api::core::v1::{
+    Capabilities, ConfigMapVolumeSource, EmptyDirVolumeSource, ExecAction, HTTPGetAction,
+    LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext, Probe, SeccompProfile,
+    SecretVolumeSource, SecurityContext, ServicePort, Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use std::collections::BTreeMap;
+
+/// Security of a pod under the restricted profile: this user, whose group may write its volumes.
+pub fn pod_security(user: i64) -> PodSecurityContext {
+    PodSecurityContext {
+        run_as_non_root: Some(true),
+        run_as_user: Some(user),
+        run_as_group: Some(user),
+        fs_group: Some(user),
+        fs_group_change_policy: Some("OnRootMismatch".to_owned()),
+        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
+        ..PodSecurityContext::default()
+    }
+}
+
+/// Security of a container under the restricted profile.
+pub fn container_security() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        read_only_root_filesystem: Some(true),
+        run_as_non_root: Some(true),
+        capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
+        ..SecurityContext::default()
+    }
+}
+
+/// The word of Kubernetes for a pull policy.
+pub fn pull_policy(image: &Image) -> String {
+    match image.pull_policy {
+        PullPolicy::Always => "Always",
+        PullPolicy::IfNotPresent => "IfNotPresent",
+        PullPolicy::Never => "Never",
+    }
+    .to_owned()
+}
+
+/// The Secrets that let the node pull an image.
+pub fn pull_secrets(image: &Image) -> Option<Vec<LocalObjectReference>> {
+    let secrets = image.pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() });
+    (!image.pull_secrets.is_empty()).then(|| secrets.collect())
+}
+
+/// A volume from a ConfigMap.
+pub fn from_config_map(volume: &str, config_map: String) -> Volume {
+    let source = ConfigMapVolumeSource { name: config_map, ..ConfigMapVolumeSource::default() };
+    Volume { name: volume.to_owned(), config_map: Some(source), ..Volume::default() }
+}
+
+/// A volume from a Secret that only the pod's group can read.
+pub fn from_secret(volume: &str, secret: String) -> Volume {
+    let source = SecretVolumeSource {
+        secret_name: Some(secret),
+        default_mode: Some(0o440),
+        ..SecretVolumeSource::default()
+    };
+    Volume { name: volume.to_owned(), secret: Some(source), ..Volume::default() }
+}
+
+/// A volume from a claim.
+pub fn from_claim(volume: &str, claim: String) -> Volume {
+    let source = PersistentVolumeClaimVolumeSource { claim_name: claim, read_only: None };
+    Volume { name: volume.to_owned(), persistent_volume_claim: Some(source), ..Volume::default() }
+}
+
+/// An empty folder that ends with the pod.
+pub fn scratch(volume: &str) -> Volume {
+    let empty = EmptyDirVolumeSource::default();
+    Volume { name: volume.to_owned(), empty_dir: Some(empty), ..Volume::default() }
+}
+
+/// A volume in its place.
+pub fn mount(volume: &str, path: &str, read_only: bool) -> VolumeMount {
+    VolumeMount {
+        name: volume.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: read_only.then_some(true),
+        ..VolumeMount::default()
+    }
+}
+
+/// A probe by HTTP.
+pub fn http_probe(path: &str, port: &str, period_seconds: i32, failures: i32) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.to_owned()),
+            port: IntOrString::String(port.to_owned()),
+            ..HTTPGetAction::default()
+        }),
+        period_seconds: Some(period_seconds),
+        timeout_seconds: Some(2),
+        failure_threshold: Some(failures),
+        ..Probe::default()
+    }
+}
+
+/// A probe by a shell command.
+pub fn shell_probe(command: &str, period_seconds: i32, failures: i32) -> Probe {
+    let command = ["sh", "-c", command].map(str::to_owned).to_vec();
+    Probe {
+        exec: Some(ExecAction { command: Some(command) }),
+        period_seconds: Some(period_seconds),
+        timeout_seconds: Some(3),
+        failure_threshold: Some(failures),
+        ..Probe::default()
+    }
+}
+
+/// A named port of a Service that leads to the port of the same name.
+pub fn service_port(name: &str, port: i32) -> ServicePort {
+    ServicePort {
+        name: Some(name.to_owned()),
+        port,
+        target_port: Some(IntOrString::String(name.to_owned())),
+        protocol: Some("TCP".to_owned()),
+        ..ServicePort::default()
+    }
+}
+
+/// Quantities by name.
+pub fn quantities(pairs: &[(&str, &str)]) -> BTreeMap<String, Quantity> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), Quantity((*value).to_owned()))).collect()
+}

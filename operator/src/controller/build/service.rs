@@ -1,0 +1,170 @@
+//! The exam service: its Settings, token, volume, Services and Deployment.
+
+use super::pod;
+use crate::controller::validate::Desired;
+use crate::crd::{AuthMode, Mode, Storage};
+use crate::names::{self, Component, Names};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Container, ContainerPort, PersistentVolumeClaim, PersistentVolumeClaimSpec, PodSpec,
+    PodTemplateSpec, Secret, Service, ServiceAccount, ServiceSpec, VolumeResourceRequirements,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::collections::BTreeMap;
+
+/// The user that the service runs as.
+const USER: i64 = 65532;
+
+/// The Secret of the API tokens; made once.
+pub fn auth_secret(names: &Names, token: &str) -> Secret {
+    Secret {
+        metadata: names.owned(names.auth(), Component::Service),
+        string_data: Some(BTreeMap::from([(names::TOKEN_KEY.to_owned(), token.to_owned())])),
+        ..Secret::default()
+    }
+}
+
+/// The Settings, under one stable name; their revision is the hash of the text.
+pub fn config(names: &Names, settings: &str) -> ConfigMap {
+    ConfigMap {
+        metadata: names.owned(names.name.clone(), Component::Service),
+        data: Some(BTreeMap::from([(contract::SETTINGS_KEY.to_owned(), settings.to_owned())])),
+        ..ConfigMap::default()
+    }
+}
+
+/// The account of the pods. It may do nothing, and its token is not mounted.
+pub fn account(names: &Names) -> ServiceAccount {
+    ServiceAccount {
+        metadata: names.owned(names.name.clone(), Component::Service),
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    }
+}
+
+/// The volume of the database. It has no owner: the answers stay when the resource goes.
+pub fn data_claim(desired: &Desired) -> PersistentVolumeClaim {
+    let names = &desired.names;
+    PersistentVolumeClaim {
+        metadata: names.kept(names.data(), Component::Service),
+        spec: Some(claim(&desired.data)),
+        ..PersistentVolumeClaim::default()
+    }
+}
+
+/// A claim for a volume that one node writes.
+pub fn claim(storage: &Storage) -> PersistentVolumeClaimSpec {
+    PersistentVolumeClaimSpec {
+        access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
+        storage_class_name: storage.class_name.clone(),
+        resources: Some(VolumeResourceRequirements {
+            requests: Some(pod::quantities(&[("storage", &storage.size)])),
+            limits: None,
+        }),
+        ..PersistentVolumeClaimSpec::default()
+    }
+}
+
+/// Where callers reach the exam API.
+pub fn api_service(names: &Names) -> Service {
+    service(names, names.name.clone(), "http", i32::from(contract::API_PORT))
+}
+
+/// Where Prometheus and the operator reach probes, metrics and state.
+pub fn ops_service(names: &Names) -> Service {
+    service(names, names.ops(), "ops", i32::from(contract::OPS_PORT))
+}
+
+fn service(names: &Names, name: String, port_name: &str, port: i32) -> Service {
+    Service {
+        metadata: names.owned(name, Component::Service),
+        spec: Some(ServiceSpec {
+            type_: Some("ClusterIP".to_owned()),
+            selector: Some(names.selector(Component::Service)),
+            ports: Some(vec![pod::service_port(port_name, port)]),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}
+
+/// The service's one pod: it holds the database for itself, so the old one goes before the new one
+/// comes.
+pub fn deployment(desired: &Desired, mode: Mode, revision: &str) -> Deployment {
+    let names = &desired.names;
+    let annotations = BTreeMap::from([(names::REVISION.to_owned(), revision.to_owned())]);
+    Deployment {
+        metadata: names.owned(names.name.clone(), Component::Service),
+        spec: DeploymentSpec {
+            replicas: Some(1),
+            selector: names.label_selector(Component::Service),
+            strategy: Some(DeploymentStrategy { type_: Some("Recreate".to_owned()), rolling_update: None }),
+            revision_history_limit: Some(3),
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta {
+                    labels: Some(names.labels(Component::Service)),
+                    annotations: Some(annotations),
+                    ..ObjectMeta::default()
+                }),
+                spec: Some(pod(desired, mode)),
+            },
+            ..DeploymentSpec::default()
+        },
+        ..Deployment::default()
+    }
+}
+
+fn pod(desired: &Desired, mode: Mode) -> PodSpec {
+    let names = &desired.names;
+    let mut volumes = vec![
+        pod::from_config_map("settings", names.name.clone()),
+        pod::from_claim("data", names.data()),
+        pod::scratch("tmp"),
+    ];
+    let mut mounts = vec![
+        pod::mount("settings", names::SETTINGS_FOLDER, true),
+        pod::mount("data", names::DATA_FOLDER, false),
+        pod::mount("tmp", "/tmp", false),
+    ];
+    if desired.auth == AuthMode::Token {
+        volumes.push(pod::from_secret("auth", names.auth()));
+        mounts.push(pod::mount("auth", names::TOKEN_FOLDER, true));
+    }
+    if mode == Mode::Basic {
+        volumes.push(pod::from_secret("redis-auth", names.redis_auth()));
+        mounts.push(pod::mount("redis-auth", names::PASSWORD_FOLDER, true));
+    }
+    let port = |name: &str, port: u16| ContainerPort {
+        name: Some(name.to_owned()),
+        container_port: i32::from(port),
+        protocol: Some("TCP".to_owned()),
+        ..ContainerPort::default()
+    };
+    let settings = format!("{}/{}", names::SETTINGS_FOLDER, contract::SETTINGS_KEY);
+    let container = Container {
+        name: "exam-service".to_owned(),
+        image: Some(desired.service_image.reference.clone()),
+        image_pull_policy: Some(pod::pull_policy(&desired.service_image)),
+        command: Some(vec!["exam-service".to_owned()]),
+        args: Some(vec!["serve".to_owned(), "--settings".to_owned(), settings]),
+        ports: Some(vec![port("http", contract::API_PORT), port("ops", contract::OPS_PORT)]),
+        startup_probe: Some(pod::http_probe(contract::LIVEZ_PATH, "ops", 1, 60)),
+        liveness_probe: Some(pod::http_probe(contract::LIVEZ_PATH, "ops", 10, 3)),
+        readiness_probe: Some(pod::http_probe(contract::READYZ_PATH, "ops", 2, 2)),
+        resources: Some(desired.resources.clone()),
+        security_context: Some(pod::container_security()),
+        volume_mounts: Some(mounts),
+        ..Container::default()
+    };
+    PodSpec {
+        containers: vec![container],
+        volumes: Some(volumes),
+        service_account_name: Some(names.name.clone()),
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        security_context: Some(pod::pod_security(USER)),
+        termination_grace_period_seconds: Some(30),
+        image_pull_secrets: pod::pull_secrets(&desired.service_image),
+        ..PodSpec::default()
+    }
+}

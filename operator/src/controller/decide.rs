@@ -1,0 +1,69 @@
+//! What should run, and what that takes. A rollback will be one arm of this, and nothing else.
+//!
+//! Comes in: what is wanted, and what is there. Goes out: a [`Decision`]. Pure.
+
+use super::observe::Observed;
+use super::validate::Desired;
+use crate::crd::{AuthMode, Mode};
+
+/// What should run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The store mode that the service is told to run.
+    pub mode: Mode,
+    /// Whether Redis is kept running. Once provisioned it stays, with its volume, when the mode
+    /// goes to memory: the way back is short, and old snapshots are harmless, because reads are
+    /// checked against the log.
+    pub redis: bool,
+    /// Whether the Secret of the API tokens is to be made.
+    pub make_auth: bool,
+    /// Whether the Secret of Redis is to be made.
+    pub make_redis_auth: bool,
+}
+
+/// Decides what should run.
+pub fn decide(desired: &Desired, observed: &Observed) -> Decision {
+    let redis = desired.mode == Mode::Basic || observed.redis.is_some();
+    Decision {
+        mode: desired.mode,
+        redis,
+        make_auth: desired.auth == AuthMode::Token && !observed.has_auth,
+        make_redis_auth: redis && !observed.has_redis_auth,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::observe::Workload;
+    use crate::fixtures::{desired, named};
+
+    #[test]
+    fn the_table_of_facts_and_decisions() {
+        let basic = || Observed { redis: Some(Workload::default()), ..Observed::default() };
+        let secrets = |observed: Observed| Observed { has_auth: true, has_redis_auth: true, ..observed };
+        let run =
+            |mode, redis, make_auth, make_redis_auth| Decision { mode, redis, make_auth, make_redis_auth };
+        use Mode::{Basic, Memory};
+        let table = [
+            ("fresh, memory", Memory, Observed::default(), run(Memory, false, true, false)),
+            ("fresh, basic", Basic, Observed::default(), run(Basic, true, true, true)),
+            ("settled, memory", Memory, secrets(Observed::default()), run(Memory, false, false, false)),
+            ("settled, basic", Basic, secrets(basic()), run(Basic, true, false, false)),
+            ("basic to memory: Redis stays", Memory, secrets(basic()), run(Memory, true, false, false)),
+            ("a lost Secret of Redis is made anew", Memory, basic(), run(Memory, true, true, true)),
+        ];
+        for (name, mode, observed, expected) in table {
+            let mut resource = named("midterm");
+            resource.spec.redis.mode = mode;
+            assert_eq!(decide(&desired(&resource), &observed), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn without_authentication_there_is_no_token() {
+        let mut resource = named("midterm");
+        resource.spec.auth.mode = AuthMode::None;
+        assert!(!decide(&desired(&resource), &Observed::default()).make_auth);
+    }
+}

@@ -1,0 +1,119 @@
+//! What is there: reads only, all at once, before anything is decided.
+//!
+//! Comes in: names, and a client. Goes out: [`Observed`], a value. What could not be learnt is said
+//! to be unknown, never guessed. Must not know: what is wanted.
+
+use crate::names::{Names, REVISION};
+use contract::State;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, Client};
+use std::time::Duration;
+
+/// Longest wait for a service's own word.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// Whether the Secret of the API tokens exists.
+    pub has_auth: bool,
+    /// Whether the Secret of Redis exists.
+    pub has_redis_auth: bool,
+    /// The service's workload.
+    pub service: Option<Workload>,
+    /// Redis's workload.
+    pub redis: Option<Workload>,
+    /// The service's own word, or why there is none.
+    pub state: Option<Result<State, String>>,
+}
+
+/// How far a workload is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workload {
+    /// Whether its controller has seen its latest spec.
+    pub is_current: bool,
+    /// Settings revision of its pod template.
+    pub revision: Option<String>,
+    /// Pods that should run.
+    pub wanted: i32,
+    /// Pods of the latest template.
+    pub updated: i32,
+    /// Pods that are ready.
+    pub ready: i32,
+    /// All pods, old ones too.
+    pub total: i32,
+}
+
+impl Workload {
+    /// Whether all of it runs, and nothing old any more.
+    pub fn is_rolled_out(&self) -> bool {
+        let Self { wanted, updated, ready, total, .. } = *self;
+        self.is_current && updated == wanted && ready == wanted && total == wanted
+    }
+}
+
+/// Reads all that a reconcile needs.
+///
+/// # Errors
+/// The API server's; nothing was written.
+pub async fn observe(client: &Client, http: &reqwest::Client, names: &Names) -> kube::Result<Observed> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), &names.namespace);
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), &names.namespace);
+    let stateful_sets: Api<StatefulSet> = Api::namespaced(client.clone(), &names.namespace);
+    let (auth_name, redis_auth_name, redis_name) = (names.auth(), names.redis_auth(), names.redis());
+    let (auth, redis_auth, deployment, stateful_set) = tokio::try_join!(
+        secrets.get_metadata_opt(&auth_name),
+        secrets.get_metadata_opt(&redis_auth_name),
+        deployments.get_opt(&names.name),
+        stateful_sets.get_opt(&redis_name),
+    )?;
+    let service = deployment.map(workload_of_deployment);
+    // A pod that is not ready has nothing to say, and asking would only cost time.
+    let state = match &service {
+        Some(workload) if workload.ready > 0 => Some(ask(http, &names.state_url()).await),
+        _ => None,
+    };
+    Ok(Observed {
+        has_auth: auth.is_some(),
+        has_redis_auth: redis_auth.is_some(),
+        service,
+        redis: stateful_set.map(workload_of_stateful_set),
+        state,
+    })
+}
+
+async fn ask(http: &reqwest::Client, url: &str) -> Result<State, String> {
+    let asked = async {
+        let response = http.get(url).timeout(PATIENCE).send().await?.error_for_status()?;
+        response.json::<State>().await
+    };
+    asked.await.map_err(|error| format!("{url} does not tell its state: {}", error.without_url()))
+}
+
+fn workload_of_deployment(deployment: Deployment) -> Workload {
+    let spec = deployment.spec;
+    let status = deployment.status.unwrap_or_default();
+    let annotations = spec.template.metadata.unwrap_or_default().annotations.unwrap_or_default();
+    Workload {
+        is_current: status.observed_generation >= deployment.metadata.generation,
+        revision: annotations.get(REVISION).cloned(),
+        wanted: spec.replicas.unwrap_or(1),
+        updated: status.updated_replicas.unwrap_or(0),
+        ready: status.ready_replicas.unwrap_or(0),
+        total: status.replicas.unwrap_or(0),
+    }
+}
+
+fn workload_of_stateful_set(stateful_set: StatefulSet) -> Workload {
+    let spec = stateful_set.spec;
+    let status = stateful_set.status.unwrap_or_default();
+    Workload {
+        is_current: status.observed_generation >= stateful_set.metadata.generation,
+        revision: None,
+        wanted: spec.replicas.unwrap_or(1),
+        updated: status.updated_replicas.unwrap_or(0),
+        ready: status.ready_replicas.unwrap_or(0),
+        total: status.replicas,
+    }
+}

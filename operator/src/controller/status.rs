@@ -1,0 +1,209 @@
+//! What is said of a resource, from what this reconcile saw. Pure.
+//!
+//! Comes in: what is wanted, what was decided, what is there, and what was said before. Goes out: a
+//! status. Nothing is claimed that was not seen; what could not be seen is `Unknown`.
+
+use super::decide::Decision;
+use super::observe::{Observed, Workload};
+use super::validate::{Desired, InvalidSpec};
+use crate::crd::{AdaptiveExamDeploymentStatus, AuthMode, Endpoints, Mode};
+use contract::State;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+/// All of it runs as wanted.
+pub const READY: &str = "Ready";
+/// The exam API has a pod that serves.
+pub const SERVICE_AVAILABLE: &str = "ServiceAvailable";
+/// The store that is wanted answers.
+pub const STORE_READY: &str = "StoreReady";
+/// Something is on its way; absent otherwise.
+pub const RECONCILING: &str = "Reconciling";
+/// Nothing will happen before somebody acts; absent otherwise.
+pub const STALLED: &str = "Stalled";
+
+/// A verdict on one condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Verdict {
+    status: &'static str,
+    reason: &'static str,
+    message: String,
+}
+
+impl Verdict {
+    fn of(status: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { status, reason, message: message.into() }
+    }
+
+    fn is_true(&self) -> bool {
+        self.status == "True"
+    }
+}
+
+/// The status of a resource that could be validated.
+pub fn status(
+    desired: &Desired,
+    decision: &Decision,
+    revision: &str,
+    observed: &Observed,
+    before: Option<&AdaptiveExamDeploymentStatus>,
+    now: &Time,
+) -> AdaptiveExamDeploymentStatus {
+    let state = observed.state.as_ref().and_then(|state| state.as_ref().ok());
+    let service = service_available(observed.service.as_ref(), revision);
+    let store = store_ready(decision, observed, state);
+    let ready = ready(desired, decision, revision, &service, &store, observed);
+    let mut verdicts = vec![(READY, ready.clone()), (SERVICE_AVAILABLE, service), (STORE_READY, store)];
+    if desired.paused {
+        verdicts.push((STALLED, Verdict::of("True", "Paused", "spec.paused is true: nothing is written")));
+    } else if !ready.is_true() {
+        verdicts.push((RECONCILING, Verdict::of("True", ready.reason, ready.message)));
+    }
+    let token_secret = (desired.auth == AuthMode::Token).then(|| desired.names.auth());
+    AdaptiveExamDeploymentStatus {
+        observed_generation: Some(desired.generation),
+        mode: state.map(|state| state.mode.clone()),
+        settings_revision: state.map(|state| state.settings_revision.clone()),
+        durability: state.map(|state| state.durability.clone()),
+        endpoints: Endpoints { service: Some(desired.names.service_url()), token_secret },
+        conditions: conditions(verdicts, desired.generation, before, now),
+    }
+}
+
+/// The status of a resource whose spec cannot be run: nothing was applied, what ran still runs.
+pub fn invalid(
+    invalid: &InvalidSpec,
+    generation: i64,
+    before: Option<&AdaptiveExamDeploymentStatus>,
+    now: &Time,
+) -> AdaptiveExamDeploymentStatus {
+    let verdict = |status| Verdict::of(status, "InvalidSpec", invalid.to_string());
+    stalled(generation, before, now, &verdict)
+}
+
+/// The status of a resource for which a write failed.
+pub fn failed(
+    reason: &'static str,
+    message: &str,
+    generation: i64,
+    before: Option<&AdaptiveExamDeploymentStatus>,
+    now: &Time,
+) -> AdaptiveExamDeploymentStatus {
+    stalled(generation, before, now, &|status| Verdict::of(status, reason, message))
+}
+
+fn stalled(
+    generation: i64,
+    before: Option<&AdaptiveExamDeploymentStatus>,
+    now: &Time,
+    verdict: &dyn Fn(&'static str) -> Verdict,
+) -> AdaptiveExamDeploymentStatus {
+    let unknown = |reason| Verdict::of("Unknown", reason, "not looked at: the resource is stalled");
+    let verdicts = vec![
+        (READY, verdict("False")),
+        (SERVICE_AVAILABLE, unknown("Stalled")),
+        (STORE_READY, unknown("Stalled")),
+        (STALLED, verdict("True")),
+    ];
+    AdaptiveExamDeploymentStatus {
+        observed_generation: Some(generation),
+        conditions: conditions(verdicts, generation, before, now),
+        ..before.cloned().unwrap_or_default()
+    }
+}
+
+fn service_available(service: Option<&Workload>, revision: &str) -> Verdict {
+    match service {
+        None => Verdict::of("False", "WaitingForPods", "the Deployment is not there yet"),
+        Some(workload) if workload.revision.as_deref() != Some(revision) => {
+            Verdict::of("False", "WaitingForPods", format!("Settings {revision} are being rolled out"))
+        }
+        Some(workload) if workload.is_rolled_out() => {
+            Verdict::of("True", "PodsReady", format!("{} of {} pods serve", workload.ready, workload.wanted))
+        }
+        Some(workload) => {
+            let Workload { ready, wanted, .. } = workload;
+            Verdict::of("False", "WaitingForPods", format!("{ready} of {wanted} pods serve"))
+        }
+    }
+}
+
+fn store_ready(decision: &Decision, observed: &Observed, state: Option<&State>) -> Verdict {
+    if decision.mode == Mode::Memory {
+        return Verdict::of("True", "InMemory", "snapshots are in the service's memory");
+    }
+    match (&observed.redis, state) {
+        (None, _) => Verdict::of("False", "WaitingForRedis", "the StatefulSet is not there yet"),
+        (Some(redis), _) if !redis.is_rolled_out() => Verdict::of(
+            "False",
+            "WaitingForRedis",
+            format!("{} of {} Redis pods are ready", redis.ready, redis.wanted),
+        ),
+        (Some(_), Some(state)) if state.store == "up" => {
+            Verdict::of("True", "RedisAnswers", "the service reaches Redis")
+        }
+        (Some(_), Some(state)) => Verdict::of(
+            "False",
+            "StoreUnreachable",
+            format!("Redis is ready, but the service finds it {}; exams go on from the log", state.store),
+        ),
+        (Some(_), None) => Verdict::of(
+            "Unknown",
+            "ServiceSilent",
+            "Redis is ready; the service has not said whether it reaches it",
+        ),
+    }
+}
+
+fn ready(
+    desired: &Desired,
+    decision: &Decision,
+    revision: &str,
+    service: &Verdict,
+    store: &Verdict,
+    observed: &Observed,
+) -> Verdict {
+    if !service.is_true() {
+        return Verdict { status: "False", ..service.clone() };
+    }
+    match &observed.state {
+        Some(Ok(state)) if state.settings_revision != revision || state.mode != decision.mode.as_str() => {
+            let State { mode, settings_revision, .. } = state;
+            let wanted = decision.mode.as_str();
+            let message =
+                format!("the service runs {mode} ({settings_revision}), not yet {wanted} ({revision})");
+            Verdict::of("False", "WaitingForPods", message)
+        }
+        Some(Ok(_)) if store.is_true() => Verdict::of(
+            "True",
+            "AllChecksPassed",
+            format!("exams are served in mode {}", desired.mode.as_str()),
+        ),
+        Some(Ok(_)) => store.clone(),
+        Some(Err(reason)) => Verdict::of("Unknown", "ServiceSilent", reason.clone()),
+        None => Verdict::of("Unknown", "ServiceSilent", "the service has not told its state"),
+    }
+}
+
+fn conditions(
+    verdicts: Vec<(&'static str, Verdict)>,
+    generation: i64,
+    before: Option<&AdaptiveExamDeploymentStatus>,
+    now: &Time,
+) -> Vec<Condition> {
+    let since = |type_: &str, status: &str| {
+        let known = before?.conditions.iter().find(|known| known.type_ == type_)?;
+        (known.status == status).then(|| known.last_transition_time.clone())
+    };
+    let condition = |(type_, verdict): (&'static str, Verdict)| Condition {
+        last_transition_time: since(type_, verdict.status).unwrap_or_else(|| now.clone()),
+        type_: type_.to_owned(),
+        status: verdict.status.to_owned(),
+        reason: verdict.reason.to_owned(),
+        message: verdict.message,
+        observed_generation: Some(generation),
+    };
+    verdicts.into_iter().map(condition).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! From spec to [`Desired`]: everything is resolved here, and what cannot be is refused.
+//!
+//! Comes in: a resource, and the operator's defaults. Goes out: values from which every object can be
+//! built without a question left, or every fault. Must not know: the cluster as it stands.
+
+use crate::crd::{self, AdaptiveExamDeployment, AuthMode, Mode, PullPolicy};
+use crate::names::{self, Names};
+use contract::settings::{Auth, Database, ExamType, Listener, Log, LogFormat, Store};
+use contract::{API_PORT, Fault, OPS_PORT, Settings};
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// What the operator fills in where a resource says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Defaults {
+    /// Image of the service.
+    pub service_image: String,
+    /// Image of Redis.
+    pub redis_image: String,
+}
+
+/// A resource with every question answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// What everything is called.
+    pub names: Names,
+    /// Generation of the spec this came from.
+    pub generation: i64,
+    /// Whether nothing is to be written.
+    pub paused: bool,
+    /// Store mode the user wants.
+    pub mode: Mode,
+    /// Image of the service.
+    pub service_image: crd::Image,
+    /// Requests and limits of the service.
+    pub resources: ResourceRequirements,
+    /// How callers are known.
+    pub auth: AuthMode,
+    /// Exam types.
+    pub exam_types: BTreeMap<String, ExamType>,
+    /// Volume of the database.
+    pub data: crd::Storage,
+    /// Redis, should it run.
+    pub redis: DesiredRedis,
+}
+
+/// Redis, should it run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredRedis {
+    /// Its image.
+    pub image: crd::Image,
+    /// Its volume.
+    pub storage: crd::Storage,
+    /// It refuses to grow above so many bytes.
+    pub max_memory_bytes: u64,
+}
+
+/// A spec that cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the spec cannot be run: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct InvalidSpec(pub Vec<Fault>);
+
+/// Resolves a resource.
+///
+/// # Errors
+/// Every fault of its spec that the API server let through.
+pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Result<Desired, InvalidSpec> {
+    let fault = |field: &str, message: &str| Fault { field: field.to_owned(), message: message.to_owned() };
+    let names = Names::of(resource)
+        .ok_or_else(|| InvalidSpec(vec![fault("metadata", "must have name, namespace and uid")]))?;
+    let spec = &resource.spec;
+    let mut faults = Vec::new();
+    let max_memory_bytes = bytes(&spec.redis.max_memory).unwrap_or_else(|| {
+        faults.push(fault(
+            "spec.redis.maxMemory",
+            "must be a size in bytes, Ki, Mi, Gi, k, M or G, as in 128Mi",
+        ));
+        0
+    });
+    let types = spec.exam.types.iter().map(|(name, exam_type)| (name.clone(), resolve(exam_type)));
+    let exam_types: BTreeMap<String, ExamType> = types.collect();
+    let image = |image: &Option<crd::Image>, default: &str| {
+        image.clone().unwrap_or_else(|| crd::Image {
+            reference: default.to_owned(),
+            pull_policy: PullPolicy::default(),
+            pull_secrets: Vec::new(),
+        })
+    };
+    let desired = Desired {
+        names,
+        generation: resource.metadata.generation.unwrap_or_default(),
+        paused: spec.paused,
+        mode: spec.redis.mode,
+        service_image: image(&spec.image, &defaults.service_image),
+        resources: spec.service.resources.clone().unwrap_or_else(small),
+        auth: spec.auth.mode,
+        exam_types: if exam_types.is_empty() { Settings::default().exam_types } else { exam_types },
+        data: spec.database.storage.clone(),
+        redis: DesiredRedis {
+            image: image(&spec.redis.image, &defaults.redis_image),
+            storage: spec.redis.storage.clone(),
+            max_memory_bytes,
+        },
+    };
+    // The service's own reader has the last word on what the service will be told.
+    for mode in [Mode::Memory, Mode::Basic] {
+        if let Err(found) = Settings::parse(&desired.settings(mode).to_text()) {
+            faults.extend(found.into_iter().filter(|fault| !fault.field.starts_with("store")));
+            break;
+        }
+    }
+    if faults.is_empty() { Ok(desired) } else { Err(InvalidSpec(faults)) }
+}
+
+impl Desired {
+    /// What the service is told when it runs in `mode`.
+    pub fn settings(&self, mode: Mode) -> Settings {
+        let every = |port| Listener { bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)) };
+        Settings {
+            api: every(API_PORT),
+            ops: every(OPS_PORT),
+            auth: match self.auth {
+                AuthMode::Token => {
+                    Auth::Token { token_file: format!("{}/{}", names::TOKEN_FOLDER, names::TOKEN_KEY) }
+                }
+                AuthMode::None => Auth::None { allow_public: true },
+            },
+            database: Database { url: format!("sqlite:{}/exams.db", names::DATA_FOLDER) },
+            store: match mode {
+                Mode::Memory => Store::Memory { ttl_seconds: contract::SNAPSHOT_TTL_SECONDS },
+                Mode::Basic => Store::basic(
+                    format!("redis://{}:{}/0", self.names.redis(), names::REDIS_PORT),
+                    Some(format!("{}/{}", names::PASSWORD_FOLDER, names::PASSWORD_KEY)),
+                ),
+            },
+            log: Log { format: LogFormat::Json },
+            banks: Vec::new(),
+            exam_types: self.exam_types.clone(),
+        }
+    }
+}
+
+fn resolve(given: &crd::ExamType) -> ExamType {
+    let default = ExamType::default();
+    let count =
+        |given: Option<i32>, default: u32| given.and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
+    let max_items = count(given.max_items, default.max_items);
+    ExamType {
+        max_items,
+        min_items: count(given.min_items, default.min_items.min(max_items)),
+        target_standard_error: given.target_standard_error.or(default.target_standard_error),
+        start_theta: given.start_theta.unwrap_or(default.start_theta),
+        ..default
+    }
+}
+
+fn small() -> ResourceRequirements {
+    let of = |cpu: &str, memory: &str| {
+        let pairs = [("cpu", cpu), ("memory", memory)];
+        pairs.map(|(name, value)| (name.to_owned(), Quantity(value.to_owned()))).into_iter().collect()
+    };
+    let limits = BTreeMap::from([("memory".to_owned(), Quantity("512Mi".to_owned()))]);
+    ResourceRequirements { requests: Some(of("50m", "64Mi")), limits: Some(limits), claims: None }
+}
+
+/// A Kubernetes quantity of memory, in bytes.
+fn bytes(quantity: &str) -> Option<u64> {
+    let split = quantity.find(|c: char| !c.is_ascii_digit()).unwrap_or(quantity.len());
+    let (number, unit) = quantity.split_at(split);
+    let scale: u64 = match unit {
+        "" => 1,
+        "k" => 1000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        "Ki" => 1 << 10,
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn quantities_are_bytes() {
+        assert_eq!(bytes("128Mi"), Some(134_217_728));
+        assert_eq!(bytes("2G"), Some(2_000_000_000));
+        assert_eq!(bytes("77"), Some(77));
+        for wrong in ["", "Mi", "1.5Gi", "1Ti", "-1"] {
+            assert_eq!(bytes(wrong), None, "{wrong}");
+        }
+    }
+}
