@@ -68,8 +68,11 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn run(Run { namespace, service_image, redis_image, ops: address }: Run) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).init();
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,kube_runtime=warn"));
+    let log =
+        tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_span_list(false);
+    log.with_env_filter(filter).init();
     let client = Client::try_default().await.context("no cluster: is KUBECONFIG set?")?;
     let resources: Api<AdaptiveExamDeployment> = match &namespace {
         Some(namespace) => Api::namespaced(client.clone(), namespace),

@@ -1,0 +1,95 @@
+# shellcheck shell=bash
+# Container images without a container engine. In: programs of this machine. Out: image archives,
+# and those archives inside a cluster's containerd.
+
+# make_image ARGUMENT…  What image-archive takes; programs are packed without debug information.
+make_image() {
+	local argument source place scratch arguments=() number=0 options=1
+	scratch=$(mktemp -d)
+	# shellcheck disable=SC2064
+	trap "rm -rf '$scratch'" EXIT
+	while (($#)); do
+		argument=$1
+		shift
+		if ((options)) && [[ $argument = --?* ]]; then
+			arguments+=("$argument")
+			if [[ $argument != *=* ]] && (($#)); then
+				arguments+=("$1")
+				shift
+			fi
+			continue
+		fi
+		[[ $argument != -- ]] || { options=0 && continue; }
+		source=${argument%%:*}
+		place=/usr/local/bin/${source##*/}
+		[[ $argument != *:* ]] || place=${argument#*:}
+		[[ -f $source ]] || die "no such file: $source"
+		number=$((number + 1))
+		# It fails for what is no program (a script): that is packed as it is.
+		objcopy --strip-debug "$source" "$scratch/$number" 2>/dev/null || cp -L "$source" "$scratch/$number"
+		options=0
+		arguments+=("$scratch/$number:$place")
+	done
+	"$BIN/image-archive" "${arguments[@]}"
+	rm -rf "$scratch"
+	trap - EXIT
+}
+
+# make_images FOLDER [PROGRAMS]  Without the folder of PROGRAMS only the Redis image is made.
+make_images() {
+	local out=$1 programs=${2:-} name
+	mkdir -p "$out"
+	make_redis_image "$out/exam-redis.tar"
+	[[ $programs ]] || return 0
+	for name in exam-service exam-operator; do
+		[[ -x $programs/$name ]] || die "no program $programs/$name"
+		make_image --name "$name:dev" --out "$out/$name.tar" "$programs/$name"
+	done
+}
+
+REDIS_TOOLS=(cat chmod cp cut date dirname basename echo env false head hostname id ls mkdir mv printf rm sed
+	grep sleep sort sync tail tee test timeout touch tr true uname wc)
+
+# Debian's Redis with a shell. It runs as any user: nothing in it belongs to 999.
+make_redis_image() {
+	local name files=() path
+	for name in redis-server redis-sentinel redis-cli; do
+		path=$(type -P "$name") || die "no $name: run '$0 packages' first"
+		# Debian has one Redis program under three names.
+		files+=("$(readlink -f "$path"):/usr/local/bin/$name")
+	done
+	files+=("$(readlink -f "$(type -P dash)"):/bin/sh")
+	for name in "${REDIS_TOOLS[@]}"; do
+		path=$(type -P "$name") && files+=("$(readlink -f "$path"):/bin/$name")
+	done
+	make_image --name exam-redis:dev --out "$1" --user 999 --workdir /data --entrypoint /usr/local/bin/redis-server "${files[@]}"
+}
+
+# load_archives FILE…  Into the cluster $NAME.
+load_archives() {
+	local file
+	is_ready || die "$NAME is not up"
+	for file; do
+		[[ -f $file ]] || die "no such file: $file"
+		load_archive "$file" || die "containerd took no image from $file"
+	done
+}
+
+load_archive() {
+	local images image
+	images=$(ctr_images import --snapshotter "$(cat "$RUN/snapshotter")" "$1" | sed -n 's/^unpacking \([^ ]*\) .*/\1/p') || return 1
+	[[ $images ]] || return 1
+	# The kubelet sees an image a moment after it was stored, when it has got its label.
+	for image in $images; do
+		await 30 "the kubelet to know $image" image_is_known "$image" || return 1
+		say "$NAME has $image"
+	done
+}
+
+image_is_known() { ctr_images list "name==$1" | grep -q io.cri-containerd.image=managed; }
+
+ctr_images() {
+	local verb=$1
+	shift
+	ctr --address "$CONTAINERD_SOCKET" --namespace k8s.io images "$verb" "$@"
+}

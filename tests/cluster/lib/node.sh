@@ -1,0 +1,96 @@
+# shellcheck shell=bash
+# The supervisor: the first process inside the cluster's namespaces. When it ends, the kernel ends
+# every other process in there. In: the files that config.sh and pki.sh wrote. Out: the components,
+# each started again if it ends, with a log in $RUN/logs.
+
+supervise() {
+	private_folders
+	BIN=$RUN/bin
+	PATH=$BIN:$PATH
+	ulimit -n "$(ulimit -Hn)"
+	choose_iptables
+	network_inside 0
+	start_control_plane
+	start_node 0
+	# The children are endless; this only reaps what they leave behind.
+	while :; do wait -n || true; done
+}
+
+# Nothing that the components drop into the usual folders may stay on this machine.
+private_folders() {
+	mount --make-rprivate /
+	mkdir -p "$RUN/bin"
+	mount -n --bind "$BIN" "$RUN/bin"
+	cover /run "$RUN"
+	cover /var/lib "$STATE"
+	mount -n -t tmpfs tmpfs /var/log
+}
+
+# cover FOLDER KEEP  An empty FOLDER with nothing in it but KEEP.
+cover() {
+	local stage=$STATE/stage inside=${2#"$1"/}
+	mkdir -p "$stage"
+	mount -n -t tmpfs -o mode=755 tmpfs "$stage"
+	mkdir -p "$stage/$inside"
+	mount -n --rbind "$2" "$stage/$inside"
+	mount -n --move "$stage" "$1"
+}
+
+# Debian's iptables speaks nf_tables; a kernel without it still has the older tables.
+choose_iptables() {
+	iptables -t nat -S >/dev/null 2>&1 && return
+	local name
+	mkdir /run/iptables
+	for name in iptables iptables-save iptables-restore; do
+		ln -s "$(type -P "${name/iptables/iptables-legacy}")" "/run/iptables/$name"
+	done
+	PATH=/run/iptables:$PATH
+}
+
+# keep NAME COMMAND…
+keep() {
+	local log=$RUN/logs/$1.log
+	shift
+	(
+		while :; do
+			"$@" >>"$log" 2>&1 </dev/null && code=0 || code=$?
+			echo "--- ended with $code; starting again" >>"$log"
+			sleep 1
+		done
+	) &
+}
+
+start_control_plane() {
+	local ip
+	ip=$(node_ip 0)
+	# No fsync: a power cut may lose the test cluster, and it is quicker for it.
+	keep etcd etcd --data-dir "$STATE/etcd" --unsafe-no-fsync --log-level warn \
+		--listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380
+	keep kube-apiserver kube-apiserver --bind-address "$ip" --advertise-address "$ip" --etcd-servers http://127.0.0.1:2379 \
+		--service-cluster-ip-range "$SERVICE_RANGE" --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction \
+		--allow-privileged --client-ca-file "$RUN/pki/ca.crt" \
+		--tls-cert-file "$RUN/pki/apiserver.crt" --tls-private-key-file "$RUN/pki/apiserver.key" \
+		--kubelet-client-certificate "$RUN/pki/admin.crt" --kubelet-client-key "$RUN/pki/admin.key" \
+		--kubelet-preferred-address-types InternalIP \
+		--service-account-issuer https://kubernetes.default.svc.cluster.local \
+		--service-account-key-file "$RUN/pki/service-accounts.pub" --service-account-signing-key-file "$RUN/pki/service-accounts.key" \
+		--audit-policy-file "$RUN/config/audit-policy.yaml" --audit-log-path "$RUN/audit.log" --audit-log-maxsize 1024 --audit-log-maxbackup 1
+	# The others end when they cannot reach it, and would lose a second each time.
+	await 120 "the API server to become ready" api_answers || true
+	keep kube-controller-manager kube-controller-manager --kubeconfig "$RUN/pki/controller-manager.kubeconfig" --leader-elect=false --kube-api-qps 200 --kube-api-burst 400 \
+		--bind-address 127.0.0.1 --use-service-account-credentials --cluster-name "$NAME" \
+		--service-account-private-key-file "$RUN/pki/service-accounts.key" --root-ca-file "$RUN/pki/ca.crt" \
+		--cluster-signing-cert-file "$RUN/pki/ca.crt" --cluster-signing-key-file "$RUN/pki/ca.key"
+	keep kube-scheduler kube-scheduler --kubeconfig "$RUN/pki/scheduler.kubeconfig" --leader-elect=false --bind-address 127.0.0.1
+	keep coredns coredns -conf "$RUN/config/Corefile"
+	keep local-provisioner local-provisioner --kubeconfig "$RUN/pki/provisioner.kubeconfig" --root "$STATE/volumes"
+}
+
+start_node() {
+	local node
+	node=$(node_name "$1")
+	keep containerd containerd --config "$RUN/$node/containerd.toml"
+	keep kubelet kubelet --config "$RUN/$node/kubelet.yaml" --kubeconfig "$RUN/pki/$node.kubeconfig" \
+		--hostname-override "$node" --node-ip "$(node_ip "$1")" --root-dir "$STATE/$node/kubelet" --cert-dir "$STATE/$node/pki"
+	keep kube-proxy kube-proxy --config "$RUN/$node/proxy.yaml"
+}

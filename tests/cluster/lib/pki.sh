@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# Certificates and kubeconfigs. In: the addresses of paths.sh. Out: files below $RUN/pki, and one
+# kubeconfig per component beside its key; $KUBECONFIG_FILE is the person's.
+
+make_pki() {
+	PKI=$RUN/pki
+	mkdir -p "$PKI"
+	chmod 700 "$PKI"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=adaptive-exam-cluster \
+		-keyout "$PKI/ca.key" -out "$PKI/ca.crt" 2>/dev/null
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$PKI/service-accounts.key" 2>/dev/null
+	openssl pkey -in "$PKI/service-accounts.key" -pubout -out "$PKI/service-accounts.pub"
+	certificate apiserver "/CN=kube-apiserver" \
+		"DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local,DNS:localhost,IP:127.0.0.1,IP:$API_SERVICE_IP,IP:$(node_ip 0)"
+	client admin "/O=system:masters/CN=admin"
+	client controller-manager "/CN=system:kube-controller-manager"
+	client scheduler "/CN=system:kube-scheduler"
+	client proxy "/CN=system:kube-proxy"
+	client coredns "/O=system:masters/CN=coredns"
+	client provisioner "/O=system:masters/CN=local-provisioner"
+	make_node_pki 0
+	install -m 600 "$PKI/admin.kubeconfig" "$KUBECONFIG_FILE"
+}
+
+make_node_pki() {
+	client "$(node_name "$1")" "/O=system:nodes/CN=system:node:$(node_name "$1")"
+}
+
+# certificate FILE SUBJECT NAMES  Signed by our CA.
+certificate() {
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "$2" -keyout "$PKI/$1.key" -out "$PKI/$1.csr" 2>/dev/null
+	openssl x509 -req -in "$PKI/$1.csr" -CA "$PKI/ca.crt" -CAkey "$PKI/ca.key" -days 3650 -out "$PKI/$1.crt" \
+		-extfile <(printf 'extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=%s\n' "${3:-DNS:$1}") 2>/dev/null
+	rm "$PKI/$1.csr"
+}
+
+# client FILE SUBJECT  A certificate, and a kubeconfig that holds it.
+client() {
+	certificate "$1" "$2"
+	(
+		umask 077
+		cat >"$PKI/$1.kubeconfig" <<-END
+			apiVersion: v1
+			kind: Config
+			clusters:
+			  - name: $NAME
+			    cluster:
+			      server: https://$(node_ip 0):6443
+			      certificate-authority-data: $(base64 -w0 "$PKI/ca.crt")
+			users:
+			  - name: $NAME-$1
+			    user:
+			      client-certificate-data: $(base64 -w0 "$PKI/$1.crt")
+			      client-key-data: $(base64 -w0 "$PKI/$1.key")
+			contexts:
+			  - name: $NAME
+			    context: {cluster: $NAME, user: $NAME-$1}
+			current-context: $NAME
+		END
+	)
+}
