@@ -4,11 +4,13 @@
 //! Nothing here asserts what the product should do; the suite does.
 
 pub mod client;
+pub mod cluster;
 pub mod process;
 pub mod redis;
 pub mod service;
 pub mod wait;
 
 pub use client::{Client, Examinee};
+pub use cluster::Cluster;
 pub use redis::Redis;
 pub use service::Service;

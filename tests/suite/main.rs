@@ -3,6 +3,7 @@
 mod api;
 mod bad_input;
 mod crash;
+mod e2e;
 mod outage;
 mod settings;
 mod store;

@@ -49,7 +49,10 @@ have_go() {
 }
 
 end_build() {
-	[[ -z ${BUILD_PID:-} ]] || kill -- "-$BUILD_PID" 2>/dev/null || true
+	if [[ ${BUILD_PID:-} ]]; then
+		kill -- "-$BUILD_PID" 2>/dev/null || true
+		wait "$BUILD_PID" || true
+	fi
 	rm -rf "$PART"
 }
 
@@ -58,7 +61,7 @@ build_into() {
 	IFS=. read -r major minor _ <<<"${KUBERNETES_VERSION#v}"
 	about="-X $version.gitVersion=$KUBERNETES_VERSION -X $version.gitMajor=$major -X $version.gitMinor=$minor"
 	mkdir -p "$out"
-	export CGO_ENABLED=0 GOBIN=$out
+	export CGO_ENABLED=0 GOBIN=$out GOTMPDIR=$PART
 	build_stage "[1/4] pause and image-archive" "$HERE/images" go build -trimpath -v -ldflags "$STRIP" -o "$out/" ./pause ./archive
 	mv "$out/archive" "$out/image-archive"
 	"$out/image-archive" --name adaptive-exam/pause:dev --out "$out/pause.tar" "$out/pause" >/dev/null

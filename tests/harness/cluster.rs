@@ -1,0 +1,242 @@
+//! A real Kubernetes node with the chart installed, shared by the tests of one run.
+//!
+//! Comes in: the programs of this workspace. Goes out: a client, namespaces under the restricted
+//! profile, kubectl and helm. The node stays up after a run of single tests; `make test` ends it.
+
+use crate::process::program;
+use crate::wait;
+use anyhow::{Context, Result, bail, ensure};
+use k8s_openapi::api::core::v1::{Namespace, Secret, Service};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client as Kube};
+use operator::crd::AdaptiveExamDeployment;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::Command;
+use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Name of the node.
+const NAME: &str = "test";
+/// Release and namespace of the operator.
+pub const RELEASE: &str = "exams";
+/// What the command says when this machine cannot hold a node.
+const CANNOT: i32 = 3;
+
+/// The node. Tests that only use it share it; a test that takes the operator away has it alone.
+#[derive(Debug)]
+pub struct Cluster {
+    kubeconfig: PathBuf,
+    operator: RwLock<()>,
+}
+
+static SHARED: OnceCell<Option<Cluster>> = OnceCell::const_new();
+
+impl Cluster {
+    /// The node of this run, with the operator installed; started by whoever asks first. `None`, said
+    /// aloud, where this machine cannot hold one; in CI that is a failure.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub async fn shared() -> Result<Option<&'static Self>> {
+        Ok(SHARED.get_or_try_init(Self::up).await?.as_ref())
+    }
+
+    async fn up() -> Result<Option<Self>> {
+        let output = command().args(["up", NAME]).stderr(Stdio::inherit()).output().await?;
+        if output.status.code() == Some(CANNOT) {
+            ensure!(std::env::var_os("CI").is_none(), "CI must run the tests on a real node");
+            println!("SKIPPED: no real node here; the line above says why");
+            return Ok(None);
+        }
+        ensure!(output.status.success(), "the node does not come up");
+        let said = String::from_utf8(output.stdout)?;
+        let kubeconfig = PathBuf::from(said.lines().last().context("no kubeconfig")?);
+        let cluster = Self { kubeconfig, operator: RwLock::new(()) };
+        cluster.load_images().await?;
+        cluster.install().await?;
+        Ok(Some(cluster))
+    }
+
+    async fn load_images(&self) -> Result<()> {
+        let service = program("exam-service")?;
+        let programs = service.parent().context("a program should be in a folder")?;
+        let images = programs.join("images");
+        run(command().arg("images").arg(&images).arg("--bin-dir").arg(programs)).await?;
+        let archives =
+            ["exam-service.tar", "exam-operator.tar", "exam-redis.tar"].map(|file| images.join(file));
+        run(command().args(["load", NAME]).args(archives)).await?;
+        Ok(())
+    }
+
+    /// Installs the chart with this workspace's images, or brings it up to date.
+    ///
+    /// # Errors
+    /// Helm's.
+    pub async fn install(&self) -> Result<String> {
+        let chart = workspace().join("charts/adaptive-exam-operator");
+        let chart = chart.to_string_lossy();
+        let restart = format!("podAnnotations.started={}", std::process::id());
+        self.tool(&[
+            "helm",
+            "upgrade",
+            "--install",
+            RELEASE,
+            &chart,
+            "--namespace",
+            RELEASE,
+            "--create-namespace",
+            "--set",
+            "image.tag=dev",
+            "--set",
+            "defaults.serviceImage=exam-service:dev",
+            "--set",
+            "defaults.redisImage=exam-redis:dev",
+            "--set-string",
+            &restart,
+            "--wait",
+            "--timeout",
+            "120s",
+        ])
+        .await
+    }
+
+    /// The operator is there for as long as the guard lives.
+    pub async fn with_operator(&self) -> RwLockReadGuard<'_, ()> {
+        self.operator.read().await
+    }
+
+    /// Nobody else uses the operator for as long as the guard lives.
+    pub async fn alone(&self) -> RwLockWriteGuard<'_, ()> {
+        self.operator.write().await
+    }
+
+    /// A client of its API server.
+    ///
+    /// # Errors
+    /// The kubeconfig is of no use.
+    pub async fn kube(&self) -> Result<Kube> {
+        // A second test may have set it; then it is the same.
+        let _set_before = rustls::crypto::ring::default_provider().install_default();
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig)?;
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        Ok(Kube::try_from(config)?)
+    }
+
+    /// Runs kubectl or helm against it and gives what it printed.
+    ///
+    /// # Errors
+    /// The tool failed; the error holds what it said.
+    pub async fn tool(&self, words: &[&str]) -> Result<String> {
+        run(command().args(["exec", NAME, "--"]).args(words)).await
+    }
+
+    /// The API server's audit log.
+    pub fn audit_log(&self) -> PathBuf {
+        self.kubeconfig.with_file_name("audit.log")
+    }
+
+    /// A new namespace under the restricted profile.
+    ///
+    /// # Errors
+    /// The API server's.
+    pub async fn namespace(&self, name: &str) -> Result<TestNamespace> {
+        let kube = self.kube().await?;
+        let api: Api<Namespace> = Api::all(kube.clone());
+        // A run before this one may have left it.
+        if api.delete(name, &DeleteParams::default()).await.is_ok() {
+            wait::until("the old namespace's end", Duration::from_secs(120), || async {
+                matches!(api.get_opt(name).await, Ok(None)).then_some(())
+            })
+            .await?;
+        }
+        let restricted = ("pod-security.kubernetes.io/enforce".to_owned(), "restricted".to_owned());
+        let metadata = ObjectMeta {
+            name: Some(name.to_owned()),
+            labels: Some(BTreeMap::from([restricted])),
+            ..ObjectMeta::default()
+        };
+        api.create(&PostParams::default(), &Namespace { metadata, ..Namespace::default() }).await?;
+        Ok(TestNamespace { kube, name: name.to_owned() })
+    }
+}
+
+/// A namespace of one test.
+#[derive(Clone)]
+pub struct TestNamespace {
+    /// A client of the API server.
+    pub kube: Kube,
+    /// Its name.
+    pub name: String,
+}
+
+impl TestNamespace {
+    /// The API of a kind in this namespace.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.kube.clone(), &self.name)
+    }
+
+    /// Waits until a resource is Ready in its latest generation and runs this mode.
+    ///
+    /// # Errors
+    /// It is not in time; the error holds its last status.
+    pub async fn ready(&self, name: &str, mode: &str) -> Result<AdaptiveExamDeployment> {
+        let api: Api<AdaptiveExamDeployment> = self.api();
+        let ready = || async {
+            let resource = api.get(name).await.ok()?;
+            let status = resource.status.as_ref()?;
+            let good = status.conditions.iter().any(|known| {
+                known.type_ == "Ready"
+                    && known.status == "True"
+                    && known.observed_generation == resource.metadata.generation
+            });
+            (good && status.mode.as_deref() == Some(mode)).then_some(resource)
+        };
+        match wait::until("Ready", Duration::from_secs(120), ready).await {
+            Ok(resource) => Ok(resource),
+            Err(error) => bail!("{error}: {name} is {:#?}", api.get(name).await.map(|found| found.status)),
+        }
+    }
+
+    /// A caller of the exam API of a resource, by its Service and with its token.
+    ///
+    /// # Errors
+    /// The Service or the Secret is not there.
+    pub async fn exams(&self, name: &str) -> Result<crate::Client> {
+        let service = self.api::<Service>().get(name).await?;
+        let address = service.spec.and_then(|spec| spec.cluster_ip).context("a cluster IP")?;
+        let secret = self.api::<Secret>().get(&format!("{name}-auth")).await?;
+        let token = secret.data.unwrap_or_default().remove("token").context("a token")?;
+        let token = String::from_utf8(token.0)?;
+        Ok(crate::Client::new(format!("http://{address}:{}", contract::API_PORT), Some(token)))
+    }
+}
+
+fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+fn command() -> Command {
+    let mut command = Command::new(workspace().join("tests/cluster/cluster"));
+    command.stdin(Stdio::null());
+    command
+}
+
+async fn run(command: &mut Command) -> Result<String> {
+    let output = command.output().await?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    ensure!(
+        output.status.success(),
+        "{:?}: {}{}",
+        command.as_std(),
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    Ok(text(&output.stdout))
+}

@@ -1,0 +1,253 @@
+//! The product on a real Kubernetes node: chart, operator, service, Redis, and what they survive.
+
+use anyhow::{Context, Result};
+use harness::cluster::{RELEASE, TestNamespace};
+use harness::{Client, Cluster, Examinee, Service, wait};
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service as KubeService};
+use kube::Api;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use operator::crd::AdaptiveExamDeployment;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long the cluster may take to settle.
+const SETTLE: Duration = Duration::from_secs(120);
+/// How long nothing may be written at rest.
+const REST: Duration = Duration::from_secs(120);
+/// Verbs that write.
+const WRITES: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
+
+fn resource(name: &str, spec: Value) -> Result<AdaptiveExamDeployment> {
+    Ok(AdaptiveExamDeployment::new(name, serde_json::from_value(spec)?))
+}
+
+async fn create(namespace: &TestNamespace, name: &str, mode: &str) -> Result<()> {
+    let spec = json!({"redis": {"mode": mode}});
+    namespace.api().create(&PostParams::default(), &resource(name, spec)?).await?;
+    namespace.ready(name, mode).await?;
+    Ok(())
+}
+
+async fn change_mode(namespace: &TestNamespace, name: &str, mode: &str) -> Result<()> {
+    let patch = Patch::Merge(json!({"spec": {"redis": {"mode": mode}}}));
+    namespace.api::<AdaptiveExamDeployment>().patch(name, &PatchParams::default(), &patch).await?;
+    Ok(())
+}
+
+/// Answers the item on the screen, again and again until it is acknowledged.
+async fn insist(examinee: &mut Examinee, client: &Client) -> Result<()> {
+    let start = std::time::Instant::now();
+    while let Err(error) = examinee.answer(client).await {
+        anyhow::ensure!(start.elapsed() < SETTLE, "no answer was taken: {error:#}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// The replies of the same exam where nothing went wrong.
+async fn undisturbed(items: u32) -> Result<Vec<Value>> {
+    let service = Service::start().await?;
+    let mut examinee = Examinee::start(&service.client(), items).await?;
+    examinee.finish(&service.client()).await?;
+    Ok(examinee.replies)
+}
+
+#[tokio::test]
+async fn an_exam_does_not_notice_the_loss_of_redis() -> Result<()> {
+    let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
+    let _operator = cluster.with_operator().await;
+    let namespace = cluster.namespace("exam-loss").await?;
+    create(&namespace, "midterm", "basic").await?;
+    let client = namespace.exams("midterm").await?;
+    let mut examinee = Examinee::start(&client, 10).await?;
+    for _ in 0..5 {
+        examinee.answer(&client).await?;
+    }
+    let key = format!("adaptive_engine:{}", examinee.exam);
+    let snapshot: Value =
+        serde_json::from_str(&redis_cli(cluster, "exam-loss", &format!("GET {key}")).await?)?;
+    assert_eq!(snapshot["version"], 5, "{snapshot}");
+    assert_eq!(snapshot["theta"], examinee.replies[4]["theta"]);
+    assert_eq!(snapshot["responses"].as_array().map(Vec::len), Some(5));
+
+    let pods: Api<Pod> = namespace.api();
+    let first = pods.get("midterm-redis-0").await?.metadata.uid;
+    pods.delete("midterm-redis-0", &DeleteParams::default().grace_period(0)).await?;
+    for _ in 5..9 {
+        examinee.answer(&client).await.context("a request failed after Redis was killed")?;
+        assert_eq!(client.next(examinee.exam).await?.status, 200);
+    }
+    namespace.ready("midterm", "basic").await?;
+    assert_ne!(pods.get("midterm-redis-0").await?.metadata.uid, first, "it should be another pod");
+    let snapshot = || async {
+        client.next(examinee.exam).await.ok()?;
+        redis_cli(cluster, "exam-loss", &format!("GET {key}"))
+            .await
+            .ok()
+            .filter(|text| text.contains("version"))
+    };
+    wait::until("the snapshot in the new Redis", SETTLE, snapshot).await?;
+    examinee.answer(&client).await?;
+    assert_eq!(examinee.item, None);
+    assert_eq!(examinee.replies, undisturbed(10).await?, "bit by bit the exam without the fault");
+    let left = redis_cli(cluster, "exam-loss", &format!("EXISTS {key}")).await?;
+    assert_eq!(left.trim(), "0", "an ended exam has no snapshot");
+    Ok(())
+}
+
+async fn redis_cli(cluster: &Cluster, namespace: &str, words: &str) -> Result<String> {
+    let script = format!("REDISCLI_AUTH=$(cat /etc/redis-auth/password) redis-cli {words}");
+    cluster.tool(&["kubectl", "-n", namespace, "exec", "midterm-redis-0", "--", "sh", "-c", &script]).await
+}
+
+#[tokio::test]
+async fn a_mode_change_loses_no_exam_and_a_deletion_keeps_the_volumes() -> Result<()> {
+    let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
+    let _operator = cluster.with_operator().await;
+    let namespace = cluster.namespace("exam-modes").await?;
+    create(&namespace, "midterm", "basic").await?;
+    let client = namespace.exams("midterm").await?;
+    let mut examinee = Examinee::start(&client, 10).await?;
+    for (answers, mode) in [(3, "memory"), (6, "basic")] {
+        while examinee.replies.len() < answers {
+            insist(&mut examinee, &client).await?;
+        }
+        change_mode(&namespace, "midterm", mode).await?;
+        // The examinee goes on while the pod is replaced.
+        insist(&mut examinee, &client).await?;
+        namespace.ready("midterm", mode).await?;
+        let redis = namespace.api::<StatefulSet>().get_opt("midterm-redis").await?;
+        assert!(redis.is_some(), "Redis stays where it was provisioned");
+    }
+    while examinee.item.is_some() {
+        insist(&mut examinee, &client).await?;
+    }
+    assert_eq!(examinee.replies, undisturbed(10).await?, "bit by bit the exam without the changes");
+    assert_eq!(client.get("/exams").await?.body["count"], 1, "no exam was restarted");
+
+    namespace.api::<AdaptiveExamDeployment>().delete("midterm", &DeleteParams::default()).await?;
+    wait::until("the end of everything owned", SETTLE, || async {
+        let left = owned(&namespace).await.ok()?;
+        left.is_empty().then_some(())
+    })
+    .await
+    .with_context(|| "something is left".to_owned())?;
+    let claims = namespace.api::<PersistentVolumeClaim>().list(&ListParams::default()).await?;
+    let mut names: Vec<_> = claims.items.into_iter().filter_map(|claim| claim.metadata.name).collect();
+    names.sort();
+    assert_eq!(names, ["data-midterm-redis-0", "midterm-data"]);
+    Ok(())
+}
+
+/// Names of all objects in the namespace that the operator made, but the volume claims.
+async fn owned(namespace: &TestNamespace) -> Result<Vec<String>> {
+    let ours = ListParams::default().labels("app.kubernetes.io/managed-by=exam-operator");
+    let mut names = Vec::new();
+    macro_rules! list {
+        ($($kind:ty),*) => {
+            $(for object in namespace.api::<$kind>().list(&ours).await?.items {
+                names.extend(object.metadata.name);
+            })*
+        };
+    }
+    list!(Deployment, StatefulSet, Pod, KubeService, ConfigMap, Secret);
+    Ok(names)
+}
+
+#[tokio::test]
+async fn bad_resources_are_refused_with_a_sentence() -> Result<()> {
+    let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
+    let _operator = cluster.with_operator().await;
+    let namespace = cluster.namespace("exam-refusals").await?;
+    let head = "apiVersion: exam.dreamseed.ai/v1alpha1\nkind: AdaptiveExamDeployment\n";
+    let cases = [
+        ("two", "service: {replicas: 2}", "must be 1: the answers are in an embedded SQLite file"),
+        ("mode", "redis: {mode: sentinel}", "Unsupported value: \"sentinel\""),
+        ("size", "database: {storage: {size: much}}", "must be a size above 0, as in 1Gi"),
+        ("zero", "redis: {storage: {size: 0Gi}}", "must be a size above 0, as in 1Gi"),
+        ("items", "exam: {types: {quiz: {minItems: 9, maxItems: 3}}}", "minItems must not be above maxItems"),
+        ("many", "exam: {types: {quiz: {maxItems: 1000}}}", "should be less than or equal to 500"),
+        ("error", "exam: {types: {quiz: {targetStandardError: 0}}}", "must be above 0 and at most 10"),
+        ("image", "image: {reference: exam-service}", "name a tag or a digest"),
+        ("unknown", "redis: {mod: basic}", "unknown field \"spec.redis.mod\""),
+        ("type", "paused: perhaps", "spec.paused"),
+        ("9lives", "{}", "metadata.name becomes part of Service names"),
+        ("a-name-of-more-than-forty-characters-is-long", "{}", "use at most 40 lower-case letters"),
+    ];
+    let folder = tempfile::TempDir::new()?;
+    for (name, spec, sentence) in cases {
+        let spec = if spec == "{}" { "spec: {}".to_owned() } else { format!("spec:\n  {spec}") };
+        let file = folder.path().join("resource.yaml");
+        std::fs::write(&file, format!("{head}metadata: {{name: {name}}}\n{spec}\n"))?;
+        let file = file.to_string_lossy();
+        let refused = cluster.tool(&["kubectl", "-n", &namespace.name, "create", "-f", &file]).await;
+        let said = format!("{:#}", refused.expect_err(name));
+        assert!(said.contains(sentence), "{name}: {sentence:?} is not in {said}");
+    }
+    let api: Api<AdaptiveExamDeployment> = namespace.api();
+    assert!(api.list(&ListParams::default()).await?.items.is_empty(), "nothing bad was kept");
+    api.create(&PostParams::default(), &resource("good", json!({}))?).await?;
+    let patch = Patch::Merge(json!({"spec": {"database": {"storage": {"size": "2Gi"}}}}));
+    let refused = api.patch("good", &PatchParams::default(), &patch).await.expect_err("a volume was changed");
+    assert!(refused.to_string().contains("a volume cannot be changed once it is made"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn at_rest_the_operator_writes_nothing() -> Result<()> {
+    let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
+    let _alone = cluster.alone().await;
+    let namespace = cluster.namespace("exam-rest").await?;
+    create(&namespace, "midterm", "basic").await?;
+    create(&namespace, "practice", "memory").await?;
+    let operator = format!("system:serviceaccount:{RELEASE}:{RELEASE}");
+    let requests = |line: &str| -> Option<String> {
+        let event: Value = serde_json::from_str(line).ok()?;
+        let ours = event["user"]["username"] == operator.as_str() && event["stage"] == "ResponseComplete";
+        ours.then(|| event["verb"].as_str().unwrap_or_default().to_owned())
+    };
+    let counts = || -> Result<(usize, usize)> {
+        let log = std::fs::read_to_string(cluster.audit_log())?;
+        let verbs: Vec<String> = log.lines().filter_map(requests).collect();
+        let writes = verbs.iter().filter(|verb| WRITES.contains(&verb.as_str())).count();
+        Ok((writes, verbs.len()))
+    };
+    // At rest is when the last change has been seen and answered: nothing written for a while.
+    let settled = wait::until("rest", SETTLE, || async {
+        let before = counts().ok()?.0;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let after = counts().ok()?;
+        (after.0 == before).then_some(after)
+    })
+    .await?;
+    assert!(settled.0 > 20, "it wrote what it made, so the log is the right one: {settled:?}");
+    tokio::time::sleep(REST).await;
+    let rested = counts()?;
+    println!(
+        "at rest for {} s: {} writes, {} reads",
+        REST.as_secs(),
+        rested.0 - settled.0,
+        rested.1 - settled.1
+    );
+    assert_eq!(rested.0, settled.0, "writes at rest");
+    assert!(rested.1 > settled.1, "it was alive and reading");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_uninstall_keeps_the_definition_and_all_that_runs() -> Result<()> {
+    let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
+    let _alone = cluster.alone().await;
+    let namespace = cluster.namespace("exam-uninstall").await?;
+    create(&namespace, "practice", "memory").await?;
+    cluster.tool(&["helm", "uninstall", RELEASE, "--namespace", RELEASE, "--wait"]).await?;
+    let kept = namespace.api::<AdaptiveExamDeployment>().get("practice").await?;
+    let client = namespace.exams("practice").await?;
+    let mut examinee = Examinee::start(&client, 3).await?;
+    examinee.finish(&client).await?;
+    cluster.install().await?;
+    let back = namespace.ready("practice", "memory").await?;
+    assert_eq!(back.metadata.uid, kept.metadata.uid, "the same resource");
+    Ok(())
+}
