@@ -7,6 +7,8 @@ PROFILE ?= dev
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 BIN_DIR := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 NODE := tests/cluster/cluster
+CHART := charts/adaptive-exam-operator
+CRD_COPIES := crds/adaptiveexamdeployments.yaml $(CHART)/files/adaptiveexamdeployments.yaml
 
 .PHONY: help
 help: ## Print this help
@@ -15,8 +17,9 @@ help: ## Print this help
 # ---- the main jobs -------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: toolchains ## Take an exam on a real Kubernetes node, end Redis in the middle, leave it running
-	@tests/demo/demo
+demo: toolchains build ## Take an exam on a real Kubernetes node, end Redis in the middle, leave it running
+	@$(NODE) packages || true
+	@$(BIN_DIR)/demo
 
 .PHONY: run
 run: toolchains ## Run the service alone on loopback, answers in target/run/exams.db
@@ -26,7 +29,8 @@ run: toolchains ## Run the service alone on loopback, answers in target/run/exam
 
 .PHONY: test
 test: toolchains packages build ## Run every test: pure values, real processes, a real node
-	cargo test --workspace --no-fail-fast
+	$(NODE) build
+	trap '$(NODE) down test' EXIT; cargo test --workspace --no-fail-fast
 
 .PHONY: check
 check: format lint layers generated chart-lint ## Check form: format, lints, layers, generated files, chart
@@ -40,7 +44,7 @@ format: ## Check the format (cargo fmt --all mends it)
 .PHONY: lint
 lint: ## Lint Rust and shell; a warning is a fault
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x $$(git ls-files | grep -E '\.sh$$|^tests/cluster/(cluster|selftest)$$|^tests/demo/demo$$|^\.ci/run$$'); \
+	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../layers ../../.ci/run; \
 	else echo "shellcheck is not installed (Debian: apt-get install shellcheck)" >&2; [ -z "$${CI:-}" ]; fi
 
 .PHONY: layers
@@ -49,12 +53,22 @@ layers: ## Check who imports whom, and that no source file is an orphan
 
 .PHONY: generated
 generated: ## Check that crds/ and the chart's copy are what the operator prints
-	@cargo run --quiet --package operator --bin exam-operator -- crd | diff -u crds/adaptiveexamdeployments.yaml - \
-	  || { echo "crds/ is stale: make crds" >&2; exit 1; }
+	@cargo run --quiet --package operator --bin exam-operator -- crd > $(TARGET_DIR)/crd.yaml
+	@for copy in $(CRD_COPIES); do diff -u $$copy $(TARGET_DIR)/crd.yaml \
+	  || { echo "$$copy is stale: make crds" >&2; exit 1; }; done
 
 .PHONY: crds
 crds: ## Generate crds/ from the Rust types
-	cargo run --quiet --package operator --bin exam-operator -- crd > crds/adaptiveexamdeployments.yaml
+	cargo run --quiet --package operator --bin exam-operator -- crd | tee $(CRD_COPIES) >/dev/null
+
+.PHONY: chart-lint
+chart-lint: ## Check the chart: Helm's lint, its values' schema, both scopes rendered
+	@$(NODE) build
+	@PATH="$$($(NODE) bin):$$PATH"; \
+	helm lint --strict --quiet $(CHART); \
+	helm template exams $(CHART) > /dev/null; \
+	helm template exams $(CHART) --set watchNamespace=school --set crds.install=false | grep -q 'kind: RoleBinding'; \
+	if helm template exams $(CHART) --set typo=1 > /dev/null 2>&1; then echo "an unknown value was not refused" >&2; exit 1; fi
 
 # ---- building ------------------------------------------------------------------------------------
 

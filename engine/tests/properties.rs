@@ -1,7 +1,5 @@
 //! What holds for every item, every answer and every exam.
 
-#![expect(clippy::unwrap_used, reason = "a test file")]
-
 use engine::{Bank, Event, Exam, Grid, Item, Policy, Posterior, Prior};
 use proptest::prelude::*;
 use std::collections::HashSet;

@@ -19,8 +19,8 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Name of the node.
-const NAME: &str = "test";
+/// Name of the node that the tests of one run share.
+const SHARED_NAME: &str = "test";
 /// Release and namespace of the operator.
 pub const RELEASE: &str = "exams";
 /// What the command says when this machine cannot hold a node.
@@ -29,6 +29,7 @@ const CANNOT: i32 = 3;
 /// The node. Tests that only use it share it; a test that takes the operator away has it alone.
 #[derive(Debug)]
 pub struct Cluster {
+    name: String,
     kubeconfig: PathBuf,
     operator: RwLock<()>,
 }
@@ -41,21 +42,30 @@ impl Cluster {
     ///
     /// # Errors
     /// It does not come up.
+    #[expect(clippy::print_stdout, reason = "a test that did not run should say so where one looks")]
     pub async fn shared() -> Result<Option<&'static Self>> {
-        Ok(SHARED.get_or_try_init(Self::up).await?.as_ref())
-    }
-
-    async fn up() -> Result<Option<Self>> {
-        let output = command().args(["up", NAME]).stderr(Stdio::inherit()).output().await?;
-        if output.status.code() == Some(CANNOT) {
+        let cluster = SHARED.get_or_try_init(|| Self::up(SHARED_NAME)).await?.as_ref();
+        if cluster.is_none() {
             ensure!(std::env::var_os("CI").is_none(), "CI must run the tests on a real node");
             println!("SKIPPED: no real node here; the line above says why");
+        }
+        Ok(cluster)
+    }
+
+    /// Starts a node, or finds it up, with this workspace's images and the operator installed. `None`,
+    /// after a line that says why, where this machine cannot hold one.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub async fn up(name: &str) -> Result<Option<Self>> {
+        let output = command().args(["up", name]).stderr(Stdio::inherit()).output().await?;
+        if output.status.code() == Some(CANNOT) {
             return Ok(None);
         }
         ensure!(output.status.success(), "the node does not come up");
         let said = String::from_utf8(output.stdout)?;
         let kubeconfig = PathBuf::from(said.lines().last().context("no kubeconfig")?);
-        let cluster = Self { kubeconfig, operator: RwLock::new(()) };
+        let cluster = Self { name: name.to_owned(), kubeconfig, operator: RwLock::new(()) };
         cluster.load_images().await?;
         cluster.install().await?;
         Ok(Some(cluster))
@@ -68,7 +78,7 @@ impl Cluster {
         run(command().arg("images").arg(&images).arg("--bin-dir").arg(programs)).await?;
         let archives =
             ["exam-service.tar", "exam-operator.tar", "exam-redis.tar"].map(|file| images.join(file));
-        run(command().args(["load", NAME]).args(archives)).await?;
+        run(command().args(["load", &self.name]).args(archives)).await?;
         Ok(())
     }
 
@@ -131,7 +141,7 @@ impl Cluster {
     /// # Errors
     /// The tool failed; the error holds what it said.
     pub async fn tool(&self, words: &[&str]) -> Result<String> {
-        run(command().args(["exec", NAME, "--"]).args(words)).await
+        run(command().args(["exec", &self.name, "--"]).args(words)).await
     }
 
     /// The API server's audit log.
@@ -218,7 +228,8 @@ impl TestNamespace {
     }
 }
 
-fn workspace() -> &'static Path {
+/// The top of the workspace.
+pub fn workspace() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 

@@ -69,15 +69,16 @@ pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// One of the workspace's programs, beside the running test in the target folder.
+/// One of the workspace's programs, in the target folder of the program that runs.
 ///
 /// # Errors
 /// It has not been built.
 pub fn program(name: &str) -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let path = test.parent().and_then(|deps| deps.parent()).map(|target| target.join(name));
-    match path.filter(|path| path.exists()) {
+    let running = std::env::current_exe()?;
+    // A test is one folder below the programs, beside which the demo is.
+    let folders = running.ancestors().skip(1).take(2);
+    match folders.map(|folder| folder.join(name)).find(|path| path.is_file()) {
         Some(path) => Ok(path),
-        None => bail!("{name} is not built; `make test` does that first"),
+        None => bail!("{name} is not built; `make build` does that"),
     }
 }

@@ -1,1 +1,91 @@
+//! The rules of the resource, evaluated here as the API server evaluates them.
 
+use super::*;
+use serde_json::json;
+
+#[test]
+fn an_empty_spec_has_every_default() {
+    let spec: AdaptiveExamDeploymentSpec = serde_json::from_value(json!({})).unwrap();
+    assert_eq!(spec.redis.mode, Mode::Memory);
+    assert_eq!(spec.auth.mode, AuthMode::Token);
+    assert_eq!((spec.service.replicas, spec.paused), (1, false));
+    assert_eq!(spec.database.storage.size, "1Gi");
+}
+
+#[test]
+fn the_definition_is_small_and_closed() {
+    let yaml = crate::generate::crd_yaml();
+    let json: serde_json::Value = serde_yaml_ng::from_str(&yaml).unwrap();
+    let size = json.to_string().len();
+    assert!(size < 120_000, "{size} bytes: a client-side apply would not keep it");
+    assert!(!yaml.contains("x-kubernetes-preserve-unknown-fields"), "every field should be known");
+    let version = &json["spec"]["versions"][0];
+    assert_eq!(version["name"], "v1alpha1");
+    let conditions =
+        &version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]["conditions"];
+    assert_eq!(conditions["x-kubernetes-list-type"], "map", "{conditions}");
+}
+
+#[test]
+fn the_committed_definitions_are_fresh() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    for copy in ["crds", "charts/adaptive-exam-operator/files"] {
+        let path = format!("{root}/{copy}/adaptiveexamdeployments.yaml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text == crate::generate::crd_yaml(), "{path} is stale: make crds");
+    }
+}
+
+fn resource(name: &str, spec: serde_json::Value) -> AdaptiveExamDeployment {
+    AdaptiveExamDeployment::new(name, serde_json::from_value(spec).unwrap())
+}
+
+#[test]
+fn rules_refuse_with_a_sentence() {
+    let cases = [
+        ("midterm", json!({}), None),
+        (
+            "midterm",
+            json!({"redis": {"mode": "basic", "storage": {"size": "10Gi", "className": "fast"}}}),
+            None,
+        ),
+        ("midterm", json!({"exam": {"types": {"quiz": {"minItems": 3, "maxItems": 9}}}}), None),
+        ("midterm", json!({"image": {"reference": "registry.example:5000/exam-service:0.1.0"}}), None),
+        ("midterm", json!({"service": {"replicas": 2}}), Some("embedded SQLite file")),
+        ("midterm", json!({"database": {"storage": {"size": "much"}}}), Some("must be a size above 0")),
+        ("midterm", json!({"redis": {"storage": {"size": "0"}}}), Some("must be a size above 0")),
+        ("midterm", json!({"redis": {"maxMemory": "1Ki"}}), Some("above 1Mi")),
+        (
+            "midterm",
+            json!({"exam": {"types": {"quiz": {"minItems": 9, "maxItems": 3}}}}),
+            Some("minItems must not be above maxItems"),
+        ),
+        (
+            "midterm",
+            json!({"exam": {"types": {"quiz": {"targetStandardError": 0.0}}}}),
+            Some("above 0 and at most 10"),
+        ),
+        ("midterm", json!({"image": {"reference": "exam-service"}}), Some("name a tag or a digest")),
+        ("9lives", json!({}), Some("starting with a letter")),
+        ("a.b", json!({}), Some("starting with a letter")),
+        ("a-name-of-more-than-forty-characters-is-long", json!({}), Some("at most 40")),
+    ];
+    for (name, spec, sentence) in cases {
+        let judged = resource(name, spec.clone()).validate_cel();
+        match (judged, sentence) {
+            (Ok(()), None) => {}
+            (Err(errors), Some(sentence)) => {
+                assert!(errors.to_string().contains(sentence), "{name} {spec}: {errors}");
+            }
+            (judged, _) => panic!("{name} {spec}: {judged:?}, expected {sentence:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_volume_stays_as_it_was_made() {
+    let sized = |size: &str| resource("midterm", json!({"database": {"storage": {"size": size}}}));
+    assert!(sized("1Gi").validate_cel_update(&sized("1Gi")).is_ok());
+    let refused = sized("2Gi").validate_cel_update(&sized("1Gi")).unwrap_err().to_string();
+    assert!(refused.contains("a volume cannot be changed"), "{refused}");
+}

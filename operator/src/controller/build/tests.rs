@@ -1,1 +1,155 @@
+//! What is built: for every mode it is restricted, owned, free of secrets, and read by the service.
 
+use super::*;
+use crate::controller::decide::Decision;
+use crate::crd::Mode;
+use crate::fixtures::{desired, named};
+use contract::Settings;
+use serde_json::json;
+
+const FRESH: FreshWords<'static> = FreshWords { token: "token-word", password: "password-word" };
+
+fn built(mode: Mode) -> Resources {
+    let mut resource = named("midterm");
+    resource.spec.redis.mode = mode;
+    let redis = mode == Mode::Basic;
+    let decision = Decision { mode, redis, make_auth: true, make_redis_auth: redis };
+    build(&desired(&resource), &decision, FRESH)
+}
+
+fn pods(resources: &Resources) -> Vec<&Value> {
+    let specs = resources.objects.iter().map(|planned| &planned.body["spec"]["template"]["spec"]);
+    specs.filter(|spec| spec.is_object()).collect()
+}
+
+#[test]
+fn each_mode_has_its_objects_in_order() {
+    let names = |mode| -> Vec<String> {
+        let objects = built(mode).objects;
+        objects.into_iter().map(|planned| format!("{}/{}", planned.api.kind, planned.name)).collect()
+    };
+    let service = [
+        "ConfigMap/midterm",
+        "ServiceAccount/midterm",
+        "PersistentVolumeClaim/midterm-data",
+        "Service/midterm",
+        "Service/midterm-ops",
+        "Deployment/midterm",
+    ];
+    assert_eq!(names(Mode::Memory), service);
+    let redis = [
+        "ConfigMap/midterm-redis",
+        "Service/midterm-redis",
+        "Service/midterm-redis-nodes",
+        "StatefulSet/midterm-redis",
+    ];
+    assert_eq!(names(Mode::Basic), [redis.as_slice(), &service].concat());
+}
+
+#[test]
+fn every_pod_keeps_to_the_restricted_profile() {
+    for mode in [Mode::Memory, Mode::Basic] {
+        let resources = built(mode);
+        assert_eq!(pods(&resources).len(), if mode == Mode::Basic { 2 } else { 1 });
+        for pod in pods(&resources) {
+            assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+            assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+            assert_eq!(pod["automountServiceAccountToken"], false);
+            for container in pod["containers"].as_array().unwrap() {
+                let security = &container["securityContext"];
+                assert_eq!(security["allowPrivilegeEscalation"], false);
+                assert_eq!(security["readOnlyRootFilesystem"], true);
+                assert_eq!(security["capabilities"], json!({"drop": ["ALL"]}));
+                for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+                    assert!(container[probe].is_object(), "{probe} of {}", container["name"]);
+                }
+                assert!(container["resources"]["limits"]["memory"].is_string());
+            }
+        }
+    }
+}
+
+#[test]
+fn all_but_the_volume_of_the_answers_goes_with_its_owner() {
+    for planned in built(Mode::Basic).objects {
+        let owners = &planned.body["metadata"]["ownerReferences"];
+        let kept = planned.api.kind == "PersistentVolumeClaim";
+        assert_eq!(owners.is_null(), kept, "{} {}", planned.api.kind, planned.name);
+        assert!(kept || owners[0]["controller"] == true);
+        assert_eq!(planned.body["metadata"]["labels"]["app.kubernetes.io/managed-by"], "exam-operator");
+    }
+}
+
+#[test]
+fn secrets_are_in_secrets_only() {
+    let resources = built(Mode::Basic);
+    for planned in &resources.objects {
+        let text = planned.body.to_string();
+        assert!(!text.contains("-word"), "a secret is in {} {}", planned.api.kind, planned.name);
+    }
+    let keys: Vec<_> =
+        resources.secrets.iter().flat_map(|secret| secret.string_data.clone().unwrap_or_default()).collect();
+    let expected = [
+        ("token", "token-word"),
+        ("auth.conf", "requirepass password-word\n"),
+        ("password", "password-word"),
+    ];
+    assert_eq!(keys, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+}
+
+#[test]
+fn the_service_reads_what_it_is_told() {
+    for mode in [Mode::Memory, Mode::Basic] {
+        let resources = built(mode);
+        let config = resources
+            .objects
+            .iter()
+            .find(|planned| planned.api.kind == "ConfigMap" && planned.name == "midterm");
+        let text = config.unwrap().body["data"][contract::SETTINGS_KEY].as_str().unwrap();
+        let settings = Settings::parse(text).unwrap();
+        assert_eq!(settings.store.mode(), mode.as_str());
+        assert_eq!(contract::settings::revision(text), resources.revision);
+        let deployment = resources.objects.last().unwrap();
+        let template = &deployment.body["spec"]["template"];
+        assert_eq!(
+            template["metadata"]["annotations"]["exam.dreamseed.ai/settings-revision"],
+            resources.revision.as_str()
+        );
+    }
+    assert_ne!(built(Mode::Memory).revision, built(Mode::Basic).revision, "a mode change rolls out");
+}
+
+#[test]
+fn one_pod_holds_the_database() {
+    let resources = built(Mode::Memory);
+    let deployment = &resources.objects.last().unwrap().body["spec"];
+    assert_eq!((&deployment["replicas"], &deployment["strategy"]["type"]), (&json!(1), &json!("Recreate")));
+}
+
+#[test]
+fn the_same_question_has_the_same_answer() {
+    assert_eq!(built(Mode::Basic), built(Mode::Basic));
+}
+
+/// What the operator's account may do covers every kind that is built.
+#[test]
+fn the_charts_rules_cover_every_kind() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/adaptive-exam-operator/templates/rbac.yaml");
+    let rbac = std::fs::read_to_string(path).unwrap();
+    let rule = |group: &str, plural: &str| {
+        let group = if group.is_empty() { "[\"\"]".to_owned() } else { format!("[{group}]") };
+        rbac.split("- apiGroups: ").find_map(|rule| {
+            let rule = rule.strip_prefix(&group)?;
+            let resources = rule.lines().find(|line| line.contains("resources:"))?;
+            resources.contains(plural).then(|| rule.lines().find(|line| line.contains("verbs:")))?
+        })
+    };
+    for planned in built(Mode::Basic).objects {
+        let verbs = rule(&planned.api.group, &planned.api.plural).unwrap_or_default();
+        for verb in ["get", "create", "patch"] {
+            assert!(verbs.contains(verb), "{verb} {} is not in the chart's rules", planned.api.plural);
+        }
+    }
+    assert_eq!(rule("", "secrets").map(str::trim), Some("verbs: [get, create]"));
+    assert!(!rbac.contains('*'), "no wildcards");
+}

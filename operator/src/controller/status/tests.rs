@@ -1,1 +1,172 @@
+//! What is said is what was seen.
 
+use super::*;
+use crate::fixtures::{desired, named};
+use k8s_openapi::jiff::Timestamp;
+
+const REVISION: &str = "abc";
+
+fn at(seconds: i64) -> Time {
+    Time(Timestamp::from_second(seconds).unwrap())
+}
+
+fn rolled_out(revision: &str) -> Workload {
+    let revision = Some(revision.to_owned());
+    Workload { is_current: true, revision, wanted: 1, updated: 1, ready: 1, total: 1 }
+}
+
+fn state(mode: &str, revision: &str, store: &str) -> State {
+    State {
+        mode: mode.to_owned(),
+        settings_revision: revision.to_owned(),
+        store: store.to_owned(),
+        durability: "SQLite".to_owned(),
+        open_exams: 0,
+        version: "0".to_owned(),
+    }
+}
+
+fn settled(mode: Mode) -> Observed {
+    let store = if mode == Mode::Basic { "up" } else { "disabled" };
+    Observed {
+        has_auth: true,
+        has_redis_auth: true,
+        service: Some(rolled_out(REVISION)),
+        redis: (mode == Mode::Basic).then(|| rolled_out(REVISION)),
+        state: Some(Ok(state(mode.as_str(), REVISION, store))),
+    }
+}
+
+fn said(mode: Mode, observed: &Observed) -> AdaptiveExamDeploymentStatus {
+    let mut resource = named("midterm");
+    resource.spec.redis.mode = mode;
+    let desired = desired(&resource);
+    let decision = super::super::decide::decide(&desired, observed);
+    status(&desired, &decision, REVISION, observed, None, &at(100))
+}
+
+fn of(status: &AdaptiveExamDeploymentStatus, type_: &str) -> Option<(String, String)> {
+    let found = status.conditions.iter().find(|known| known.type_ == type_)?;
+    Some((found.status.clone(), found.reason.clone()))
+}
+
+fn word(status: &str, reason: &str) -> Option<(String, String)> {
+    Some((status.to_owned(), reason.to_owned()))
+}
+
+#[test]
+fn the_table_of_facts_and_readiness() {
+    let basic = || settled(Mode::Basic);
+    let table: Vec<(&str, Mode, Observed, &str, &str)> = vec![
+        ("memory, settled", Mode::Memory, settled(Mode::Memory), "True", "AllChecksPassed"),
+        ("basic, settled", Mode::Basic, basic(), "True", "AllChecksPassed"),
+        ("nothing there", Mode::Basic, Observed::default(), "False", "WaitingForPods"),
+        (
+            "old Settings still rolled out",
+            Mode::Basic,
+            Observed { service: Some(rolled_out("old")), ..basic() },
+            "False",
+            "WaitingForPods",
+        ),
+        (
+            "the pod is not ready",
+            Mode::Basic,
+            Observed { service: Some(Workload { ready: 0, ..rolled_out(REVISION) }), state: None, ..basic() },
+            "False",
+            "WaitingForPods",
+        ),
+        (
+            "an old pod is still there",
+            Mode::Basic,
+            Observed { service: Some(Workload { total: 2, ..rolled_out(REVISION) }), ..basic() },
+            "False",
+            "WaitingForPods",
+        ),
+        (
+            "the service says it runs something else",
+            Mode::Basic,
+            Observed { state: Some(Ok(state("memory", REVISION, "disabled"))), ..basic() },
+            "False",
+            "WaitingForPods",
+        ),
+        (
+            "the service does not answer",
+            Mode::Basic,
+            Observed { state: Some(Err("refused".to_owned())), ..basic() },
+            "Unknown",
+            "ServiceSilent",
+        ),
+        (
+            "Redis is not ready",
+            Mode::Basic,
+            Observed { redis: Some(Workload { ready: 0, ..rolled_out(REVISION) }), ..basic() },
+            "False",
+            "WaitingForRedis",
+        ),
+        (
+            "the service does not reach Redis",
+            Mode::Basic,
+            Observed { state: Some(Ok(state("basic", REVISION, "down"))), ..basic() },
+            "False",
+            "StoreUnreachable",
+        ),
+    ];
+    for (name, mode, observed, ready, reason) in table {
+        let status = said(mode, &observed);
+        assert_eq!(of(&status, READY), word(ready, reason), "{name}");
+        assert_eq!(of(&status, RECONCILING).is_some(), ready != "True", "{name}");
+        assert_eq!(of(&status, STALLED), None, "{name}");
+        assert!(status.conditions.iter().all(|known| known.observed_generation == Some(3)), "{name}");
+    }
+}
+
+#[test]
+fn what_runs_is_the_services_own_word() {
+    let observed = Observed { state: Some(Ok(state("memory", "old", "disabled"))), ..settled(Mode::Basic) };
+    let status = said(Mode::Basic, &observed);
+    assert_eq!((status.mode.as_deref(), status.settings_revision.as_deref()), (Some("memory"), Some("old")));
+    let silent = Observed { state: None, ..settled(Mode::Basic) };
+    assert_eq!(said(Mode::Basic, &silent).mode, None, "unknown is not said to be anything");
+}
+
+#[test]
+fn a_condition_keeps_its_time_until_it_changes() {
+    let mut resource = named("midterm");
+    resource.spec.redis.mode = Mode::Basic;
+    let desired = desired(&resource);
+    let say = |observed: &Observed, before: Option<&AdaptiveExamDeploymentStatus>, now: i64| {
+        let decision = super::super::decide::decide(&desired, observed);
+        status(&desired, &decision, REVISION, observed, before, &at(now))
+    };
+    let first = say(&settled(Mode::Basic), None, 100);
+    let same = say(&settled(Mode::Basic), Some(&first), 200);
+    assert_eq!(first, same, "at rest nothing changes, so nothing is written");
+    let broken = Observed { redis: None, ..settled(Mode::Basic) };
+    let changed = say(&broken, Some(&same), 300);
+    let time = |status: &AdaptiveExamDeploymentStatus, type_: &str| {
+        let found = status.conditions.iter().find(|known| known.type_ == type_);
+        found.map(|known| known.last_transition_time.clone())
+    };
+    assert_eq!(time(&changed, READY), Some(at(300)));
+    assert_eq!(time(&changed, SERVICE_AVAILABLE), Some(at(100)), "that one did not change");
+}
+
+#[test]
+fn a_paused_or_invalid_resource_says_so() {
+    let mut resource = named("midterm");
+    resource.spec.paused = true;
+    let desired = desired(&resource);
+    let observed = settled(Mode::Memory);
+    let decision = super::super::decide::decide(&desired, &observed);
+    let paused = status(&desired, &decision, REVISION, &observed, None, &at(1));
+    assert_eq!(of(&paused, STALLED), word("True", "Paused"));
+    assert_eq!(of(&paused, READY), word("True", "AllChecksPassed"), "it still reports");
+
+    let mut resource = named("midterm");
+    resource.spec.redis.max_memory = "1.5Gi".to_owned();
+    let faults = crate::controller::validate::validate(&resource, &crate::fixtures::defaults()).unwrap_err();
+    let said = invalid(&faults, 3, Some(&paused), &at(2));
+    assert_eq!(of(&said, STALLED), word("True", "InvalidSpec"));
+    assert_eq!(of(&said, READY), word("False", "InvalidSpec"));
+    assert!(said.conditions[0].message.contains("spec.redis.maxMemory"), "{said:?}");
+}
