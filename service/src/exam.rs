@@ -54,15 +54,15 @@ pub struct ReplayError {
 }
 
 impl Exam {
-    /// A new exam and the event that starts it, which is applied already.
-    pub fn begin(head: Head, bank: Arc<ItemBank>) -> (Self, Entry) {
+    /// A new exam, with the event that starts it.
+    pub fn begin(head: Head, bank: Arc<ItemBank>) -> Self {
         let mut exam = Self::empty(head, bank);
         let started = exam.engine.decide_start();
         let Ability { theta, standard_error } = started.ability;
         let event = Event::Started { theta, standard_error, next: next(&started.next) };
         let entry = Entry { seq: 0, at: exam.head.started_at, event };
-        exam.apply(entry.clone()).expect("an engine should accept the start it decided");
-        (exam, entry)
+        exam.apply(entry).expect("an engine should accept the start it decided");
+        exam
     }
 
     /// The exam that these events make.

@@ -7,7 +7,6 @@
 
 mod load;
 
-use crate::bank::ItemBank;
 use crate::catalogue::Catalogue;
 use crate::crash;
 use crate::event::{Entry, Head, ItemId, Submitted, hex};
@@ -121,13 +120,12 @@ impl Flow {
         let new = NewExam { head, student_id, class_id, idempotency_key, fingerprint };
         let bank = Arc::clone(&rules.bank);
         let began = Instant::now();
-        let created = self.records.create(new, |head| first_entry(head, &bank)).await?;
-        match created {
-            Created::New(id) => {
+        let begin = |head: &Head| Exam::begin(head.clone(), bank);
+        match self.records.create(new, begin).await? {
+            Created::New(exam) => {
                 self.metrics.committed("started", began.elapsed());
-                let exam = self.replay(id).await?;
                 self.snapshot(&exam).await;
-                Ok(exam)
+                Ok(*exam)
             }
             Created::Before(id) => {
                 self.metrics.repeated("start");
@@ -215,11 +213,6 @@ impl Flow {
         };
         crash::point("snapshot.save.after");
     }
-}
-
-fn first_entry(head: &Head, bank: &Arc<ItemBank>) -> (Entry, crate::event::Chain) {
-    let (exam, entry) = Exam::begin(head.clone(), Arc::clone(bank));
-    (entry, exam.chain().clone())
 }
 
 fn refused(refusal: Refusal, exam: Exam) -> Error {

@@ -3,7 +3,7 @@
 //! Comes in: heads, entries, banks. Goes out: the same, and whether an append was first.
 //! The insertion of one event is the commit and the compare-and-set at once. The only file that
 //! knows SQL; the statements run unchanged on SQLite and PostgreSQL.
-//! Must not know: what events mean, the store, HTTP.
+//! Must not know: the store, HTTP, why an event was decided.
 
 mod list;
 mod rows;
@@ -12,6 +12,7 @@ pub use list::{Filter, Listed, Page};
 
 use crate::crash;
 use crate::event::{Chain, Entry, Head};
+use crate::exam::Exam;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePoolOptions, SqliteSynchronous,
@@ -111,10 +112,10 @@ pub struct NewExam {
 }
 
 /// What became of a start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Created {
-    /// A new exam with this number.
-    New(i64),
+    /// A new exam.
+    New(Box<Exam>),
     /// The exam that the same key started before.
     Before(i64),
     /// The key was used for another request.
@@ -184,15 +185,15 @@ impl Records {
         Ok(query.bind(version).fetch_optional(&self.pool).await?)
     }
 
-    /// Writes a new exam and its first event, both or neither. `begin` makes the first event once
-    /// the number is known.
+    /// Writes a new exam and its first event, both or neither. `begin` makes the exam once its
+    /// number is known.
     ///
     /// # Errors
     /// The database's; then nothing was written.
     pub async fn create(
         &self,
         new: NewExam,
-        begin: impl FnOnce(&Head) -> (Entry, Chain) + Send,
+        begin: impl FnOnce(&Head) -> Exam + Send,
     ) -> Result<Created, Error> {
         let mut transaction = self.pool.begin().await?;
         let policy = rows::policy_text(&new.head.policy);
@@ -221,12 +222,14 @@ impl Records {
             .bind(new.class_id)
             .execute(&mut *transaction)
             .await?;
-        let (entry, chain) = begin(&Head { id, ..new.head });
-        insert(id, &entry, &chain, false).execute(&mut *transaction).await?;
+        let exam = Box::new(begin(&Head { id, ..new.head }));
+        for entry in exam.entries() {
+            insert(id, entry, exam.chain(), false).execute(&mut *transaction).await?;
+        }
         crash::point("start.commit.before");
         transaction.commit().await?;
         crash::point("start.commit.after");
-        Ok(Created::New(id))
+        Ok(Created::New(exam))
     }
 
     async fn created_before(&self, new: &NewExam) -> Result<Created, Error> {

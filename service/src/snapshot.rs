@@ -100,7 +100,7 @@ impl Snapshot {
     /// # Errors
     /// The answers do not make an exam, or not this one.
     pub fn restore(self, bank: Arc<ItemBank>) -> Result<Exam, Corrupt> {
-        let (mut exam, _) = Exam::begin(self.exam, bank);
+        let mut exam = Exam::begin(self.exam, bank);
         let after: Vec<ItemId> =
             self.responses.iter().skip(1).map(|response| response.item).chain([self.item]).collect();
         for (response, next) in self.responses.into_iter().zip(after) {

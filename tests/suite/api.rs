@@ -3,8 +3,9 @@
 use anyhow::Result;
 use futures::future::join_all;
 use harness::service::Setup;
-use harness::{Client, Examinee, Service};
+use harness::{Client, Examinee, Redis, Service};
 use reqwest::Method;
+use rstest::rstest;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -168,9 +169,12 @@ async fn the_table_of_calls_and_states() -> Result<()> {
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn eight_identical_answers_at_once_are_one_event() -> Result<()> {
-    let service = Service::start().await?;
+async fn eight_identical_answers_at_once_are_one_event(#[values(false, true)] redis: bool) -> Result<()> {
+    let redis = if redis { Some(Redis::start().await?) } else { None };
+    let setup = Setup { redis_url: redis.as_ref().map(Redis::url), ..Setup::default() };
+    let service = Service::start_with(setup).await?;
     let client = service.client();
     for _ in 0..20 {
         let exam = Examinee::start(&client, 10).await?;

@@ -71,6 +71,7 @@ async fn an_exam_does_not_notice_the_loss_of_redis() -> Result<()> {
     assert_eq!(snapshot["theta"], examinee.replies[4]["theta"]);
     assert_eq!(snapshot["responses"].as_array().map(Vec::len), Some(5));
 
+    let said_so = tokio::spawn(store_is_not_ready(namespace.clone()));
     let pods: Api<Pod> = namespace.api();
     let first = pods.get("midterm-redis-0").await?.metadata.uid;
     pods.delete("midterm-redis-0", &DeleteParams::default().grace_period(0)).await?;
@@ -78,6 +79,7 @@ async fn an_exam_does_not_notice_the_loss_of_redis() -> Result<()> {
         examinee.answer(&client).await.context("a request failed after Redis was killed")?;
         assert_eq!(client.next(examinee.exam).await?.status, 200);
     }
+    said_so.await?.context("the status should say that the store is away")?;
     namespace.ready("midterm", "basic").await?;
     assert_ne!(pods.get("midterm-redis-0").await?.metadata.uid, first, "it should be another pod");
     let snapshot = || async {
@@ -94,6 +96,20 @@ async fn an_exam_does_not_notice_the_loss_of_redis() -> Result<()> {
     let left = redis_cli(cluster, "exam-loss", &format!("EXISTS {key}")).await?;
     assert_eq!(left.trim(), "0", "an ended exam has no snapshot");
     Ok(())
+}
+
+/// Waits until the status says that the store is away.
+async fn store_is_not_ready(namespace: TestNamespace) -> Result<()> {
+    let api: Api<AdaptiveExamDeployment> = namespace.api();
+    wait::until("StoreReady to be False", SETTLE, || async {
+        let status = api.get("midterm").await.ok()?.status?;
+        status
+            .conditions
+            .iter()
+            .any(|known| known.type_ == "StoreReady" && known.status == "False")
+            .then_some(())
+    })
+    .await
 }
 
 async fn redis_cli(cluster: &Cluster, namespace: &str, words: &str) -> Result<String> {
