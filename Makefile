@@ -35,6 +35,10 @@ test: toolchains packages build ## Run every test: pure values, real processes, 
 .PHONY: check
 check: format lint layers generated chart-lint ## Check form: format, lints, layers, generated files, chart
 
+.PHONY: bench
+bench: ## Measure: cost of a step of the engine, and its growth with bank and answers
+	cargo bench --package engine
+
 # ---- parts of check ------------------------------------------------------------------------------
 
 .PHONY: format

@@ -1,19 +1,18 @@
-//! Estimation of ability: expected a posteriori on a grid, in the log domain.
+//! What is known of an ability: priors, quadrature, and the posterior on a grid.
 //!
-//! EAP (Bock & Mislevy, 1982, eq. 3 and 4): mean and standard deviation of the posterior, by the
-//! trapezoid rule over equally spaced nodes.
+//! Comes in: answers, as curves and categories. Goes out: an [`Ability`]. Everything is kept as
+//! logarithms. Must not know: which items there are to choose from.
 
-use crate::item::Item;
+use crate::curve::Curve;
 use serde::{Deserialize, Serialize};
 
-/// An estimate of ability and the standard error of it, in standard deviations of the calibration
-/// sample.
+/// An estimate of ability, in standard deviations of the calibration sample.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ability {
     /// The estimate.
     pub theta: f64,
-    /// Its standard error; for EAP the posterior's standard deviation.
-    pub standard_error: f64,
+    /// Its standard error, by the formula of the estimator; `None` where there is none.
+    pub standard_error: Option<f64>,
 }
 
 /// What is known of an ability before the first answer.
@@ -34,6 +33,8 @@ pub enum Prior {
         /// Its upper end: above `from`.
         to: f64,
     },
+    /// The square root of the test's information (Jeffreys, 1946): it depends on the items.
+    Jeffreys,
 }
 
 impl Default for Prior {
@@ -43,8 +44,9 @@ impl Default for Prior {
 }
 
 impl Prior {
-    /// Logarithm of the density, up to a constant; minus infinity where there is none.
-    fn log_density(self, theta: f64) -> f64 {
+    /// Logarithm of the density, up to a constant; minus infinity where there is none. Of Jeffreys'
+    /// prior only the part that no item contributes to: nothing.
+    pub fn log_density(self, theta: f64) -> f64 {
         match self {
             Self::Normal { mean, sd } => {
                 let z = (theta - mean) / sd;
@@ -52,16 +54,18 @@ impl Prior {
             }
             Self::Uniform { from, to } if (from..=to).contains(&theta) => 0.0,
             Self::Uniform { .. } => f64::NEG_INFINITY,
+            Self::Jeffreys => 0.0,
         }
     }
 
-    /// Its own mean and standard deviation, not those of any grid.
+    /// Its own mean and standard deviation, not those of any grid; none for Jeffreys'.
     pub fn ability(self) -> Ability {
         match self {
-            Self::Normal { mean, sd } => Ability { theta: mean, standard_error: sd },
+            Self::Normal { mean, sd } => Ability { theta: mean, standard_error: Some(sd) },
             Self::Uniform { from, to } => {
-                Ability { theta: (from + to) / 2.0, standard_error: (to - from) / libm::sqrt(12.0) }
+                Ability { theta: (from + to) / 2.0, standard_error: Some((to - from) / libm::sqrt(12.0)) }
             }
+            Self::Jeffreys => Ability { theta: 0.0, standard_error: None },
         }
     }
 
@@ -70,6 +74,7 @@ impl Prior {
         match self {
             Self::Normal { mean, sd } => mean.is_finite() && sd.is_finite() && sd > 0.0,
             Self::Uniform { from, to } => from.is_finite() && to.is_finite() && from < to,
+            Self::Jeffreys => true,
         }
     }
 }
@@ -93,20 +98,30 @@ impl Default for Grid {
 }
 
 impl Grid {
+    /// catR's: 33 nodes on [-4, 4].
+    pub const CAT_R: Self = Self { from: -4.0, to: 4.0, nodes: 33 };
+
     /// The nodes, in order.
     pub fn iter(self) -> impl Iterator<Item = f64> {
         let last = f64::from(self.nodes.saturating_sub(1).max(1));
         (0..self.nodes).map(move |index| self.from + (self.to - self.from) * f64::from(index) / last)
     }
+
+    /// Whether it has an extent.
+    pub fn is_proper(self) -> bool {
+        self.from.is_finite() && self.to.is_finite() && self.from < self.to && self.nodes >= 3
+    }
 }
 
-/// What is known of an ability: the prior and the answers so far. One answer costs one evaluation a
-/// node; the same answers in the same order give the same bits.
+/// A density over ability on a grid, as logarithms: a prior and the answers so far. One answer costs
+/// one evaluation a node; the same answers in the same order give the same bits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Posterior {
     prior: Prior,
     nodes: Vec<f64>,
     log_density: Vec<f64>,
+    /// Sum of the items' information at each node, for Jeffreys' prior; empty for the others.
+    information: Vec<f64>,
     answers: usize,
 }
 
@@ -115,39 +130,118 @@ impl Posterior {
     pub fn new(prior: Prior, grid: Grid) -> Self {
         let nodes: Vec<f64> = grid.iter().collect();
         let log_density = nodes.iter().map(|node| prior.log_density(*node)).collect();
-        Self { prior, log_density, nodes, answers: 0 }
+        let information = if prior == Prior::Jeffreys { vec![0.0; nodes.len()] } else { Vec::new() };
+        Self { prior, nodes, log_density, information, answers: 0 }
     }
 
-    /// Takes an answer in: category 1 right, 0 wrong.
-    pub fn observe(&mut self, item: &Item, scaling: f64, category: u8) {
-        for (node, density) in self.nodes.iter().zip(&mut self.log_density) {
-            *density += item.log_likelihood(scaling, *node, category);
+    /// Takes an answer in.
+    pub fn observe(&mut self, curve: &Curve, category: usize) {
+        self.observe_with(curve, category, None);
+    }
+
+    /// Takes an answer in, with the logarithms of its probability at the nodes if they are at hand.
+    pub fn observe_with(&mut self, curve: &Curve, category: usize, logs: Option<&[f64]>) {
+        match logs {
+            Some(logs) => self.log_density.iter_mut().zip(logs).for_each(|(density, log)| *density += log),
+            None => {
+                for (node, density) in self.nodes.iter().zip(&mut self.log_density) {
+                    *density += curve.log_probability(*node, category);
+                }
+            }
+        }
+        for (node, information) in self.nodes.iter().zip(&mut self.information) {
+            *information += curve.information(*node);
         }
         self.answers += 1;
     }
 
-    /// Mean and standard deviation of the posterior. Without an answer they are the prior's own, not
-    /// those of its grid.
-    pub fn ability(&self) -> Ability {
-        if self.answers == 0 {
-            return self.prior.ability();
-        }
-        let peak = self.log_density.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let last = self.nodes.len() - 1;
-        let weight = |(index, density): (usize, &f64)| {
-            let ends = if index == 0 || index == last { 0.5 } else { 1.0 };
-            ends * libm::exp(density - peak)
-        };
-        let (mut mass, mut first) = (0.0, 0.0);
-        for (node, weight) in self.nodes.iter().zip(self.log_density.iter().enumerate().map(weight)) {
-            mass += weight;
-            first += weight * node;
-        }
-        let theta = first / mass;
-        let mut second = 0.0;
-        for (node, weight) in self.nodes.iter().zip(self.log_density.iter().enumerate().map(weight)) {
-            second += weight * (node - theta) * (node - theta);
-        }
-        Ability { theta, standard_error: libm::sqrt(second / mass) }
+    /// The nodes.
+    pub fn nodes(&self) -> &[f64] {
+        &self.nodes
     }
+
+    /// Density at each node relative to the greatest, which is 1, with the ends halved as the trapezoid
+    /// rule wants it.
+    pub fn weights(&self) -> Vec<f64> {
+        let mut weights = vec![0.0; self.nodes.len()];
+        self.weigh(None, &mut weights);
+        weights
+    }
+
+    fn weigh(&self, answer: Option<More<'_>>, weights: &mut [f64]) {
+        weights.copy_from_slice(&self.log_density);
+        match answer {
+            Some(More { logs: Some(logs), .. }) => {
+                weights.iter_mut().zip(logs).for_each(|(weight, log)| *weight += log);
+            }
+            Some(More { curve, category, logs: None }) => {
+                for (node, weight) in self.nodes.iter().zip(weights.iter_mut()) {
+                    *weight += curve.log_probability(*node, category);
+                }
+            }
+            None => {}
+        }
+        for (index, information) in self.information.iter().enumerate() {
+            let more = answer.map_or(0.0, |more| more.curve.information(self.nodes[index]));
+            weights[index] += 0.5 * libm::log(information + more);
+        }
+        let peak = weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        weights.iter_mut().for_each(|weight| *weight = libm::exp(*weight - peak));
+        if let [first, .., last] = weights {
+            *first *= 0.5;
+            *last *= 0.5;
+        }
+    }
+
+    /// Mean and standard deviation (EAP: Bock & Mislevy, 1982, eq. 3 and 4), by the trapezoid rule.
+    /// Without an answer they are the prior's own.
+    pub fn ability(&self) -> Ability {
+        if self.answers == 0 { self.prior.ability() } else { self.moments(None) }
+    }
+
+    /// What [`Posterior::ability`] will be after one more answer, to the bit.
+    pub fn ability_after(&self, curve: &Curve, category: usize, logs: Option<&[f64]>) -> Ability {
+        self.moments(Some(More { curve, category, logs }))
+    }
+
+    fn moments(&self, answer: Option<More<'_>>) -> Ability {
+        // On the stack: this runs with every answer.
+        let mut scratch = [0.0; SCRATCH];
+        match scratch.get_mut(..self.nodes.len()) {
+            Some(weights) => {
+                self.weigh(answer, weights);
+                mean_and_sd(&self.nodes, weights)
+            }
+            None => {
+                let mut weights = vec![0.0; self.nodes.len()];
+                self.weigh(answer, &mut weights);
+                mean_and_sd(&self.nodes, &weights)
+            }
+        }
+    }
+}
+
+/// One more answer, with the logarithms of its probability at the nodes if they are at hand.
+#[derive(Clone, Copy)]
+struct More<'a> {
+    curve: &'a Curve,
+    category: usize,
+    logs: Option<&'a [f64]>,
+}
+
+/// Grids of up to so many nodes are computed without allocation.
+const SCRATCH: usize = 256;
+
+/// Mean and standard deviation of a density given at nodes.
+pub fn mean_and_sd(nodes: &[f64], weights: &[f64]) -> Ability {
+    let (mut mass, mut first, mut second) = (0.0, 0.0, 0.0);
+    for (node, weight) in nodes.iter().zip(weights) {
+        mass += weight;
+        first += weight * node;
+    }
+    let theta = first / mass;
+    for (node, weight) in nodes.iter().zip(weights) {
+        second += weight * (node - theta) * (node - theta);
+    }
+    Ability { theta, standard_error: Some(libm::sqrt(second / mass)) }
 }

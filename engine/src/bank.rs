@@ -1,12 +1,43 @@
-//! A bank: items that share one scaling constant.
+//! A bank: items that share one scaling constant, made ready for computing.
+//!
+//! Comes in: D and items. Goes out: their curves, and for each stretch of ability the order in which
+//! items should be looked at, so that the most informative one is found after a few.
+//! Must not know: answers, exams.
 
+use crate::ability::Grid;
+use crate::curve::Curve;
 use crate::item::Item;
+use crate::table::Table;
+use std::sync::{Arc, RwLock};
+
+/// Abilities that the order is kept for: from, to, and width of a stretch.
+const SPAN: (f64, f64) = (-6.0, 6.0);
+const STRETCHES: usize = 96;
+/// Bounds are widened by this much, so that rounding never hides an item.
+const SLACK: f64 = 1.0 + 1e-9;
 
 /// Items calibrated together, with their D. At least one item.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Bank {
     scaling: f64,
     items: Vec<Item>,
+    curves: Vec<Curve>,
+    /// For each stretch of ability: items by falling bound of their information in it.
+    order: Vec<Vec<Bound>>,
+    /// Tables that were asked for, by grid. Filling it changes no result, only how soon it is there.
+    tables: Arc<RwLock<Tables>>,
+}
+
+/// Tables by grid; none where it would be too large.
+type Tables = Vec<(Grid, Option<Arc<Table>>)>;
+
+/// An item and the most information it can have in a stretch of ability.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bound {
+    /// The item, counted from 0.
+    pub item: u32,
+    /// It has at most this much information anywhere in the stretch.
+    pub most: f64,
 }
 
 /// One thing that is wrong with a bank.
@@ -35,7 +66,12 @@ impl Bank {
         if items.is_empty() {
             whole("the bank has no item".to_owned());
         }
-        if faults.is_empty() { Ok(Self { scaling, items }) } else { Err(faults) }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let curves: Vec<Curve> = items.iter().map(|item| Curve::new(item, scaling)).collect();
+        let order = (0..STRETCHES).map(|stretch| order(&curves, edges(stretch))).collect();
+        Ok(Self { scaling, items, curves, order, tables: Arc::default() })
     }
 
     /// The items, in their order.
@@ -43,8 +79,65 @@ impl Bank {
         &self.items
     }
 
+    /// The items' curves, in their order.
+    pub fn curves(&self) -> &[Curve] {
+        &self.curves
+    }
+
     /// D.
     pub fn scaling(&self) -> f64 {
         self.scaling
     }
+
+    /// Number of items: at least 1.
+    #[expect(clippy::len_without_is_empty, reason = "a bank is never empty")]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// The table of a grid, computed when it is asked for first; `None` when it would be too large.
+    pub fn table(&self, grid: Grid) -> Option<Arc<Table>> {
+        let find =
+            |tables: &Tables| tables.iter().find(|(known, _)| *known == grid).map(|(_, table)| table.clone());
+        let known = find(&self.tables.read().expect("no holder of the tables should panic"));
+        known.unwrap_or_else(|| {
+            let made = Table::new(&self.curves, grid).map(Arc::new);
+            let mut tables = self.tables.write().expect("no holder of the tables should panic");
+            // Somebody may have been first; then theirs is kept.
+            find(&tables).unwrap_or_else(|| {
+                tables.push((grid, made.clone()));
+                made
+            })
+        })
+    }
+
+    /// Items by falling bound of their information around an ability; `None` beyond ±6, where no order
+    /// is kept.
+    pub fn by_information(&self, theta: f64) -> Option<&[Bound]> {
+        let width = (SPAN.1 - SPAN.0) / STRETCHES as f64;
+        let stretch = ((theta - SPAN.0) / width).floor();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked on the line")]
+        (0.0..STRETCHES as f64).contains(&stretch).then(|| self.order[stretch as usize].as_slice())
+    }
+}
+
+fn edges(stretch: usize) -> (f64, f64) {
+    let width = (SPAN.1 - SPAN.0) / STRETCHES as f64;
+    (SPAN.0 + width * stretch as f64, SPAN.0 + width * (stretch + 1) as f64)
+}
+
+/// Items by falling bound. A logistic item's information has one peak (Magis, 2013), so in a stretch
+/// it is greatest at an edge or at the peak; the bound of other models is that of every ability.
+fn order(curves: &[Curve], (low, high): (f64, f64)) -> Vec<Bound> {
+    let bound = |curve: &Curve| match curve {
+        Curve::Logistic(curve) => {
+            let peak = curve.peak().clamp(low, high);
+            curve.information(low).max(curve.information(high)).max(curve.information(peak)) * SLACK
+        }
+        _ => f64::INFINITY,
+    };
+    let mut order: Vec<Bound> =
+        (0..).zip(curves).map(|(item, curve)| Bound { item, most: bound(curve) }).collect();
+    order.sort_by(|one, other| other.most.total_cmp(&one.most).then(one.item.cmp(&other.item)));
+    order
 }

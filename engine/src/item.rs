@@ -1,91 +1,150 @@
-//! Items of the one- to four-parameter logistic models.
+//! Items as they are calibrated: parameters by model.
 //!
-//! Comes in: parameters, the scaling constant D and an ability. Goes out: the probability of a right
-//! answer, its logarithm, and the information of an answer. Must not know: banks, exams, estimators.
+//! Comes in: numbers. Goes out: an [`Item`], or all that is wrong with it. The scaling constant D
+//! belongs to the bank. Must not know: abilities, answers, exams.
 
+use crate::curve::MAX_CATEGORIES;
 use serde::{Deserialize, Serialize};
 
-/// A dichotomous item under the four-parameter logistic model (Barton & Lord, 1981, eq. 1):
-/// `P = c + (d - c) / (1 + exp(-D a (theta - b)))`. With `d = 1` it is Birnbaum's (1968, eq. 17.4.3)
-/// three-parameter model, with `c = 0` too the two-parameter one.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Item {
-    /// Discrimination: above 0.
-    pub a: f64,
-    /// Difficulty, on the scale of ability.
-    pub b: f64,
-    /// Lower asymptote, the chance of guessing right: 0 to below `d`.
-    pub c: f64,
-    /// Upper asymptote: above `c`, at most 1.
-    pub d: f64,
+/// An item of one of the unidimensional models. An answer is a category: 0 and 1 for wrong and right
+/// under the logistic models, 0 to K under the others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "model", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Item {
+    /// One to four parameters (Birnbaum, 1968; Barton & Lord, 1981, eq. 1):
+    /// `P = c + (d - c) / (1 + exp(-D a (theta - b)))`.
+    Logistic {
+        /// Discrimination: above 0.
+        a: f64,
+        /// Difficulty, on the scale of ability.
+        b: f64,
+        /// Lower asymptote, the chance of guessing right: 0 to below `d`.
+        #[serde(default)]
+        c: f64,
+        /// Upper asymptote: above `c`, at most 1.
+        #[serde(default = "one")]
+        d: f64,
+    },
+    /// Graded response model (Samejima, 1969): `P(X >= k) = 1 / (1 + exp(-D a (theta - b_k)))`.
+    Graded {
+        /// Discrimination: above 0.
+        a: f64,
+        /// Thresholds `b_1 < … < b_K`.
+        b: Vec<f64>,
+    },
+    /// Modified graded response model (Muraki, 1990, eq. 2), thresholds common to a scale:
+    /// `P(X >= k) = 1 / (1 + exp(-D a (theta - b + c_k)))`.
+    ModifiedGraded {
+        /// Discrimination: above 0.
+        a: f64,
+        /// Location.
+        b: f64,
+        /// Category parameters `c_1 > … > c_K`.
+        c: Vec<f64>,
+    },
+    /// Generalized partial credit model (Muraki, 1992, eq. 4):
+    /// `P_k ~ exp(sum_(v<=k) D a (theta - delta_v))`.
+    GeneralizedPartialCredit {
+        /// Discrimination: above 0.
+        a: f64,
+        /// Steps `delta_1 … delta_K`, in any order.
+        delta: Vec<f64>,
+    },
+    /// Partial credit model (Masters, 1982, eq. 7): the generalized one with `a = 1`.
+    PartialCredit {
+        /// Steps `delta_1 … delta_K`, in any order.
+        delta: Vec<f64>,
+    },
+    /// Rating scale model (Andrich, 1978): partial credit with steps `lambda + delta_v`.
+    RatingScale {
+        /// Location of the item.
+        lambda: f64,
+        /// Steps `delta_1 … delta_K` common to a scale.
+        delta: Vec<f64>,
+    },
+    /// Nominal response model (Bock, 1972, eq. 2): `P_k ~ exp(D (alpha_k theta) + c_k)`, with
+    /// `alpha_0 = c_0 = 0`.
+    Nominal {
+        /// Slopes `alpha_1 … alpha_K`.
+        alpha: Vec<f64>,
+        /// Intercepts `c_1 … c_K`.
+        c: Vec<f64>,
+    },
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 impl Item {
-    /// Probability of a right answer at `theta`, within `[c, d]`.
-    pub fn probability(&self, scaling: f64, theta: f64) -> f64 {
-        self.c + (self.d - self.c) * logistic(scaling * self.a * (theta - self.b))
+    /// A four-parameter logistic item; with `d = 1` a 3PL, with `c = 0` too a 2PL item.
+    pub fn logistic(a: f64, b: f64, c: f64, d: f64) -> Self {
+        Self::Logistic { a, b, c, d }
     }
 
-    /// Probability of a wrong answer, computed directly: no digits are lost near 1.
-    fn complement(&self, scaling: f64, theta: f64) -> f64 {
-        (1.0 - self.d) + (self.d - self.c) * logistic(-scaling * self.a * (theta - self.b))
-    }
-
-    /// Natural logarithm of the probability of an answer: category 1 right, anything else wrong.
-    /// Finite for every finite argument: where an asymptote is 0, the logistic's own logarithm is taken.
-    pub fn log_likelihood(&self, scaling: f64, theta: f64, category: u8) -> f64 {
-        let x = scaling * self.a * (theta - self.b);
-        let (x, floor, p) = match category {
-            1 => (x, self.c, self.probability(scaling, theta)),
-            _ => (-x, 1.0 - self.d, self.complement(scaling, theta)),
-        };
-        if floor > 0.0 { libm::log(p) } else { libm::log(self.d - self.c) + log_logistic(x) }
-    }
-
-    /// Fisher information of the answer at `theta`: `P'^2 / (P Q)` (Lord, 1980, eq. 5-9), never negative.
-    pub fn information(&self, scaling: f64, theta: f64) -> f64 {
-        let slope = scaling * self.a;
-        let x = slope * (theta - self.b);
-        let (right, wrong) = (logistic(x), logistic(-x));
-        let range = self.d - self.c;
-        // P'^2 / (P Q) with one logistic factor cancelled from each asymptote that is exact, so that
-        // the tails of 2PL items do not become 0 / 0.
-        let over_p = if self.c > 0.0 { range * right / (self.c + range * right) } else { 1.0 };
-        let over_q = if self.d < 1.0 { range * wrong / (1.0 - self.d + range * wrong) } else { 1.0 };
-        slope * slope * right * wrong * over_p * over_q
+    /// Number of categories of an answer: 2 for the logistic models.
+    pub fn categories(&self) -> usize {
+        match self {
+            Self::Logistic { .. } => 2,
+            Self::Graded { b: steps, .. }
+            | Self::ModifiedGraded { c: steps, .. }
+            | Self::GeneralizedPartialCredit { delta: steps, .. }
+            | Self::PartialCredit { delta: steps }
+            | Self::RatingScale { delta: steps, .. }
+            | Self::Nominal { alpha: steps, .. } => steps.len() + 1,
+        }
     }
 
     /// Everything that makes the parameters unusable; nothing when they are good.
     pub fn faults(&self) -> Vec<String> {
-        let Self { a, b, c, d } = *self;
         let mut faults = Vec::new();
-        for (name, value) in [("a", a), ("b", b), ("c", c), ("d", d)] {
-            if !value.is_finite() {
-                faults.push(format!("{name} is {value}; it must be a finite number"));
-            }
+        let values: Vec<(&str, f64)> = match self {
+            Self::Logistic { a, b, c, d } => vec![("a", *a), ("b", *b), ("c", *c), ("d", *d)],
+            Self::Graded { a, b } => named("a", *a, "b", b),
+            Self::ModifiedGraded { a, b, c } => [named("a", *a, "c", c), vec![("b", *b)]].concat(),
+            Self::GeneralizedPartialCredit { a, delta } => named("a", *a, "delta", delta),
+            Self::PartialCredit { delta } => delta.iter().map(|value| ("delta", *value)).collect(),
+            Self::RatingScale { lambda, delta } => named("lambda", *lambda, "delta", delta),
+            Self::Nominal { alpha, c } => alpha
+                .iter()
+                .map(|value| ("alpha", *value))
+                .chain(c.iter().map(|value| ("c", *value)))
+                .collect(),
+        };
+        for (name, value) in values.iter().filter(|(_, value)| !value.is_finite()) {
+            faults.push(format!("{name} is {value}; it must be a finite number"));
         }
-        if a <= 0.0 {
+        if let Self::Logistic { a, .. }
+        | Self::Graded { a, .. }
+        | Self::ModifiedGraded { a, .. }
+        | Self::GeneralizedPartialCredit { a, .. } = self
+            && *a <= 0.0
+        {
             faults.push(format!("a is {a}; a discrimination must be above 0"));
         }
-        if !(0.0..=1.0).contains(&c) || !(0.0..=1.0).contains(&d) || c >= d {
-            faults.push(format!("c is {c} and d is {d}; 0 <= c < d <= 1 must hold"));
+        match self {
+            Self::Logistic { c, d, .. } if !(0.0 <= *c && c < d && *d <= 1.0) => {
+                faults.push(format!("c is {c} and d is {d}; 0 <= c < d <= 1 must hold"));
+            }
+            Self::Graded { b, .. } if !b.is_sorted_by(|low, high| low < high) => {
+                faults.push("the thresholds b must rise from each to the next".to_owned());
+            }
+            Self::ModifiedGraded { c, .. } if !c.is_sorted_by(|high, low| high > low) => {
+                faults.push("the category parameters c must fall from each to the next".to_owned());
+            }
+            Self::Nominal { alpha, c } if alpha.len() != c.len() => {
+                faults.push(format!("there are {} slopes alpha and {} intercepts c", alpha.len(), c.len()));
+            }
+            _ => {}
+        }
+        let categories = self.categories();
+        if !(2..=MAX_CATEGORIES).contains(&categories) {
+            faults.push(format!("there are {categories} categories; 2 to {MAX_CATEGORIES} are possible"));
         }
         faults
     }
 }
 
-/// `1 / (1 + exp(-x))`, without overflow.
-fn logistic(x: f64) -> f64 {
-    if x >= 0.0 {
-        1.0 / (1.0 + libm::exp(-x))
-    } else {
-        let e = libm::exp(x);
-        e / (1.0 + e)
-    }
-}
-
-/// Logarithm of the logistic, without underflow.
-fn log_logistic(x: f64) -> f64 {
-    if x >= 0.0 { -libm::log1p(libm::exp(-x)) } else { x - libm::log1p(libm::exp(x)) }
+fn named<'n>(first: &'n str, value: f64, rest: &'n str, values: &[f64]) -> Vec<(&'n str, f64)> {
+    std::iter::once((first, value)).chain(values.iter().map(|value| (rest, *value))).collect()
 }

@@ -2,10 +2,13 @@
 //!
 //! | module | what it answers |
 //! |---|---|
-//! | [`item`] | how likely is a right answer, and how much would it tell? (4PL: Barton & Lord, 1981) |
+//! | [`item`] | which parameters has an item, under which model? |
+//! | [`curve`] | how likely is each answer, and how much would it tell? |
 //! | [`bank`] | which items were calibrated together, under which scaling constant D? |
-//! | [`ability`] | what do the answers say of the examinee? (EAP: Bock & Mislevy, 1982) |
-//! | [`select`] | which item next? (maximum information: Lord, 1980) |
+//! | [`ability`] | what is known before, and what do the answers say, on a grid? |
+//! | [`estimate`] | EAP, MAP, ML, WL |
+//! | [`select`] | which item next? |
+//! | [`table`] | the numbers that every exam on a bank needs again |
 //! | [`stop`] | is it enough? |
 //! | [`policy`] | the rules of one exam |
 //! | [`exam`] | an exam as the fold of its events: decided by one function, applied by another |
@@ -17,7 +20,7 @@
 //! use engine::{Bank, Event, Exam, Item, Policy};
 //! use std::sync::Arc;
 //!
-//! let items = [-1.0, 0.0, 1.0].map(|b| Item { a: 1.2, b, c: 0.2, d: 1.0 });
+//! let items = [-1.0, 0.0, 1.0].map(|b| Item::logistic(1.2, b, 0.2, 1.0));
 //! let bank = Arc::new(Bank::new(1.0, items.to_vec()).expect("three good items"));
 //! let mut exam = Exam::new(bank, Policy::default(), 0);
 //! exam.apply(&Event::Started(exam.decide_start()))?;
@@ -32,17 +35,24 @@
 
 pub mod ability;
 pub mod bank;
+pub mod curve;
+pub mod estimate;
 pub mod exam;
 pub mod item;
 pub mod policy;
+pub mod random;
 pub mod select;
 pub mod stop;
+pub mod table;
 
 pub use ability::{Ability, Grid, Posterior, Prior};
 pub use bank::{Bank, BankFault};
+pub use curve::Curve;
+pub use estimate::{Estimate, Estimator, Formula, Range};
 pub use exam::{Answered, Event, Exam, Next, Refusal, ReplayError, Started};
 pub use item::Item;
-pub use policy::{Policy, PolicyFault, Selection};
+pub use policy::{Policy, PolicyFault, WhileConstant};
+pub use select::{Selection, Situation};
 pub use stop::EndReason;
 
 /// Version of the engine, kept with every exam.

@@ -1,16 +1,11 @@
-//! The rules of an exam: prior, grid, selection, and when it ends.
+//! The rules of an exam: how it starts, estimates, selects and ends.
+//!
+//! Comes in: a text form by serde. Goes out: a [`Policy`], or every rule that cannot be.
 
 use crate::ability::{Grid, Prior};
+use crate::estimate::Estimator;
+use crate::select::Selection;
 use serde::{Deserialize, Serialize};
-
-/// How the next item is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Selection {
-    /// The item with the most information at the current ability (Lord, 1980).
-    #[default]
-    MaximumInformation,
-}
 
 /// The rules of an exam. Its scaling constant belongs to the bank.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,10 +13,14 @@ pub enum Selection {
 pub struct Policy {
     /// Ability the first item is chosen for.
     pub start_theta: f64,
-    /// Prior of ability.
-    pub prior: Prior,
-    /// Quadrature nodes.
-    pub grid: Grid,
+    /// Estimates during the exam.
+    pub estimator: Estimator,
+    /// Estimates instead while all answers are in their lowest, or all in their highest category.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub while_constant: Option<WhileConstant>,
+    /// Estimates the result from all answers; absent: the estimator of the exam.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub final_estimator: Option<Estimator>,
     /// How the next item is chosen.
     pub selection: Selection,
     /// The exam ends after so many items, whatever `min_items` says.
@@ -29,15 +28,27 @@ pub struct Policy {
     /// No other rule ends the exam before so many items.
     pub min_items: u32,
     /// The exam ends when the standard error is at most this.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub target_standard_error: Option<f64>,
+}
+
+/// What stands in for an estimator that has no maximum inside while all answers are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum WhileConstant {
+    /// Another estimator.
+    Estimator(Estimator),
+    /// The ability goes up or down by so much with each answer (Dodd, 1990); it has no standard error.
+    Step(f64),
 }
 
 impl Default for Policy {
     fn default() -> Self {
         Self {
             start_theta: 0.0,
-            prior: Prior::default(),
-            grid: Grid::default(),
+            estimator: Estimator::default(),
+            while_constant: None,
+            final_estimator: None,
             selection: Selection::default(),
             max_items: 20,
             min_items: 5,
@@ -56,32 +67,47 @@ pub struct PolicyFault {
 }
 
 impl Policy {
-    /// catR's defaults: 33 nodes on [-4, 4], a fixed length.
+    /// catR's defaults: EAP on 33 nodes of [-4, 4], maximum information, a fixed length.
     pub fn cat_r(items: u32) -> Self {
-        let grid = Grid { from: -4.0, to: 4.0, nodes: 33 };
-        Self { grid, max_items: items, min_items: items, target_standard_error: None, ..Self::default() }
+        let estimator = Estimator::Eap { prior: Prior::default(), grid: Grid::CAT_R };
+        Self { estimator, max_items: items, min_items: items, target_standard_error: None, ..Self::default() }
     }
 
     /// Every rule that cannot be.
     pub fn faults(&self) -> Vec<PolicyFault> {
         let target = self.target_standard_error.unwrap_or(1.0);
-        let Grid { from, to, nodes } = self.grid;
-        let reaches = match self.prior {
-            Prior::Normal { .. } => true,
-            Prior::Uniform { from: low, to: high } => {
-                self.grid.iter().any(|node| (low..=high).contains(&node))
+        let mut faults = Vec::new();
+        let mut check = |field: &'static str, good: bool, message: &str| {
+            if !good {
+                faults.push(PolicyFault { field, message: message.to_owned() });
             }
         };
-        let checks = [
-            ("start_theta", self.start_theta.is_finite(), "must be a finite number"),
-            ("prior", self.prior.is_proper(), "must be finite, with an sd above 0 or from below to"),
-            ("prior", reaches, "must give some node of the grid a density"),
-            ("grid", from.is_finite() && to.is_finite() && from < to, "must go from a lower to a higher end"),
-            ("grid", nodes >= 3, "must have at least 3 nodes"),
-            ("max_items", self.max_items >= 1, "must be at least 1"),
-            ("target_standard_error", target > 0.0 && target.is_finite(), "must be above 0"),
-        ];
-        let bad = checks.into_iter().filter(|(_, good, _)| !good);
-        bad.map(|(field, _, message)| PolicyFault { field, message: message.to_owned() }).collect()
+        check("start_theta", self.start_theta.is_finite(), "must be a finite number");
+        check("max_items", self.max_items >= 1, "must be at least 1");
+        check("target_standard_error", target > 0.0 && target.is_finite(), "must be above 0");
+        let estimators = [("estimator", Some(self.estimator)), ("final_estimator", self.final_estimator)];
+        for (field, estimator) in estimators {
+            match estimator {
+                Some(Estimator::Eap { prior, grid }) => {
+                    check(field, prior.is_proper(), "must have a prior with an sd above 0 or from below to");
+                    check(
+                        field,
+                        grid.is_proper(),
+                        "must have a grid of at least 3 nodes from a lower to a higher end",
+                    );
+                    let reaches = grid.iter().any(|node| prior.log_density(node) > f64::NEG_INFINITY);
+                    check(field, reaches, "must have a prior that gives some node of the grid a density");
+                }
+                Some(Estimator::Map { range, .. } | Estimator::Ml { range } | Estimator::Wl { range }) => {
+                    let good = range.from.is_finite() && range.to.is_finite() && range.from < range.to;
+                    check(field, good, "must have a range from a lower to a higher end");
+                }
+                None => {}
+            }
+            if let Some(Estimator::Map { prior, .. }) = estimator {
+                check(field, prior.is_proper(), "must have a prior with an sd above 0 or from below to");
+            }
+        }
+        faults
     }
 }

@@ -39,6 +39,9 @@ pub fn rule(policy: &Policy, ability: Ability, answers: usize) -> Option<EndReas
     if answers >= policy.max_items {
         return Some(EndReason::MaxItems);
     }
-    let precise = policy.target_standard_error.is_some_and(|target| ability.standard_error <= target);
+    let precise = match (policy.target_standard_error, ability.standard_error) {
+        (Some(target), Some(error)) => error <= target,
+        _ => false,
+    };
     (precise && answers >= policy.min_items).then_some(EndReason::StandardError)
 }

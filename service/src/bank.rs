@@ -74,8 +74,7 @@ struct Row {
 
 impl From<Row> for BankItem {
     fn from(row: Row) -> Self {
-        let parameters =
-            engine::Item { a: row.a, b: row.b, c: row.c.unwrap_or(0.0), d: row.d.unwrap_or(1.0) };
+        let parameters = engine::Item::logistic(row.a, row.b, row.c.unwrap_or(0.0), row.d.unwrap_or(1.0));
         let choices: [Option<String>; CHOICES] =
             [row.choice_1, row.choice_2, row.choice_3, row.choice_4, row.choice_5];
         let choices = choices.into_iter().map_while(|choice| choice).collect();
@@ -119,7 +118,7 @@ impl ItemBank {
                 }
             }
         }
-        let measures = engine::Bank::new(scaling, items.iter().map(|item| item.parameters).collect());
+        let measures = engine::Bank::new(scaling, items.iter().map(|item| item.parameters.clone()).collect());
         match measures {
             Ok(measures) if faults.is_empty() => Ok(Self::new(scaling, items, measures)),
             Ok(_) => Err(faults),
@@ -140,7 +139,7 @@ impl ItemBank {
     /// What is wrong with the body; a stored version should have no fault.
     pub fn from_body(body: &str) -> Result<Self, String> {
         let Body { scaling, items } = serde_json::from_str(body).map_err(|error| error.to_string())?;
-        let parameters = items.iter().map(|item| item.parameters).collect();
+        let parameters = items.iter().map(|item| item.parameters.clone()).collect();
         let measures = engine::Bank::new(scaling, parameters).map_err(|faults| format!("{faults:?}"))?;
         Ok(Self::new(scaling, items, measures))
     }

@@ -7,7 +7,7 @@ use crate::bank::ItemBank;
 use crate::records::{self, Records};
 use contract::settings::{ExamType, SAMPLE_BANK};
 use contract::{Fault, Settings};
-use engine::{Grid, Policy, Prior, Selection};
+use engine::{Estimator, Grid, Policy, Prior};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
 
@@ -110,11 +110,13 @@ impl Catalogue {
 fn policy(exam_type: &ExamType) -> Policy {
     Policy {
         start_theta: exam_type.start_theta,
-        prior: Prior::Normal { mean: exam_type.prior_mean, sd: exam_type.prior_sd },
-        grid: Grid { from: exam_type.grid_from, to: exam_type.grid_to, nodes: exam_type.grid_nodes },
-        selection: Selection::MaximumInformation,
+        estimator: Estimator::Eap {
+            prior: Prior::Normal { mean: exam_type.prior_mean, sd: exam_type.prior_sd },
+            grid: Grid { from: exam_type.grid_from, to: exam_type.grid_to, nodes: exam_type.grid_nodes },
+        },
         max_items: exam_type.max_items,
         min_items: exam_type.min_items,
         target_standard_error: exam_type.target_standard_error,
+        ..Policy::default()
     }
 }

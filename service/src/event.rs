@@ -59,8 +59,8 @@ pub enum Event {
     Started {
         /// Ability the first item was chosen for.
         theta: f64,
-        /// Its standard error: the prior's standard deviation.
-        standard_error: f64,
+        /// Its standard error: the prior's standard deviation, if there is one.
+        standard_error: Option<f64>,
         /// The first item.
         next: Next,
     },
@@ -77,8 +77,8 @@ pub enum Event {
         response_time_ms: Option<u32>,
         /// Ability from this and all earlier answers.
         theta: f64,
-        /// Its standard error.
-        standard_error: f64,
+        /// Its standard error, if there is one.
+        standard_error: Option<f64>,
         /// The next item, chosen and committed with this answer, or the end.
         next: Next,
     },

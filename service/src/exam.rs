@@ -199,6 +199,14 @@ impl Exam {
         self.engine.ability()
     }
 
+    /// The result so far, or the final one: the final estimator's, from all answers.
+    pub fn result(&self) -> Ability {
+        match self.items_completed() {
+            0 => self.ability(),
+            _ => self.engine.result().ability,
+        }
+    }
+
     /// The item on the screen; `None` when the exam has ended.
     pub fn current_item(&self) -> Option<ItemId> {
         self.engine.current_item().map(number)

@@ -20,7 +20,7 @@ pub struct Snapshot {
     /// Ability from all answers in it.
     pub theta: f64,
     /// Its standard error.
-    pub standard_error: f64,
+    pub standard_error: Option<f64>,
     /// Number of answers in it.
     pub items_completed: usize,
     /// The item on the screen.

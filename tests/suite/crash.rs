@@ -52,8 +52,7 @@ fn compare(exam: i64, told: &BTreeMap<i64, Value>, log: &[Value]) -> Result<()> 
     let mut posterior = engine::Posterior::new(engine::Prior::default(), engine::Grid::default());
     for event in &answers {
         let item = usize::try_from(event["item"].as_u64().context("item")?)?;
-        let item = bank.measures().items()[item - 1];
-        posterior.observe(&item, bank.measures().scaling(), u8::from(event["category"] == 1));
+        posterior.observe(&bank.measures().curves()[item - 1], usize::from(event["category"] == 1));
         let ability = posterior.ability();
         anyhow::ensure!(event["theta"] == json!(ability.theta), "exam {exam}: {event} {ability:?}");
         anyhow::ensure!(event["standard_error"] == json!(ability.standard_error), "exam {exam}: {event}");

@@ -90,7 +90,7 @@ pub enum NextReply {
         /// Ability from all answers so far.
         current_theta: f64,
         /// Its standard error.
-        standard_error: f64,
+        standard_error: Option<f64>,
         /// Number of answers.
         items_completed: usize,
         /// The exam ends after so many.
@@ -130,7 +130,7 @@ impl NextReply {
 #[derive(Debug, Serialize)]
 pub struct ResultReply {
     theta: f64,
-    standard_error: f64,
+    standard_error: Option<f64>,
     score: f64,
     items_completed: usize,
     max_items: u32,
@@ -139,7 +139,7 @@ pub struct ResultReply {
 
 impl ResultReply {
     fn of(exam: &Exam) -> Self {
-        let ability = exam.ability();
+        let ability = exam.result();
         Self {
             theta: ability.theta,
             standard_error: ability.standard_error,
@@ -161,7 +161,7 @@ fn score(theta: f64) -> f64 {
 #[derive(Debug, Serialize)]
 pub struct AnswerReply {
     theta: f64,
-    standard_error: f64,
+    standard_error: Option<f64>,
     correct: bool,
     items_completed: i64,
     completed: bool,
