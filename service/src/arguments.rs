@@ -1,6 +1,6 @@
 //! What can be said on the command line.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Adaptive exams over HTTP.
@@ -14,7 +14,103 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Serve(Serve),
+    Simulate(Simulate),
+    /// Look into an item bank.
+    #[command(subcommand)]
+    Bank(Bank),
 }
+
+/// What can be done with a bank.
+#[derive(Debug, Subcommand)]
+pub enum Bank {
+    Check(BankCheck),
+}
+
+/// Report a bank's information along ability, its gaps, and items that look like junk.
+///
+/// A file with a bad row is refused, with every bad row by its line.
+#[derive(Debug, Args)]
+pub struct BankCheck {
+    /// The bank (CSV).
+    pub file: PathBuf,
+    /// D of the calibration: 1, 1.7 or 1.702.
+    #[arg(long, default_value_t = 1.0, value_name = "D")]
+    pub scaling: f64,
+}
+
+/// Simulate exams: what a bank and a policy do to examinees whose ability is known.
+///
+/// Examinees are drawn from a normal distribution or read from a file, their answers drawn from their
+/// ability or read from a file. Every policy meets the same answers, so two can be compared.
+#[derive(Debug, Args)]
+#[command(after_long_help = SIMULATIONS)]
+pub struct Simulate {
+    /// The bank (CSV); absent: the built-in sample.
+    #[arg(long, value_name = "FILE")]
+    pub bank: Option<PathBuf>,
+    /// D of the bank's calibration: 1, 1.7 or 1.702.
+    #[arg(long, default_value_t = 1.0, value_name = "D")]
+    pub scaling: f64,
+    /// The policy (TOML); absent: the profile.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// A named policy.
+    #[arg(long, value_enum, default_value_t = Profile::Default)]
+    pub profile: Profile,
+    /// A second policy (TOML), reported beside the first.
+    #[arg(long, value_name = "FILE")]
+    pub against: Option<PathBuf>,
+    /// Length of an exam, instead of the policy's.
+    #[arg(long, value_name = "N")]
+    pub items: Option<u32>,
+    /// Number of examinees, if they are drawn.
+    #[arg(long, short = 'n', default_value_t = 1000, value_name = "N")]
+    pub simulees: usize,
+    /// Mean of their abilities.
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
+    pub mean: f64,
+    /// Standard deviation of their abilities.
+    #[arg(long, default_value_t = 1.0)]
+    pub sd: f64,
+    /// Seed of all that is drawn.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Abilities of the examinees: a CSV with a column theta.
+    #[arg(long, value_name = "FILE")]
+    pub thetas: Option<PathBuf>,
+    /// Their answers: a row of digits for each, one for each item of the bank.
+    #[arg(long, value_name = "FILE")]
+    pub responses: Option<PathBuf>,
+    /// Write estimate, standard error and items of each exam (CSV; items counted from 0).
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Draw bias and RMSE by ability, exposure, and standard error by length (SVG).
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
+}
+
+/// A named policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// EAP on 121 nodes of [-6, 6], 5 to 20 items, standard error 0.30.
+    Default,
+    /// catR's: EAP on 33 nodes of [-4, 4], a fixed length.
+    #[value(name = "catR")]
+    CatR,
+}
+
+const SIMULATIONS: &str = "\
+Examples:
+  exam-service simulate
+  exam-service simulate --bank items.csv --scaling 1.7 -n 5000 --plot items.svg
+  exam-service simulate --bank items.csv --profile catR --items 20 --against mine.toml
+
+A policy file:
+  max_items = 30
+  target_standard_error = 0.35
+  [selection]
+  criterion = \"posterior_weighted\"
+";
 
 /// Serve the exam API, and probes, metrics and state on a port of their own.
 ///

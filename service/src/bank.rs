@@ -3,6 +3,8 @@
 //! Comes in: a CSV text, or the JSON body of a stored version. Goes out: an [`ItemBank`], named by
 //! the hash of its content, or every bad row. Must not know: files, exams, HTTP.
 
+pub mod survey;
+
 use crate::event::{ItemId, Submitted, hex};
 use contract::Fault;
 use serde::{Deserialize, Serialize};

@@ -22,5 +22,6 @@ pub mod ops;
 pub mod problem;
 pub mod records;
 pub mod router;
+pub mod simulate;
 pub mod snapshot;
 pub mod store;

@@ -1,7 +1,8 @@
 //! The program `exam-service`: reads arguments, Settings and secrets, then serves until it is told
-//! to stop. Wiring only.
+//! to stop, or simulates. Wiring only.
 
 mod arguments;
+mod simulation;
 mod start;
 
 use clap::Parser;
@@ -10,6 +11,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let outcome = match arguments::Arguments::parse().command {
         arguments::Command::Serve(serve) => start::serve(&serve),
+        arguments::Command::Simulate(simulate) => simulation::simulate(&simulate),
+        arguments::Command::Bank(arguments::Bank::Check(check)) => simulation::check_bank(&check),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

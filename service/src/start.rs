@@ -77,7 +77,8 @@ fn settings(serve: &Serve) -> anyhow::Result<(Settings, String)> {
     }
 }
 
-fn told(of: &str, faults: &[Fault]) -> anyhow::Error {
+/// All faults of an input, one on a line.
+pub fn told(of: &str, faults: &[Fault]) -> anyhow::Error {
     let lines: Vec<String> = faults.iter().map(|fault| format!("\n  - {fault}")).collect();
     anyhow!("{} in {of}:{}", if lines.len() == 1 { "a fault" } else { "faults" }, lines.concat())
 }

@@ -6,4 +6,5 @@ mod crash;
 mod e2e;
 mod outage;
 mod settings;
+mod simulate;
 mod store;

@@ -1,0 +1,103 @@
+//! What a bank can measure: its information along ability, its gaps, and items that are of little use.
+//!
+//! Comes in: a bank. Goes out: a [`Survey`], and its text.
+
+use super::ItemBank;
+use engine::Item;
+use std::fmt;
+
+/// An exam of so many items should reach the standard error below, or the bank has a gap there.
+const LENGTH: usize = 20;
+const ERROR: f64 = 0.40;
+/// Parameters beyond these are as a rule the mark of a calibration that went wrong.
+const FLAT: f64 = 0.2;
+const FAR: f64 = 4.0;
+const GUESSED: f64 = 0.4;
+
+/// A bank's survey.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Survey {
+    items: usize,
+    scaling: f64,
+    version: String,
+    /// Ability, information of the whole bank, and the standard error that its best 20 items reach.
+    curve: Vec<(f64, f64, f64)>,
+    /// Items of little use, with the reason.
+    junk: Vec<(String, String)>,
+}
+
+impl Survey {
+    /// Surveys a bank.
+    pub fn of(bank: &ItemBank) -> Self {
+        let measures = bank.measures();
+        let at = |step: i32| {
+            let theta = f64::from(step) / 2.0;
+            let mut information: Vec<f64> =
+                measures.curves().iter().map(|curve| curve.information(theta)).collect();
+            information.sort_by(|one, other| other.total_cmp(one));
+            let best: f64 = information.iter().take(LENGTH).sum();
+            (theta, information.iter().sum(), 1.0 / best.max(f64::MIN_POSITIVE).sqrt())
+        };
+        let junk = measures.items().iter().zip(1..).flat_map(|(item, id)| {
+            let code = bank.item(id).map_or_else(String::new, |item| item.code.clone());
+            oddities(item).into_iter().map(move |reason| (code.clone(), reason))
+        });
+        Self {
+            items: bank.len(),
+            scaling: measures.scaling(),
+            version: bank.version().to_owned(),
+            curve: (-8..=8).map(at).collect(),
+            junk: junk.collect(),
+        }
+    }
+
+    /// Abilities at which 20 of its items do not reach a standard error of 0.40.
+    pub fn gaps(&self) -> Vec<f64> {
+        self.curve.iter().filter(|(_, _, error)| *error > ERROR).map(|(theta, ..)| *theta).collect()
+    }
+
+    /// Items of little use, with the reason.
+    pub fn junk(&self) -> &[(String, String)] {
+        &self.junk
+    }
+}
+
+fn oddities(item: &Item) -> Vec<String> {
+    let Item::Logistic { a, b, c, .. } = item else { return Vec::new() };
+    let checks = [
+        (*a < FLAT, format!("a = {a}: it hardly discriminates (below {FLAT})")),
+        (b.abs() > FAR, format!("b = {b}: beyond every examinee (outside ±{FAR})")),
+        (*c > GUESSED, format!("c = {c}: more than guessing (above {GUESSED})")),
+    ];
+    checks.into_iter().filter(|(odd, _)| *odd).map(|(_, reason)| reason).collect()
+}
+
+impl fmt::Display for Survey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { items, scaling, version, curve, junk } = self;
+        writeln!(f, "{items} items, D = {scaling}, version {version}\n")?;
+        writeln!(f, "{:>6} {:>12} {:>16}", "theta", "information", "SE of best 20")?;
+        let most = curve.iter().map(|(_, information, _)| *information).fold(f64::MIN_POSITIVE, f64::max);
+        for (theta, information, error) in curve {
+            let bar = "█".repeat((information / most * 40.0).round() as usize);
+            let error = if *error < 10.0 { format!("{error:.3}") } else { "over 10".to_owned() };
+            writeln!(f, "{theta:>6.1} {information:>12.3} {error:>16}  {bar}")?;
+        }
+        match self.gaps().as_slice() {
+            [] => writeln!(f, "\nNo gap: {LENGTH} items reach a standard error of {ERROR} from -4 to 4.")?,
+            gaps => {
+                let gaps: Vec<String> = gaps.iter().map(f64::to_string).collect();
+                writeln!(
+                    f,
+                    "\nGaps, where {LENGTH} items do not reach a standard error of {ERROR}: theta {}",
+                    gaps.join(", ")
+                )?;
+            }
+        }
+        if junk.is_empty() {
+            return writeln!(f, "No item looks like junk.");
+        }
+        writeln!(f, "\nItems to look at:")?;
+        junk.iter().try_for_each(|(code, reason)| writeln!(f, "  {code}: {reason}"))
+    }
+}

@@ -1,0 +1,93 @@
+//! Simulated exams: what a bank and a policy do to many examinees whose ability is known.
+//!
+//! Comes in: a bank, a policy, examinees. Goes out: a [`Sitting`] for each, in their order. An answer is
+//! drawn from the seed, the examinee and the item alone, so every policy meets the same answers.
+//! Must not know: files, the terminal.
+
+pub mod files;
+pub mod plot;
+pub mod report;
+
+use engine::random::Random;
+use engine::{Ability, Bank, Event, Exam, Policy};
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use std::sync::Arc;
+
+/// Keeps the numbers that draw abilities apart from those that draw answers.
+const ABILITIES: u64 = 0x5eed_0fab_111e_5000;
+
+/// An examinee.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Simulee {
+    /// Their ability.
+    pub theta: f64,
+    /// Their answer to each item of the bank, if it is given; otherwise it is drawn.
+    pub answers: Option<Vec<u8>>,
+}
+
+/// What an examinee did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sitting {
+    /// Their ability.
+    pub theta: f64,
+    /// The result.
+    pub ability: Ability,
+    /// The items in their order, counted from 0.
+    pub items: Vec<usize>,
+    /// Standard error after each answer.
+    pub errors: Vec<Option<f64>>,
+}
+
+/// So many examinees of a normal distribution.
+pub fn draw(count: usize, mean: f64, sd: f64, seed: u64) -> Vec<Simulee> {
+    let ability = |index| mean + sd * Random::of(seed ^ ABILITIES, index).normal();
+    (0..count).map(|index| Simulee { theta: ability(index), answers: None }).collect()
+}
+
+/// Lets every examinee sit an exam; `done` is called after each.
+pub fn run(
+    bank: &Arc<Bank>,
+    policy: &Policy,
+    simulees: &[Simulee],
+    seed: u64,
+    done: impl Fn() + Sync,
+) -> Vec<Sitting> {
+    let each = |(index, simulee): (usize, &Simulee)| {
+        let own = seed.wrapping_add((index as u64).wrapping_mul(0x9e37_79b9));
+        let sitting = sit(bank, policy, simulee, own);
+        done();
+        sitting
+    };
+    simulees.par_iter().enumerate().map(each).collect()
+}
+
+fn sit(bank: &Arc<Bank>, policy: &Policy, simulee: &Simulee, seed: u64) -> Sitting {
+    let mut exam = Exam::new(Arc::clone(bank), policy.clone(), seed);
+    let fits = "an engine should accept what it decided";
+    let started = Event::Started(exam.decide_start());
+    exam.apply(&started).expect(fits);
+    while let Some(item) = exam.current_item() {
+        let category = match &simulee.answers {
+            Some(answers) => answers[item],
+            None => answer(bank, item, simulee.theta, seed),
+        };
+        let answered =
+            exam.decide_answer(item, category).expect("a drawn answer should be one of the item's");
+        exam.apply(&Event::Answered(answered)).expect(fits);
+    }
+    let steps = exam.steps();
+    Sitting {
+        theta: simulee.theta,
+        ability: exam.result().ability,
+        items: steps.iter().map(|step| step.item).collect(),
+        errors: steps.iter().map(|step| step.ability.standard_error).collect(),
+    }
+}
+
+/// The answer of an examinee to an item: the same whenever it is asked.
+fn answer(bank: &Bank, item: usize, theta: f64, seed: u64) -> u8 {
+    let curve = &bank.curves()[item];
+    let p = curve.probabilities(theta);
+    let drawn = Random::of(!seed, item).weighted(&p[..curve.categories()]).unwrap_or(0);
+    u8::try_from(drawn).unwrap_or(0)
+}

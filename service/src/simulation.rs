@@ -1,0 +1,119 @@
+//! `exam-service simulate` and `exam-service bank check`: files in, figures on the terminal and in files.
+
+use crate::arguments::{BankCheck, Profile, Simulate};
+use crate::start::told;
+use anyhow::{Context, anyhow, bail};
+use engine::Policy;
+use indicatif::{ProgressBar, ProgressStyle};
+use service::bank::ItemBank;
+use service::simulate::plot::Simulated;
+use service::simulate::report::{Beside, Report};
+use service::simulate::{self, Simulee, Sitting, files, plot};
+use std::io::Write;
+use std::path::Path;
+
+/// Simulates one policy, or two beside each other.
+pub fn simulate(arguments: &Simulate) -> anyhow::Result<()> {
+    let bank = bank(arguments.bank.as_deref(), arguments.scaling)?;
+    let mut policies = vec![(name_of(arguments), policy(arguments.policy.as_deref(), arguments)?)];
+    if let Some(other) = &arguments.against {
+        policies.push((other.display().to_string(), policy(Some(other), arguments)?));
+    }
+    let simulees = simulees(arguments, &bank)?;
+    let mut sat: Vec<(String, Vec<Sitting>)> = Vec::new();
+    for (name, policy) in policies {
+        let bar = ProgressBar::new(simulees.len() as u64).with_message(name.clone());
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} exams, {eta} left");
+        bar.set_style(style.context("a style should be valid")?);
+        let sittings = simulate::run(&bank.measures(), &policy, &simulees, arguments.seed, || bar.inc(1));
+        bar.finish_and_clear();
+        sat.push((name, sittings));
+    }
+    let reports: Vec<(String, Report)> =
+        sat.iter().map(|(name, sittings)| (name.clone(), Report::of(sittings, bank.len()))).collect();
+    write!(std::io::stdout(), "{}", Beside(&reports))?;
+    if let (Some(path), Some((_, sittings))) = (&arguments.out, sat.first()) {
+        write(path, &files::results(sittings))?;
+    }
+    if let Some(path) = &arguments.plot {
+        let drawn: Vec<Simulated<'_>> = sat
+            .iter()
+            .zip(&reports)
+            .map(|((name, sittings), (_, report))| Simulated { name, sittings, report })
+            .collect();
+        write(path, &plot::svg(&drawn).map_err(|error| anyhow!(error))?)?;
+    }
+    Ok(())
+}
+
+/// Reports a bank's information, its gaps and its junk.
+pub fn check_bank(arguments: &BankCheck) -> anyhow::Result<()> {
+    let bank = bank(Some(&arguments.file), arguments.scaling)?;
+    write!(std::io::stdout(), "{}", service::bank::survey::Survey::of(&bank))?;
+    Ok(())
+}
+
+fn name_of(arguments: &Simulate) -> String {
+    match (&arguments.policy, arguments.profile) {
+        (Some(path), _) => path.display().to_string(),
+        (None, Profile::CatR) => "catR".to_owned(),
+        (None, Profile::Default) => "default".to_owned(),
+    }
+}
+
+fn policy(file: Option<&Path>, arguments: &Simulate) -> anyhow::Result<Policy> {
+    let mut policy = match (file, arguments.profile) {
+        (Some(path), _) => {
+            let text = read(path)?;
+            toml::from_str(&text).with_context(|| format!("{} is no policy", path.display()))?
+        }
+        (None, Profile::CatR) => Policy::cat_r(20),
+        (None, Profile::Default) => Policy::default(),
+    };
+    if let Some(items) = arguments.items {
+        policy.max_items = items;
+        policy.min_items = policy.min_items.min(items);
+    }
+    let faults: Vec<String> =
+        policy.faults().into_iter().map(|fault| format!("{} {}", fault.field, fault.message)).collect();
+    match faults.as_slice() {
+        [] => Ok(policy),
+        faults => bail!("the policy cannot be: {}", faults.join("; ")),
+    }
+}
+
+fn simulees(arguments: &Simulate, bank: &ItemBank) -> anyhow::Result<Vec<Simulee>> {
+    let Some(path) = &arguments.thetas else {
+        if arguments.responses.is_some() {
+            bail!("--responses needs --thetas: whose answers are they?");
+        }
+        return Ok(simulate::draw(arguments.simulees, arguments.mean, arguments.sd, arguments.seed));
+    };
+    let thetas = files::thetas(&read(path)?).map_err(|faults| told(&path.display().to_string(), &faults))?;
+    let answers = match &arguments.responses {
+        None => None,
+        Some(path) => {
+            let categories: Vec<usize> =
+                bank.measures().curves().iter().map(engine::Curve::categories).collect();
+            let answers = files::answers(&read(path)?, &categories);
+            Some(answers.map_err(|faults| told(&path.display().to_string(), &faults))?)
+        }
+    };
+    files::simulees(thetas, answers).map_err(|faults| told("the two files", &faults))
+}
+
+fn bank(file: Option<&Path>, scaling: f64) -> anyhow::Result<ItemBank> {
+    match file {
+        None => Ok(ItemBank::sample()),
+        Some(path) => ItemBank::from_csv(&read(path)?, scaling)
+            .map_err(|faults| told(&format!("the bank {}", path.display()), &faults)),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
