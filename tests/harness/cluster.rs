@@ -58,7 +58,10 @@ impl Cluster {
     /// # Errors
     /// It does not come up.
     pub async fn up(name: &str) -> Result<Option<Self>> {
-        let output = command().args(["up", name]).stderr(Stdio::inherit()).output().await?;
+        // Its progress is shown as it comes; only what it prints at the end is read.
+        let mut up = command();
+        let up = up.args(["up", name]).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
+        let output = up.spawn()?.wait_with_output().await?;
         if output.status.code() == Some(CANNOT) {
             return Ok(None);
         }
