@@ -7,7 +7,7 @@
 
 use divan::{Bencher, black_box};
 use engine::random::Random;
-use engine::{Bank, Event, Exam, Grid, Item, Policy, Prior, Selection};
+use engine::{Bank, Event, Exam, Grid, Item, Policy, Prior, Selection, Stop};
 use std::sync::Arc;
 
 fn main() {
@@ -26,7 +26,7 @@ fn bank(items: usize) -> Arc<Bank> {
 
 /// An exam that has come so far, answered by the parity of the item.
 fn exam(bank: &Arc<Bank>, selection: Selection, answers: usize) -> (Exam, Vec<Event>) {
-    let policy = Policy { selection, max_items: 500, target_standard_error: None, ..Policy::default() };
+    let policy = Policy { selection, stop: Stop::at_length(500), ..Policy::default() };
     let mut exam = Exam::new(Arc::clone(bank), policy, 1);
     let mut events = vec![Event::Started(exam.decide_start())];
     exam.apply(&events[0]).unwrap();

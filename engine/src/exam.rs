@@ -10,7 +10,7 @@ use crate::curve::Curve;
 use crate::estimate::{Estimate, Estimator};
 use crate::policy::{Policy, WhileConstant};
 use crate::select::Situation;
-use crate::stop::{self, EndReason};
+use crate::stop::{EndReason, Progress};
 use crate::table::Table;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -133,7 +133,7 @@ impl Exam {
         };
         let ability = Ability { theta: policy.start_theta, standard_error };
         let open = vec![true; bank.len()];
-        let steps = Vec::with_capacity((policy.max_items as usize).min(bank.len()));
+        let steps = Vec::with_capacity((policy.stop.max_items as usize).min(bank.len()));
         Self { bank, policy, seed, posterior, table, ability, open, steps, next: None }
     }
 
@@ -167,7 +167,11 @@ impl Exam {
             let logs = self.table.as_ref().map(|table| table.logs(item, category));
             posterior.ability_after(curve, category, logs)
         });
-        let next = match stop::rule(&self.policy, ability, position) {
+        let before = self.ability;
+        let most_information = || self.most_information(ability);
+        let progress =
+            Progress { position, ability, before, answers: &answers, most_information: &most_information };
+        let next = match self.policy.stop.reason(&progress) {
             Some(reason) => Next::End(reason),
             None => self.select(ability, &answers, position),
         };
@@ -213,8 +217,13 @@ impl Exam {
         }
     }
 
+    fn most_information(&self, ability: Ability) -> f64 {
+        let best = crate::select::maximum_information(&self.bank, ability.theta, &self.open);
+        best.map_or(0.0, |item| self.bank.curves()[item].information(ability.theta))
+    }
+
     fn select(&self, ability: Ability, answers: &[(&Curve, usize)], position: usize) -> Next {
-        let length = self.policy.max_items as usize;
+        let length = self.policy.stop.max_items as usize;
         let (bank, open, seed) = (&*self.bank, self.open.as_slice(), self.seed);
         let chosen =
             self.policy.selection.choose(&Situation { bank, open, ability, answers, position, length, seed });

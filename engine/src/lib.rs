@@ -10,6 +10,7 @@
 //! | [`select`] | which item next? |
 //! | [`table`] | the numbers that every exam on a bank needs again |
 //! | [`stop`] | is it enough? |
+//! | [`score`] | what do people read? |
 //! | [`policy`] | the rules of one exam |
 //! | [`exam`] | an exam as the fold of its events: decided by one function, applied by another |
 //!
@@ -41,6 +42,7 @@ pub mod exam;
 pub mod item;
 pub mod policy;
 pub mod random;
+pub mod score;
 pub mod select;
 pub mod stop;
 pub mod table;
@@ -53,7 +55,7 @@ pub use exam::{Answered, Event, Exam, Next, Refusal, ReplayError, Started};
 pub use item::Item;
 pub use policy::{Policy, PolicyFault, WhileConstant};
 pub use select::{Selection, Situation};
-pub use stop::EndReason;
+pub use stop::{EndReason, Rule, Stop, When};
 
 /// Version of the engine, kept with every exam.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -5,6 +5,7 @@
 use crate::ability::{Grid, Prior};
 use crate::estimate::Estimator;
 use crate::select::Selection;
+use crate::stop::Stop;
 use serde::{Deserialize, Serialize};
 
 /// The rules of an exam. Its scaling constant belongs to the bank.
@@ -23,13 +24,8 @@ pub struct Policy {
     pub final_estimator: Option<Estimator>,
     /// How the next item is chosen.
     pub selection: Selection,
-    /// The exam ends after so many items, whatever `min_items` says.
-    pub max_items: u32,
-    /// No other rule ends the exam before so many items.
-    pub min_items: u32,
-    /// The exam ends when the standard error is at most this.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target_standard_error: Option<f64>,
+    /// When it ends.
+    pub stop: Stop,
 }
 
 /// What stands in for an estimator that has no maximum inside while all answers are alike.
@@ -50,9 +46,7 @@ impl Default for Policy {
             while_constant: None,
             final_estimator: None,
             selection: Selection::default(),
-            max_items: 20,
-            min_items: 5,
-            target_standard_error: Some(0.30),
+            stop: Stop::default(),
         }
     }
 }
@@ -70,12 +64,11 @@ impl Policy {
     /// catR's defaults: EAP on 33 nodes of [-4, 4], maximum information, a fixed length.
     pub fn cat_r(items: u32) -> Self {
         let estimator = Estimator::Eap { prior: Prior::default(), grid: Grid::CAT_R };
-        Self { estimator, max_items: items, min_items: items, target_standard_error: None, ..Self::default() }
+        Self { estimator, stop: Stop::at_length(items), ..Self::default() }
     }
 
     /// Every rule that cannot be.
     pub fn faults(&self) -> Vec<PolicyFault> {
-        let target = self.target_standard_error.unwrap_or(1.0);
         let mut faults = Vec::new();
         let mut check = |field: &'static str, good: bool, message: &str| {
             if !good {
@@ -83,8 +76,6 @@ impl Policy {
             }
         };
         check("start_theta", self.start_theta.is_finite(), "must be a finite number");
-        check("max_items", self.max_items >= 1, "must be at least 1");
-        check("target_standard_error", target > 0.0 && target.is_finite(), "must be above 0");
         let estimators = [("estimator", Some(self.estimator)), ("final_estimator", self.final_estimator)];
         for (field, estimator) in estimators {
             match estimator {
@@ -108,6 +99,7 @@ impl Policy {
                 check(field, prior.is_proper(), "must have a prior with an sd above 0 or from below to");
             }
         }
+        faults.extend(self.stop.faults().into_iter().map(|message| PolicyFault { field: "stop", message }));
         faults
     }
 }

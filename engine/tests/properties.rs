@@ -148,8 +148,7 @@ proptest! {
             Selection::Proportional { acceleration: 2.0 },
         ];
         let policy = Policy {
-            max_items: 30,
-            target_standard_error: Some(0.1),
+            stop: engine::Stop { max_items: 30, rules: vec![engine::Rule::StandardError { at_most: 0.1 }], ..engine::Stop::default() },
             selection: selections[which],
             ..Policy::default()
         };

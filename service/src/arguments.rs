@@ -106,10 +106,12 @@ Examples:
   exam-service simulate --bank items.csv --profile catR --items 20 --against mine.toml
 
 A policy file:
-  max_items = 30
-  target_standard_error = 0.35
   [selection]
   criterion = \"posterior_weighted\"
+  [stop]
+  max_items = 30
+  min_items = 8
+  rules = [{ rule = \"standard_error\", at_most = 0.35 }]
 ";
 
 /// Serve the exam API, and probes, metrics and state on a port of their own.

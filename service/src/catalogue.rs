@@ -7,7 +7,7 @@ use crate::bank::ItemBank;
 use crate::records::{self, Records};
 use contract::settings::{ExamType, SAMPLE_BANK};
 use contract::{Fault, Settings};
-use engine::{Estimator, Grid, Policy, Prior};
+use engine::{Estimator, Grid, Policy, Prior, Rule, Stop, When};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
 
@@ -114,9 +114,16 @@ fn policy(exam_type: &ExamType) -> Policy {
             prior: Prior::Normal { mean: exam_type.prior_mean, sd: exam_type.prior_sd },
             grid: Grid { from: exam_type.grid_from, to: exam_type.grid_to, nodes: exam_type.grid_nodes },
         },
-        max_items: exam_type.max_items,
-        min_items: exam_type.min_items,
-        target_standard_error: exam_type.target_standard_error,
+        stop: Stop {
+            max_items: exam_type.max_items,
+            min_items: exam_type.min_items,
+            rules: exam_type
+                .target_standard_error
+                .into_iter()
+                .map(|at_most| Rule::StandardError { at_most })
+                .collect(),
+            when: When::Any,
+        },
         ..Policy::default()
     }
 }

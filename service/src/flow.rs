@@ -104,7 +104,7 @@ impl Flow {
             return Err(Error::Invalid(vec![Fault { field: "exam_type".to_owned(), message }]));
         };
         let mut policy = rules.policy.clone();
-        policy.max_items = start.max_items.unwrap_or(policy.max_items);
+        policy.stop.max_items = start.max_items.unwrap_or(policy.stop.max_items);
         policy.start_theta = start.initial_theta.unwrap_or(policy.start_theta);
         let head = Head {
             id: 0,

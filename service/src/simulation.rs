@@ -71,8 +71,8 @@ fn policy(file: Option<&Path>, arguments: &Simulate) -> anyhow::Result<Policy> {
         (None, Profile::Default) => Policy::default(),
     };
     if let Some(items) = arguments.items {
-        policy.max_items = items;
-        policy.min_items = policy.min_items.min(items);
+        policy.stop.max_items = items;
+        policy.stop.min_items = policy.stop.min_items.min(items);
     }
     let faults: Vec<String> =
         policy.faults().into_iter().map(|fault| format!("{} {}", fault.field, fault.message)).collect();

@@ -76,7 +76,7 @@ async fn the_reference_simulation_is_reproduced() -> Result<()> {
 async fn two_policies_meet_the_same_answers() -> Result<()> {
     let folder = tempfile::TempDir::new()?;
     let file = folder.path().join("random.toml");
-    std::fs::write(&file, "target_standard_error = 0.01\n[selection]\ncriterion = \"random\"\n")?;
+    std::fs::write(&file, "[selection]\ncriterion = \"random\"\n[stop]\nmin_items = 15\n")?;
     let file = file.to_string_lossy();
     let words = [
         "simulate",
@@ -110,7 +110,7 @@ async fn files_that_are_wrong_are_told_by_line() -> Result<()> {
     std::fs::write(&bank, "item_id,a,b\nx,1,0\ny,0,0\nz,1,none\n")?;
     std::fs::write(&thetas, "simulee,theta\n1,0\n2,much\n")?;
     std::fs::write(&answers, "01\n0\n")?;
-    std::fs::write(&policy, "max_items = 0\ncolour = 1\n")?;
+    std::fs::write(&policy, "colour = 1\n[stop]\nmax_items = 0\n")?;
     let good = data("tcals_items.csv");
     let good_thetas = data("tcals_simulation/thetas.csv");
     let cases: [(&[&str], &[&str]); 5] = [

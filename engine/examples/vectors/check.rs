@@ -4,8 +4,8 @@
 //! estimator, each criterion, and the runs by their estimators.
 
 use engine::{
-    Ability, Bank, Curve, Estimator, Event, Exam, Grid, Item, Policy, Prior, Range, Selection, Situation,
-    WhileConstant,
+    Ability, Bank, Curve, Estimator, Event, Exam, Grid, Item, Policy, Prior, Range, Rule, Selection,
+    Situation, Stop, WhileConstant,
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
@@ -100,19 +100,19 @@ struct Run {
     test: Method,
     #[serde(rename = "final")]
     last: Method,
-    stop: Stop,
+    stop: StopOf,
     full_responses: String,
     constant_pattern: Option<String>,
     expected: Path,
 }
 
 #[derive(Deserialize)]
-struct Stop {
-    rules: Vec<Rule>,
+struct StopOf {
+    rules: Vec<RuleOf>,
 }
 
 #[derive(Deserialize)]
-struct Rule {
+struct RuleOf {
     rule: String,
     thr: f64,
 }
@@ -294,9 +294,15 @@ fn run(sample: &Sample, case: &Run) -> Result<Outcome, String> {
         estimator: case.test.estimator()?,
         while_constant,
         final_estimator: Some(case.last.estimator()?),
-        max_items: length,
-        min_items: 1,
-        target_standard_error: threshold("precision"),
+        stop: Stop {
+            max_items: length,
+            min_items: 1,
+            rules: threshold("precision")
+                .into_iter()
+                .map(|at_most| Rule::StandardError { at_most })
+                .collect(),
+            ..Stop::default()
+        },
         ..Policy::default()
     };
     let answers: Vec<u8> = case.full_responses.bytes().map(|byte| byte - b'0').collect();

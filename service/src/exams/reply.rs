@@ -71,7 +71,7 @@ impl StartReply {
             exam_session_id: exam.head().id,
             status: "in_progress",
             exam_type: exam.head().exam_type.clone(),
-            max_items: exam.head().policy.max_items,
+            max_items: exam.head().policy.stop.max_items,
             initial_theta: exam.head().policy.start_theta,
             item: first,
             message: "Adaptive exam started successfully",
@@ -119,7 +119,7 @@ impl NextReply {
                 current_theta: ability.theta,
                 standard_error: ability.standard_error,
                 items_completed: exam.items_completed(),
-                max_items: exam.head().policy.max_items,
+                max_items: exam.head().policy.stop.max_items,
                 completed: false,
             },
         }
@@ -143,18 +143,12 @@ impl ResultReply {
         Self {
             theta: ability.theta,
             standard_error: ability.standard_error,
-            score: score(ability.theta),
+            score: engine::score::Scale::PERCENT.score(ability).value,
             items_completed: exam.items_completed(),
-            max_items: exam.head().policy.max_items,
+            max_items: exam.head().policy.stop.max_items,
             termination_reason: exam.end().map(EndReason::as_str),
         }
     }
-}
-
-/// The scale callers know: ability -3 is 0, ability 3 is 100. Not clamped: beyond them it is
-/// below 0 or above 100.
-fn score(theta: f64) -> f64 {
-    (theta + 3.0) / 6.0 * 100.0
 }
 
 /// Reply of `POST /answer`.
