@@ -109,7 +109,22 @@ impl Grid {
 
     /// Whether it has an extent.
     pub fn is_proper(self) -> bool {
-        self.from.is_finite() && self.to.is_finite() && self.from < self.to && self.nodes >= 3
+        self.from.is_finite()
+            && self.to.is_finite()
+            && self.from < self.to
+            && (3..=10_001).contains(&self.nodes)
+    }
+
+    /// What makes this grid and a prior on it unusable, if anything.
+    pub fn fault(self, prior: Prior) -> Option<String> {
+        if !prior.is_proper() {
+            return Some("must have a prior with an sd above 0, or from below to".to_owned());
+        }
+        if !self.is_proper() {
+            return Some("must have a grid of 3 to 10001 nodes from a lower to a higher end".to_owned());
+        }
+        let reaches = self.iter().any(|node| prior.log_density(node) > f64::NEG_INFINITY);
+        (!reaches).then(|| "must have a prior that gives some node of the grid a density".to_owned())
     }
 }
 

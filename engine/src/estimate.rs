@@ -100,6 +100,27 @@ impl Default for Estimator {
 pub type Answers<'a> = [(&'a Curve, usize)];
 
 impl Estimator {
+    /// What makes it unusable, if anything.
+    pub fn fault(&self) -> Option<String> {
+        let (prior, range) = match *self {
+            Self::Eap { prior, grid } => return grid.fault(prior),
+            Self::Map { prior, range } => (prior, range),
+            Self::Ml { range } | Self::Wl { range } => (Prior::Jeffreys, range),
+        };
+        if !prior.is_proper() {
+            return Some("must have a prior with an sd above 0, or from below to".to_owned());
+        }
+        if !(range.from.is_finite() && range.to.is_finite() && range.from < range.to) {
+            return Some("must have a range from a lower to a higher end".to_owned());
+        }
+        match prior {
+            Prior::Uniform { from, to } if from >= range.to || to <= range.from => {
+                Some("must have a uniform prior that meets its range".to_owned())
+            }
+            _ => None,
+        }
+    }
+
     /// The estimate from these answers. Without any: the prior's own mean and standard deviation, or
     /// the middle of the range.
     pub fn estimate(&self, answers: &Answers<'_>) -> Estimate {

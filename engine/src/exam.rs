@@ -185,6 +185,7 @@ impl Exam {
         self.posterior.is_none()
             || self.policy.while_constant.is_some()
             || self.policy.selection.reads_answers()
+            || self.policy.stop.reads_answers()
     }
 
     /// The answers, where a step needs them again.

@@ -6,6 +6,9 @@
 use crate::curve::MAX_CATEGORIES;
 use serde::{Deserialize, Serialize};
 
+/// No calibration gives a parameter beyond this; within it, nothing overflows.
+const LARGEST: f64 = 1000.0;
+
 /// An item of one of the unidimensional models. An answer is a category: 0 and 1 for wrong and right
 /// under the logistic models, 0 to K under the others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,8 +114,8 @@ impl Item {
                 .chain(c.iter().map(|value| ("c", *value)))
                 .collect(),
         };
-        for (name, value) in values.iter().filter(|(_, value)| !value.is_finite()) {
-            faults.push(format!("{name} is {value}; it must be a finite number"));
+        for (name, value) in values.iter().filter(|(_, value)| !(-LARGEST..=LARGEST).contains(value)) {
+            faults.push(format!("{name} is {value}; it must be a number within ±{LARGEST}"));
         }
         if let Self::Logistic { a, .. }
         | Self::Graded { a, .. }

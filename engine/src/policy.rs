@@ -76,28 +76,26 @@ impl Policy {
             }
         };
         check("start_theta", self.start_theta.is_finite(), "must be a finite number");
-        let estimators = [("estimator", Some(self.estimator)), ("final_estimator", self.final_estimator)];
+        let stand_in = match self.while_constant {
+            Some(WhileConstant::Estimator(estimator)) => Some(estimator),
+            Some(WhileConstant::Step(step)) => {
+                check("while_constant", step > 0.0 && step.is_finite(), "must be a step above 0");
+                None
+            }
+            None => None,
+        };
+        let estimators = [
+            ("estimator", Some(self.estimator)),
+            ("final_estimator", self.final_estimator),
+            ("while_constant", stand_in),
+        ];
         for (field, estimator) in estimators {
-            match estimator {
-                Some(Estimator::Eap { prior, grid }) => {
-                    check(field, prior.is_proper(), "must have a prior with an sd above 0 or from below to");
-                    check(
-                        field,
-                        grid.is_proper(),
-                        "must have a grid of at least 3 nodes from a lower to a higher end",
-                    );
-                    let reaches = grid.iter().any(|node| prior.log_density(node) > f64::NEG_INFINITY);
-                    check(field, reaches, "must have a prior that gives some node of the grid a density");
-                }
-                Some(Estimator::Map { range, .. } | Estimator::Ml { range } | Estimator::Wl { range }) => {
-                    let good = range.from.is_finite() && range.to.is_finite() && range.from < range.to;
-                    check(field, good, "must have a range from a lower to a higher end");
-                }
-                None => {}
+            if let Some(fault) = estimator.and_then(|estimator| estimator.fault()) {
+                check(field, false, &fault);
             }
-            if let Some(Estimator::Map { prior, .. }) = estimator {
-                check(field, prior.is_proper(), "must have a prior with an sd above 0 or from below to");
-            }
+        }
+        if let Some(fault) = self.selection.fault() {
+            check("selection", false, &fault);
         }
         faults.extend(self.stop.faults().into_iter().map(|message| PolicyFault { field: "stop", message }));
         faults

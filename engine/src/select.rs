@@ -157,6 +157,26 @@ impl Selection {
         }
     }
 
+    /// What makes it unusable, if anything.
+    pub fn fault(&self) -> Option<String> {
+        match *self {
+            Self::LikelihoodWeighted { grid }
+            | Self::KullbackLeibler { grid }
+            | Self::GlobalDiscrimination { grid } => grid.fault(Prior::default()),
+            Self::PosteriorWeighted { prior, grid }
+            | Self::PosteriorKullbackLeibler { prior, grid }
+            | Self::PosteriorGlobalDiscrimination { prior, grid }
+            | Self::ExpectedPosteriorVariance { prior, grid } => grid.fault(prior),
+            Self::ExpectedInformation { estimator, .. } => estimator.fault(),
+            Self::Progressive { acceleration } | Self::Proportional { acceleration } => {
+                let good = acceleration.is_finite() && acceleration >= 0.0;
+                (!good).then(|| "must have an acceleration of at least 0".to_owned())
+            }
+            Self::AStratified { strata } => (strata == 0).then(|| "must have at least 1 stratum".to_owned()),
+            Self::MaximumInformation | Self::Difficulty | Self::Peak | Self::Random => None,
+        }
+    }
+
     /// Whether the choice depends on the answers themselves, not only on the ability and their number.
     pub fn reads_answers(&self) -> bool {
         !matches!(

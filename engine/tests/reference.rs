@@ -5,7 +5,10 @@
 #[path = "../examples/vectors/check.rs"]
 mod check;
 
-use engine::{Answered, Bank, Estimator, Event, Exam, Item, Next, Policy, Started};
+use engine::{
+    Answered, Bank, EndReason, Estimator, Event, Exam, Grid, Item, Next, Policy, Prior, Range, Rule,
+    Selection, Started, Stop, WhileConstant,
+};
 use std::sync::Arc;
 
 const SAMPLE: &str = include_str!("data/catr_sample.json");
@@ -118,4 +121,52 @@ fn every_fault_of_a_bank_is_named() {
     let rows: Vec<usize> = Bank::new(0.0, items).unwrap_err().into_iter().map(|fault| fault.row).collect();
     assert_eq!(rows, [1, 2, 3, 4, 4, 5, 6, 7, 8, 10]);
     assert!(Bank::new(1.0, vec![]).is_err());
+}
+
+/// A rule sees the answers of the exam it is to end, and a policy read again is the policy written.
+#[test]
+fn every_rule_works_inside_an_exam_and_survives_storage() {
+    let items = (0..60).map(|item| Item::logistic(2.5, f64::from(item) * 0.05 - 1.5, 0.0, 1.0));
+    let bank = Arc::new(Bank::new(1.0, items.collect()).unwrap());
+    let with = |rules| Policy {
+        stop: Stop { max_items: 40, min_items: 5, rules, ..Stop::default() },
+        ..Policy::default()
+    };
+    let sprt = with(vec![Rule::Sprt { cuts: vec![-1.0], delta: 0.2, alpha: 0.05, beta: 0.05 }]);
+    let exam = sit(&bank, sprt.clone(), &[1; 60]);
+    assert_eq!(exam.end(), Some(EndReason::Classified), "after {} answers", exam.items_completed());
+    for policy in [sprt, with(vec![]), Policy::default(), Policy::cat_r(20)] {
+        let text = serde_json::to_string(&policy).unwrap();
+        assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), policy, "{text}");
+    }
+}
+
+#[test]
+fn policies_that_cannot_be_are_named() {
+    let grid = Grid { from: -4.0, to: 4.0, nodes: 0 };
+    let outside = Prior::Uniform { from: 7.0, to: 8.0 };
+    let broken = [
+        Policy { while_constant: Some(WhileConstant::Step(f64::NAN)), ..Policy::default() },
+        Policy {
+            while_constant: Some(WhileConstant::Estimator(Estimator::Eap { prior: Prior::default(), grid })),
+            ..Policy::default()
+        },
+        Policy { estimator: Estimator::Map { prior: outside, range: Range::default() }, ..Policy::default() },
+        Policy {
+            final_estimator: Some(Estimator::Wl { range: Range { from: 1.0, to: 1.0 } }),
+            ..Policy::default()
+        },
+        Policy {
+            selection: Selection::PosteriorWeighted { prior: outside, grid: Grid::CAT_R },
+            ..Policy::default()
+        },
+        Policy { selection: Selection::AStratified { strata: 0 }, ..Policy::default() },
+        Policy { selection: Selection::Progressive { acceleration: f64::INFINITY }, ..Policy::default() },
+        Policy { stop: Stop { max_items: 0, ..Stop::default() }, ..Policy::default() },
+    ];
+    for policy in broken {
+        assert_eq!(policy.faults().len(), 1, "{policy:?}");
+    }
+    assert!(Policy::default().faults().is_empty() && Policy::cat_r(20).faults().is_empty());
+    assert!(Bank::new(1.0, vec![Item::logistic(1e308, 0.0, 0.0, 1.0)]).is_err());
 }
