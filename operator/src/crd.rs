@@ -29,7 +29,9 @@ use std::collections::BTreeMap;
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("size(self.metadata.name) <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
-        .message("metadata.name becomes part of Service names: use at most 40 lower-case letters, digits and hyphens, starting with a letter")
+        .message("metadata.name becomes part of Service names: use at most 40 lower-case letters, digits and hyphens, starting with a letter"),
+    validation = Rule::new("!self.metadata.name.matches('-(ops|redis|redis-nodes)$')")
+        .message("metadata.name must not end in -ops, -redis or -redis-nodes: what is made for another resource has such names; choose another ending")
 )]
 #[serde(rename_all = "camelCase")]
 #[kube(cel)]
@@ -180,7 +182,7 @@ impl Default for Database {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self == oldSelf")
-    .message("a volume cannot be changed once it is made: delete the resource (the volume stays), or make a new one"))]
+    .message("a volume cannot be changed once it is made: grow its PersistentVolumeClaim itself where the StorageClass allows it, or make a new resource"))]
 pub struct Storage {
     /// Its size.
     #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))")

@@ -10,7 +10,34 @@ pub struct Metrics {
     registry: Registry,
     reconciles: IntCounterVec,
     seconds: Histogram,
-    heard: Arc<Mutex<Instant>>,
+    pulse: Arc<Mutex<Pulse>>,
+}
+
+/// When this operator was seen to work.
+#[derive(Clone, Copy, Debug)]
+struct Pulse {
+    /// The API server answered.
+    heard: Instant,
+    /// A reconcile ended, or there was nothing to reconcile.
+    worked: Instant,
+}
+
+/// Longest silence of the API server, which is asked every half minute.
+const SILENCE: Duration = Duration::from_secs(300);
+/// Longest time without a reconcile while there are resources; each has one in 5 minutes.
+const IDLENESS: Duration = Duration::from_secs(900);
+
+impl Pulse {
+    /// Why it is not alive at `now`, in a sentence.
+    fn fault(&self, now: Instant) -> Option<String> {
+        let since = |then: Instant| now.saturating_duration_since(then);
+        let (silence, idleness) = (since(self.heard), since(self.worked));
+        if silence > SILENCE {
+            return Some(format!("the API server has not answered for {} s", silence.as_secs()));
+        }
+        (idleness > IDLENESS)
+            .then(|| format!("there are resources, and none was reconciled for {} s", idleness.as_secs()))
+    }
 }
 
 impl Metrics {
@@ -28,7 +55,7 @@ impl Metrics {
                 .expect("a metric's name should be valid"),
             seconds: Histogram::with_opts(seconds).expect("a metric's name should be valid"),
             registry: Registry::new(),
-            heard: Arc::new(Mutex::new(Instant::now())),
+            pulse: Arc::new(Mutex::new(Pulse { heard: Instant::now(), worked: Instant::now() })),
         };
         let collectors: [Box<dyn prometheus::core::Collector>; 3] = [
             Box::new(made.reconciles.clone()),
@@ -44,16 +71,21 @@ impl Metrics {
     pub(crate) fn reconciled(&self, failure: Option<&'static str>, took: Duration) {
         self.reconciles.with_label_values(&[failure.unwrap_or("ok")]).inc();
         self.seconds.observe(took.as_secs_f64());
+        self.pulse.lock().expect("no holder of the time should panic").worked = Instant::now();
     }
 
-    /// Notes that the API server answered.
-    pub fn heard(&self) {
-        *self.heard.lock().expect("no holder of the time should panic") = Instant::now();
+    /// Notes that the API server answered, and whether there is anything to reconcile.
+    pub fn heard(&self, has_resources: bool) {
+        let mut pulse = self.pulse.lock().expect("no holder of the time should panic");
+        pulse.heard = Instant::now();
+        if !has_resources {
+            pulse.worked = pulse.heard;
+        }
     }
 
-    /// How long ago the API server answered last.
-    pub fn silence(&self) -> Duration {
-        self.heard.lock().expect("no holder of the time should panic").elapsed()
+    /// Why this operator is not alive, in a sentence; `None` while it is.
+    pub fn fault(&self) -> Option<String> {
+        self.pulse.lock().expect("no holder of the time should panic").fault(Instant::now())
     }
 
     /// The text that Prometheus scrapes.
@@ -69,5 +101,37 @@ impl Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_alive_while_it_hears_and_works() {
+        let start = Instant::now();
+        let pulse = Pulse { heard: start, worked: start };
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(pulse.fault(after(290)), None);
+        assert!(pulse.fault(after(301)).unwrap().contains("API server has not answered for 301 s"));
+        let deaf = Pulse { heard: after(1000), ..pulse };
+        assert!(deaf.fault(after(1000)).unwrap().contains("none was reconciled for 1000 s"));
+        assert_eq!(Pulse { worked: after(200), ..deaf }.fault(after(1000)), None);
+    }
+
+    #[test]
+    fn reconciles_are_counted_by_outcome() {
+        let metrics = Metrics::new();
+        metrics.reconciled(None, Duration::from_millis(20));
+        metrics.reconciled(Some("Forbidden"), Duration::from_millis(20));
+        let text = metrics.text();
+        for line in [
+            "adaptive_exam_operator_reconciles_total{outcome=\"ok\"} 1",
+            "adaptive_exam_operator_reconciles_total{outcome=\"Forbidden\"} 1",
+            "adaptive_exam_operator_reconcile_seconds_count 2",
+        ] {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Names, labels and places that several stages share. A leaf: it imports no stage.
+//! Names, labels and places that several stages share, and whose an object is. A leaf: it imports no stage.
 
 use crate::crd::AdaptiveExamDeployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub const FIELD_MANAGER: &str = "exam-operator";
 /// Label by which the operator finds what it made.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Label that names the resource an object was made for.
+pub const INSTANCE: &str = "app.kubernetes.io/instance";
 /// Annotation of a pod template: the Settings it was rolled out with.
 pub const REVISION: &str = "exam.dreamseed.ai/settings-revision";
 
@@ -98,7 +100,7 @@ impl Names {
     pub fn selector(&self, component: Component) -> BTreeMap<String, String> {
         BTreeMap::from([
             ("app.kubernetes.io/name".to_owned(), "adaptive-exam".to_owned()),
-            ("app.kubernetes.io/instance".to_owned(), self.name.clone()),
+            (INSTANCE.to_owned(), self.name.clone()),
             ("app.kubernetes.io/component".to_owned(), component.as_str().to_owned()),
         ])
     }
@@ -131,6 +133,30 @@ impl Names {
         }
     }
 
+    /// Who else controls an object, should somebody.
+    pub fn holder(&self, object: &ObjectMeta) -> Option<String> {
+        let owners = object.owner_references.as_deref().unwrap_or_default();
+        let other =
+            owners.iter().find(|owner| owner.controller == Some(true) && owner.uid != self.owner.uid)?;
+        Some(match other.name == self.owner.name && other.kind == self.owner.kind {
+            // Deleted and made again: the garbage collector has not come to it yet.
+            true => format!("an earlier {} {}, and goes with it", other.kind, other.name),
+            false => format!("{} {}", other.kind, other.name),
+        })
+    }
+
+    /// Why an object that is there must not be written: it is somebody else's.
+    pub fn taken(&self, object: &ObjectMeta) -> Option<String> {
+        if let Some(holder) = self.holder(object) {
+            return Some(holder);
+        }
+        let is_ours = object.owner_references.iter().flatten().any(|owner| owner.uid == self.owner.uid);
+        let labels = object.labels.as_ref();
+        let label = |name: &str| labels.and_then(|labels| labels.get(name)).map(String::as_str);
+        let is_made = label(MANAGED_BY) == Some(FIELD_MANAGER) && label(INSTANCE) == Some(self.name.as_str());
+        (!is_ours && !is_made).then(|| "somebody who is not this operator".to_owned())
+    }
+
     /// Base URL of the exam API inside the cluster.
     pub fn service_url(&self) -> String {
         format!("http://{}.{}.svc:{}", self.name, self.namespace, contract::API_PORT)
@@ -140,5 +166,40 @@ impl Names {
     pub fn state_url(&self) -> String {
         let (ops, namespace) = (self.ops(), &self.namespace);
         format!("http://{ops}.{namespace}.svc:{}{}", contract::OPS_PORT, contract::STATE_PATH)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{desired, named};
+
+    fn owner(kind: &str, name: &str, uid: &str) -> OwnerReference {
+        let (kind, name, uid) = (kind.to_owned(), name.to_owned(), uid.to_owned());
+        OwnerReference { kind, name, uid, controller: Some(true), ..OwnerReference::default() }
+    }
+
+    #[test]
+    fn only_what_is_ours_is_written() {
+        let names = desired(&named("midterm")).names;
+        let made = names.kept("midterm".to_owned(), Component::Service);
+        let held = |by: OwnerReference| ObjectMeta { owner_references: Some(vec![by]), ..made.clone() };
+        assert_eq!(names.taken(&names.owned("midterm".to_owned(), Component::Service)), None, "ours");
+        assert_eq!(names.taken(&made), None, "ours, without its owner: an orphan is taken back");
+        let stripped = ObjectMeta { labels: None, ..names.owned("midterm".to_owned(), Component::Service) };
+        assert_eq!(names.taken(&stripped), None, "ours, without its labels");
+        let kind = "AdaptiveExamDeployment";
+        let table = [
+            (ObjectMeta::default(), "somebody who is not this operator"),
+            (desired(&named("final")).names.kept("midterm".to_owned(), Component::Service), "somebody"),
+            (held(owner(kind, "mid", "77")), "AdaptiveExamDeployment mid"),
+            (held(owner("ReplicaSet", "web", "77")), "ReplicaSet web"),
+            (held(owner(kind, "midterm", "77")), "an earlier AdaptiveExamDeployment midterm"),
+        ];
+        for (object, holder) in table {
+            let said = names.taken(&object).unwrap();
+            assert!(said.starts_with(holder), "{said}");
+        }
+        assert_eq!(names.holder(&ObjectMeta::default()), None, "a Secret that a person made may be used");
     }
 }

@@ -1,7 +1,7 @@
 //! The operator's ops port: liveness, readiness, metrics.
 //!
-//! It is alive while the API server answers it: an operator whose connections are stuck is ended
-//! and started anew by the kubelet.
+//! It is alive while the API server answers it, and while it reconciles what there is: an operator
+//! that is stuck is ended and started anew by the kubelet.
 
 use crate::crd::AdaptiveExamDeployment;
 use crate::metrics::Metrics;
@@ -16,8 +16,6 @@ use tokio::net::TcpListener;
 
 /// How often the API server is asked, by a read.
 const ASK: Duration = Duration::from_secs(30);
-/// Longest silence of the API server.
-const SILENCE: Duration = Duration::from_secs(300);
 
 /// Serves the ops port for as long as the process runs.
 ///
@@ -33,12 +31,10 @@ pub async fn serve(listener: TcpListener, metrics: Metrics) -> std::io::Result<(
 }
 
 async fn live(State(metrics): State<Metrics>) -> Result<&'static str, (StatusCode, String)> {
-    let silence = metrics.silence();
-    if silence < SILENCE {
-        return Ok("ok\n");
+    match metrics.fault() {
+        None => Ok("ok\n"),
+        Some(fault) => Err((StatusCode::SERVICE_UNAVAILABLE, format!("{fault}\n"))),
     }
-    let told = format!("the API server has not answered for {} s\n", silence.as_secs());
-    Err((StatusCode::SERVICE_UNAVAILABLE, told))
 }
 
 /// Asks the API server now and then, and notes when it answers.
@@ -50,8 +46,8 @@ pub async fn listen(client: Client, namespace: Option<String>, metrics: Metrics)
     let mut clock = tokio::time::interval(ASK);
     loop {
         clock.tick().await;
-        if api.list_metadata(&ListParams::default().limit(1)).await.is_ok() {
-            metrics.heard();
+        if let Ok(found) = api.list_metadata(&ListParams::default().limit(1)).await {
+            metrics.heard(!found.items.is_empty());
         }
     }
 }

@@ -1,27 +1,37 @@
-//! The writes: made Secrets, applied objects, published status. Nothing else in this crate writes.
+//! The writes: things made once, applied objects, published status. Nothing else in this crate writes.
 //!
 //! Comes in: planned objects. Goes out: how many were written. Server-side apply by one field
-//! manager. An apply is skipped while the wanted object and the live object are those of the last
-//! apply, so that at rest nothing is written. Must not know: why the objects are what they are.
+//! manager. What is somebody else's is never written. An apply is skipped while the wanted object and
+//! the live object are those of the last apply, so that at rest nothing is written. Must not know:
+//! why the objects are what they are.
 
 use super::build::{Planned, Resources};
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::names::{FIELD_MANAGER, Names};
-use k8s_openapi::api::core::v1::Secret;
+use futures::future::try_join_all;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 
-/// What was applied last, by kind, namespace and name.
+/// What was applied last.
 #[derive(Debug, Default)]
 pub struct Applied {
     // Held for an instant, never across an await.
     last: Mutex<HashMap<Key, Last>>,
 }
 
-type Key = (String, String, String);
+/// An object of a resource.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    namespace: String,
+    resource: String,
+    kind: String,
+    name: String,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Last {
@@ -29,61 +39,126 @@ struct Last {
     live: String,
 }
 
-/// A write that failed.
+/// A write that failed, or was not tried.
 #[derive(Debug, thiserror::Error)]
-#[error("{kind} {name} could not be written: {source}")]
-pub struct Error {
-    kind: String,
-    name: String,
-    source: Box<kube::Error>,
+pub enum Error {
+    /// The API server did not take it.
+    #[error("{kind} {name} could not be written: {}", told(.source))]
+    Write {
+        /// Kind of the object.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// What the API server said.
+        source: Box<kube::Error>,
+    },
+    /// The object is there, and it is somebody else's.
+    #[error(
+        "{kind} {name} belongs to {holder}; nothing was written: give this resource another name, or remove that object"
+    )]
+    Taken {
+        /// Kind of the object.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// Whose it is.
+        holder: String,
+    },
+}
+
+/// What an error of the API server says, without its details.
+fn told(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
 }
 
 impl Error {
+    fn write(kind: &str, name: &str, source: kube::Error) -> Self {
+        Self::Write { kind: kind.to_owned(), name: name.to_owned(), source: Box::new(source) }
+    }
+
     /// The static word for it, in conditions and metrics.
     pub fn reason(&self) -> &'static str {
-        match self.source.as_ref() {
+        let source = match self {
+            Self::Taken { .. } => return "NameTaken",
+            Self::Write { source, .. } => source.as_ref(),
+        };
+        match source {
             kube::Error::Api(status) if status.code == 403 => "Forbidden",
             kube::Error::Api(status) if status.code == 409 => "Conflict",
-            kube::Error::Api(status) if status.code == 422 => "ImmutableChange",
+            kube::Error::Api(status) if status.code == 422 && is_about_change(&status.message) => {
+                "ImmutableChange"
+            }
+            kube::Error::Api(status) if matches!(status.code, 400 | 422) => "Refused",
             _ => "ApplyFailed",
         }
     }
+
+    /// Whether it stays as it is until somebody acts.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self.reason(), "NameTaken" | "Forbidden" | "ImmutableChange" | "Refused")
+    }
+}
+
+/// Whether a refusal is about what cannot be changed once it is made, rather than about a value.
+fn is_about_change(message: &str) -> bool {
+    ["immutable", "updates to statefulset spec", "may not change"].iter().any(|word| message.contains(word))
 }
 
 /// Makes and applies everything, in order; a failure ends it, and the next reconcile goes on.
 ///
 /// # Errors
-/// The first write that failed.
+/// Something is somebody else's, and nothing was written; or the first write that failed.
 pub async fn apply(
     client: &Client,
     names: &Names,
     resources: &Resources,
     applied: &Applied,
 ) -> Result<usize, Error> {
+    let live = try_join_all(resources.objects.iter().map(|planned| look(client, names, planned))).await?;
     let mut written = 0;
-    for secret in &resources.secrets {
-        make(client, names, secret).await?;
+    for planned in &resources.made {
+        make(client, names, planned).await?;
         written += 1;
     }
-    for planned in &resources.objects {
-        if apply_one(client, names, planned, applied).await? {
+    for (planned, live) in resources.objects.iter().zip(live) {
+        if apply_one(client, names, planned, live, applied).await? {
             written += 1;
         }
     }
     Ok(written)
 }
 
-/// Makes a Secret that is not there. If it is there after all, the one that is there stands.
-async fn make(client: &Client, names: &Names, secret: &Secret) -> Result<(), Error> {
-    let api: Api<Secret> = Api::namespaced(client.clone(), &names.namespace);
+fn api(client: &Client, names: &Names, planned: &Planned) -> Api<DynamicObject> {
+    Api::namespaced_with(client.clone(), &names.namespace, &planned.api)
+}
+
+/// Looks at what is there under the name, and whose it is.
+async fn look(client: &Client, names: &Names, planned: &Planned) -> Result<Option<ObjectMeta>, Error> {
+    let Planned { api: resource, name, .. } = planned;
+    let found = api(client, names, planned).get_metadata_opt(name).await;
+    let found = found.map_err(|source| Error::write(&resource.kind, name, source))?;
+    match found.as_ref().and_then(|found| names.taken(&found.metadata)) {
+        Some(holder) => Err(Error::Taken { kind: resource.kind.clone(), name: name.clone(), holder }),
+        None => Ok(found.map(|found| found.metadata)),
+    }
+}
+
+/// Makes what is not there. If it is there after all, the one that is there stands.
+async fn make(client: &Client, names: &Names, planned: &Planned) -> Result<(), Error> {
+    let Planned { api: resource, name, body } = planned;
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    match api.create(&params, secret).await {
+    let object: DynamicObject =
+        serde_json::from_value(body.clone()).expect("a built object should be an object");
+    match api(client, names, planned).create(&params, &object).await {
         Ok(_) => {
-            tracing::info!(kind = "Secret", name = secret.name_any(), namespace = names.namespace, "made");
+            tracing::info!(kind = resource.kind, name, namespace = names.namespace, "made");
             Ok(())
         }
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-        Err(source) => Err(Error { kind: "Secret".into(), name: secret.name_any(), source: source.into() }),
+        Err(source) => Err(Error::write(&resource.kind, name, source)),
     }
 }
 
@@ -91,18 +166,20 @@ async fn apply_one(
     client: &Client,
     names: &Names,
     planned: &Planned,
+    live: Option<ObjectMeta>,
     applied: &Applied,
 ) -> Result<bool, Error> {
-    let kind = planned.api.kind.clone();
-    let failed = |source| Error { kind: kind.clone(), name: planned.name.clone(), source: Box::new(source) };
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &names.namespace, &planned.api);
-    let key = (planned.api.kind.clone(), names.namespace.clone(), planned.name.clone());
+    let Planned { api: resource, name, body } = planned;
+    let key = Key {
+        namespace: names.namespace.clone(),
+        resource: names.name.clone(),
+        kind: resource.kind.clone(),
+        name: name.clone(),
+    };
     let mut hasher = DefaultHasher::new();
-    planned.body.to_string().hash(&mut hasher);
+    body.to_string().hash(&mut hasher);
     let wanted = hasher.finish();
-    let version = |live: &DynamicObject| live.resource_version().unwrap_or_default();
-    let live = api.get_metadata_opt(&planned.name).await.map_err(failed)?;
-    let before = live.and_then(|live| live.resource_version());
+    let before = live.and_then(|live| live.resource_version);
     let last = applied.last.lock().expect("no holder of the map should panic").get(&key).cloned();
     if let (Some(last), Some(before)) = (&last, &before)
         && last.wanted == wanted
@@ -111,12 +188,13 @@ async fn apply_one(
         return Ok(false);
     }
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    let after = api.patch(&planned.name, &params, &Patch::Apply(&planned.body)).await.map_err(failed)?;
-    let live = version(&after);
+    let after = api(client, names, planned).patch(name, &params, &Patch::Apply(body)).await;
+    let after = after.map_err(|source| Error::write(&resource.kind, name, source))?;
+    let live = after.resource_version().unwrap_or_default();
     let changed = before.as_ref() != Some(&live);
     if changed {
         let what = if before.is_some() { "changed" } else { "made" };
-        tracing::info!(kind, name = planned.name, namespace = names.namespace, "{what}");
+        tracing::info!(kind = resource.kind, name, namespace = names.namespace, "{what}");
     }
     applied.last.lock().expect("no holder of the map should panic").insert(key, Last { wanted, live });
     Ok(changed)
@@ -128,36 +206,86 @@ async fn apply_one(
 /// The write failed.
 pub async fn publish(
     client: &Client,
-    resource: &AdaptiveExamDeployment,
+    namespace: &str,
+    name: &str,
+    before: Option<&AdaptiveExamDeploymentStatus>,
     status: &AdaptiveExamDeploymentStatus,
 ) -> Result<bool, Error> {
-    if resource.status.as_ref() == Some(status) {
+    if before == Some(status) {
         return Ok(false);
     }
-    let namespace = resource.namespace().unwrap_or_default();
-    let api: Api<AdaptiveExamDeployment> = Api::namespaced(client.clone(), &namespace);
-    // Conditions that are gone must go: the whole status is replaced, null where nothing is said.
+    // Unstructured: a resource that cannot be read has a status too.
+    let resource = ApiResource::erase::<AdaptiveExamDeployment>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+    // One manager has all of it, so what is no longer said goes.
     let patch = serde_json::json!({
-        "apiVersion": "exam.dreamseed.ai/v1alpha1",
-        "kind": "AdaptiveExamDeployment",
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
         "status": status,
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    let name = resource.name_any();
-    match api.patch_status(&name, &params, &Patch::Apply(patch)).await {
+    match api.patch_status(name, &params, &Patch::Apply(patch)).await {
         Ok(_) => Ok(true),
         // It was deleted meanwhile; nobody reads its status any more.
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
-        Err(source) => Err(Error { kind: "status of".into(), name, source: source.into() }),
+        Err(source) => Err(Error::write("status of", name, source)),
     }
 }
 
 impl Applied {
     /// Forgets what was applied for a resource that is gone.
-    pub fn forget(&self, namespace: &str, name: &str) {
+    pub fn forget(&self, namespace: &str, resource: &str) {
         let mut last = self.last.lock().expect("no holder of the map should panic");
-        last.retain(|(_, of, object), _| {
-            of != namespace || !(object == name || object.starts_with(&format!("{name}-")))
-        });
+        last.retain(|key, _| key.namespace != namespace || key.resource != resource);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::Status;
+
+    fn refused(code: u16, message: &str) -> Error {
+        let status = Status { code, message: message.to_owned(), ..Status::default() };
+        Error::write("StatefulSet", "midterm-redis", kube::Error::Api(Box::new(status)))
+    }
+
+    #[test]
+    fn a_failure_has_a_word_and_a_sentence() {
+        let statefulset =
+            "StatefulSet.apps is invalid: spec: Forbidden: updates to statefulset spec for fields other than";
+        let table = [
+            (refused(403, "no"), "Forbidden", true),
+            (refused(409, "no"), "Conflict", false),
+            (refused(422, "spec.selector: Invalid value: field is immutable"), "ImmutableChange", true),
+            (refused(422, statefulset), "ImmutableChange", true),
+            (refused(422, "must be less than or equal to memory limit"), "Refused", true),
+            (refused(400, "no"), "Refused", true),
+            (refused(500, "no"), "ApplyFailed", false),
+        ];
+        for (error, reason, is_lasting) in table {
+            assert_eq!((error.reason(), error.is_lasting()), (reason, is_lasting), "{error}");
+        }
+        assert_eq!(
+            refused(500, "etcd is away").to_string(),
+            "StatefulSet midterm-redis could not be written: etcd is away"
+        );
+    }
+
+    #[test]
+    fn what_is_gone_is_forgotten_and_its_neighbours_are_not() {
+        let applied = Applied::default();
+        let key = |resource: &str| Key {
+            namespace: "school".to_owned(),
+            resource: resource.to_owned(),
+            kind: "Service".to_owned(),
+            name: resource.to_owned(),
+        };
+        for resource in ["mid", "mid-term"] {
+            let last = Last { wanted: 1, live: "1".to_owned() };
+            applied.last.lock().unwrap().insert(key(resource), last);
+        }
+        applied.forget("school", "mid");
+        assert_eq!(applied.last.lock().unwrap().keys().cloned().collect::<Vec<_>>(), [key("mid-term")]);
     }
 }

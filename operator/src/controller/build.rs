@@ -11,7 +11,6 @@ mod service;
 use super::decide::Decision;
 use super::validate::Desired;
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::Secret;
 use kube::Resource;
 use kube::core::ApiResource;
 use serde::Serialize;
@@ -47,8 +46,9 @@ impl Planned {
 pub struct Resources {
     /// Revision of the Settings that the service is told.
     pub revision: String,
-    /// Secrets that are made once and never written again.
-    pub secrets: Vec<Secret>,
+    /// Secrets and volume claims, which are made once and never written again: a password is not
+    /// changed under its users, and a claim may have been grown by hand.
+    pub made: Vec<Planned>,
     /// Everything else, in order.
     pub objects: Vec<Planned>,
 }
@@ -67,12 +67,15 @@ pub fn build(desired: &Desired, decision: &Decision, fresh: FreshWords<'_>) -> R
     let names = &desired.names;
     let settings = desired.settings(decision.mode).to_text();
     let revision = contract::settings::revision(&settings);
-    let mut secrets = Vec::new();
+    let mut made = Vec::new();
     if decision.make_auth {
-        secrets.push(service::auth_secret(names, fresh.token));
+        made.push(Planned::of(&service::auth_secret(names, fresh.token)));
     }
     if decision.make_redis_auth {
-        secrets.push(redis::auth_secret(names, fresh.password));
+        made.push(Planned::of(&redis::auth_secret(names, fresh.password)));
+    }
+    if decision.make_data {
+        made.push(Planned::of(&service::data_claim(desired)));
     }
     let mut objects = Vec::new();
     if decision.redis {
@@ -83,11 +86,10 @@ pub fn build(desired: &Desired, decision: &Decision, fresh: FreshWords<'_>) -> R
     }
     objects.push(Planned::of(&service::config(names, &settings)));
     objects.push(Planned::of(&service::account(names)));
-    objects.push(Planned::of(&service::data_claim(desired)));
     objects.push(Planned::of(&service::api_service(names)));
     objects.push(Planned::of(&service::ops_service(names)));
     objects.push(Planned::of(&service::deployment(desired, decision.mode, &revision)));
-    Resources { revision, secrets, objects }
+    Resources { revision, made, objects }
 }
 
 #[cfg(test)]

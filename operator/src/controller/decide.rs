@@ -19,6 +19,8 @@ pub struct Decision {
     pub make_auth: bool,
     /// Whether the Secret of Redis is to be made.
     pub make_redis_auth: bool,
+    /// Whether the volume claim of the database is to be made.
+    pub make_data: bool,
 }
 
 /// Decides what should run.
@@ -29,6 +31,7 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Decision {
         redis,
         make_auth: desired.auth == AuthMode::Token && !observed.has_auth,
         make_redis_auth: redis && !observed.has_redis_auth,
+        make_data: !observed.has_data,
     }
 }
 
@@ -41,9 +44,16 @@ mod tests {
     #[test]
     fn the_table_of_facts_and_decisions() {
         let basic = || Observed { redis: Some(Workload::default()), ..Observed::default() };
-        let secrets = |observed: Observed| Observed { has_auth: true, has_redis_auth: true, ..observed };
-        let run =
-            |mode, redis, make_auth, make_redis_auth| Decision { mode, redis, make_auth, make_redis_auth };
+        let secrets = |observed: Observed| Observed {
+            has_auth: true,
+            has_redis_auth: true,
+            has_data: true,
+            ..observed
+        };
+        let run = |mode, redis, make_auth, make_redis_auth| {
+            let make_data = make_auth;
+            Decision { mode, redis, make_auth, make_redis_auth, make_data }
+        };
         use Mode::{Basic, Memory};
         let table = [
             ("fresh, memory", Memory, Observed::default(), run(Memory, false, true, false)),
@@ -51,7 +61,7 @@ mod tests {
             ("settled, memory", Memory, secrets(Observed::default()), run(Memory, false, false, false)),
             ("settled, basic", Basic, secrets(basic()), run(Basic, true, false, false)),
             ("basic to memory: Redis stays", Memory, secrets(basic()), run(Memory, true, false, false)),
-            ("a lost Secret of Redis is made anew", Memory, basic(), run(Memory, true, true, true)),
+            ("what was lost is made anew", Memory, basic(), run(Memory, true, true, true)),
         ];
         for (name, mode, observed, expected) in table {
             let mut resource = named("midterm");

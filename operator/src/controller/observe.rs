@@ -3,11 +3,14 @@
 //! Comes in: names, and a client. Goes out: [`Observed`], a value. What could not be learnt is said
 //! to be unknown, never guessed. Must not know: what is wanted.
 
+use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::names::{Names, REVISION};
 use contract::State;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
+use kube::api::DynamicObject;
+use kube::core::{ApiResource, PartialObjectMeta};
+use kube::{Api, Client, Resource};
 use std::time::Duration;
 
 /// Longest wait for a service's own word.
@@ -20,12 +23,31 @@ pub struct Observed {
     pub has_auth: bool,
     /// Whether the Secret of Redis exists.
     pub has_redis_auth: bool,
+    /// Whether the volume claim of the database exists.
+    pub has_data: bool,
+    /// Of these three the first that another owner holds: its kind, its name, and whose it is.
+    pub taken: Option<(&'static str, String, String)>,
     /// The service's workload.
     pub service: Option<Workload>,
     /// Redis's workload.
     pub redis: Option<Workload>,
     /// The service's own word, or why there is none.
     pub state: Option<Result<State, String>>,
+}
+
+/// What was said last of a resource that itself cannot be read.
+///
+/// # Errors
+/// The API server's.
+pub async fn last_status(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+) -> kube::Result<Option<AdaptiveExamDeploymentStatus>> {
+    let resource = ApiResource::erase::<AdaptiveExamDeployment>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+    let found = api.get_opt(name).await?;
+    Ok(found.and_then(|mut found| serde_json::from_value(found.data["status"].take()).ok()))
 }
 
 /// How far a workload is.
@@ -43,6 +65,8 @@ pub struct Workload {
     pub ready: i32,
     /// All pods, old ones too.
     pub total: i32,
+    /// Why its controller cannot make its pods, in the controller's words.
+    pub trouble: Option<String>,
 }
 
 impl Workload {
@@ -61,10 +85,13 @@ pub async fn observe(client: &Client, http: &reqwest::Client, names: &Names) -> 
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &names.namespace);
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), &names.namespace);
     let stateful_sets: Api<StatefulSet> = Api::namespaced(client.clone(), &names.namespace);
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), &names.namespace);
     let (auth_name, redis_auth_name, redis_name) = (names.auth(), names.redis_auth(), names.redis());
-    let (auth, redis_auth, deployment, stateful_set) = tokio::try_join!(
+    let data_name = names.data();
+    let (auth, redis_auth, data, deployment, stateful_set) = tokio::try_join!(
         secrets.get_metadata_opt(&auth_name),
         secrets.get_metadata_opt(&redis_auth_name),
+        claims.get_metadata_opt(&data_name),
         deployments.get_opt(&names.name),
         stateful_sets.get_opt(&redis_name),
     )?;
@@ -74,13 +101,28 @@ pub async fn observe(client: &Client, http: &reqwest::Client, names: &Names) -> 
         Some(workload) if workload.ready > 0 => Some(ask(http, &names.state_url()).await),
         _ => None,
     };
+    let taken = held("Secret", &auth, names)
+        .or_else(|| held("Secret", &redis_auth, names))
+        .or_else(|| held("PersistentVolumeClaim", &data, names));
     Ok(Observed {
         has_auth: auth.is_some(),
         has_redis_auth: redis_auth.is_some(),
+        has_data: data.is_some(),
+        taken,
         service,
         redis: stateful_set.map(workload_of_stateful_set),
         state,
     })
+}
+
+/// Whose an object is, should it be another owner's.
+fn held<K: Resource>(
+    kind: &'static str,
+    found: &Option<PartialObjectMeta<K>>,
+    names: &Names,
+) -> Option<(&'static str, String, String)> {
+    let metadata = &found.as_ref()?.metadata;
+    Some((kind, metadata.name.clone().unwrap_or_default(), names.holder(metadata)?))
 }
 
 async fn ask(http: &reqwest::Client, url: &str) -> Result<State, String> {
@@ -102,6 +144,14 @@ fn workload_of_deployment(deployment: Deployment) -> Workload {
         updated: status.updated_replicas.unwrap_or(0),
         ready: status.ready_replicas.unwrap_or(0),
         total: status.replicas.unwrap_or(0),
+        trouble: status
+            .conditions
+            .unwrap_or_default()
+            .into_iter()
+            .find(|known| {
+                known.type_.as_deref() == Some("ReplicaFailure") && known.status.as_deref() == Some("True")
+            })
+            .and_then(|known| known.message),
     }
 }
 
@@ -115,5 +165,7 @@ fn workload_of_stateful_set(stateful_set: StatefulSet) -> Workload {
         updated: status.updated_replicas.unwrap_or(0),
         ready: status.ready_replicas.unwrap_or(0),
         total: status.replicas,
+        // A StatefulSet tells its troubles in events only.
+        trouble: None,
     }
 }

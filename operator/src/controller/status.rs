@@ -80,8 +80,9 @@ pub fn invalid(
     stalled(generation, before, now, &verdict)
 }
 
-/// The status of a resource for which a write failed.
-pub fn failed(
+/// The status of a resource of which nothing else is known: it cannot be read, or what has its names
+/// is somebody else's.
+pub fn blocked(
     reason: &'static str,
     message: &str,
     generation: i64,
@@ -89,6 +90,26 @@ pub fn failed(
     now: &Time,
 ) -> AdaptiveExamDeploymentStatus {
     stalled(generation, before, now, &|status| Verdict::of(status, reason, message))
+}
+
+/// The same status, but a write failed. If it fails until somebody acts, the resource is stalled; if
+/// it may succeed the next time, whether all is as wanted is not known.
+pub fn failed(
+    reason: &'static str,
+    message: &str,
+    is_lasting: bool,
+    status: AdaptiveExamDeploymentStatus,
+    before: Option<&AdaptiveExamDeploymentStatus>,
+    now: &Time,
+) -> AdaptiveExamDeploymentStatus {
+    let generation = status.observed_generation.unwrap_or_default();
+    let (ready, kind) = if is_lasting { ("False", STALLED) } else { ("Unknown", RECONCILING) };
+    let verdicts =
+        vec![(READY, Verdict::of(ready, reason, message)), (kind, Verdict::of("True", reason, message))];
+    let mut told = conditions(verdicts, generation, before, now);
+    let seen = [SERVICE_AVAILABLE, STORE_READY];
+    told.extend(status.conditions.into_iter().filter(|known| seen.contains(&known.type_.as_str())));
+    AdaptiveExamDeploymentStatus { conditions: told, ..status }
 }
 
 fn stalled(
@@ -114,14 +135,16 @@ fn stalled(
 fn service_available(service: Option<&Workload>, revision: &str) -> Verdict {
     match service {
         None => Verdict::of("False", "WaitingForPods", "the Deployment is not there yet"),
-        Some(workload) if workload.revision.as_deref() != Some(revision) => {
-            Verdict::of("False", "WaitingForPods", format!("Settings {revision} are being rolled out"))
-        }
+        Some(workload) if workload.revision.as_deref() != Some(revision) => Verdict::of(
+            "False",
+            "WaitingForPods",
+            format!("the Deployment does not have Settings {revision} yet"),
+        ),
         Some(workload) if workload.is_rolled_out() => {
             Verdict::of("True", "PodsReady", format!("{} of {} pods serve", workload.ready, workload.wanted))
         }
-        Some(workload) => {
-            let Workload { ready, wanted, .. } = workload;
+        Some(Workload { trouble: Some(trouble), .. }) => Verdict::of("False", "PodsRefused", trouble),
+        Some(Workload { ready, wanted, .. }) => {
             Verdict::of("False", "WaitingForPods", format!("{ready} of {wanted} pods serve"))
         }
     }

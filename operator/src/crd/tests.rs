@@ -68,6 +68,9 @@ fn rules_refuse_with_a_sentence() {
         ("midterm", json!({"image": {"reference": "exam-service"}}), Some("name a tag or a digest")),
         ("9lives", json!({}), Some("starting with a letter")),
         ("a.b", json!({}), Some("starting with a letter")),
+        ("midterm-redis", json!({}), Some("must not end in -ops, -redis or -redis-nodes")),
+        ("midterm-ops", json!({}), Some("choose another ending")),
+        ("redis", json!({}), None),
         ("a-name-of-more-than-forty-characters-is-long", json!({}), Some("at most 40")),
     ];
     for (name, spec, sentence) in cases {

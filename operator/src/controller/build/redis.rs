@@ -89,6 +89,8 @@ pub fn stateful_set(desired: &Desired) -> StatefulSet {
         spec: StatefulSetSpec {
             replicas: Some(1),
             service_name: Some(names.redis_nodes()),
+            // With the other policy a pod that never became ready (a wrong image) is never replaced.
+            pod_management_policy: Some("Parallel".to_owned()),
             selector: names.label_selector(Component::Redis),
             revision_history_limit: Some(3),
             template: PodTemplateSpec {

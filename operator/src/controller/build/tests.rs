@@ -13,7 +13,7 @@ fn built(mode: Mode) -> Resources {
     let mut resource = named("midterm");
     resource.spec.redis.mode = mode;
     let redis = mode == Mode::Basic;
-    let decision = Decision { mode, redis, make_auth: true, make_redis_auth: redis };
+    let decision = Decision { mode, redis, make_auth: true, make_redis_auth: redis, make_data: true };
     build(&desired(&resource), &decision, FRESH)
 }
 
@@ -31,7 +31,6 @@ fn each_mode_has_its_objects_in_order() {
     let service = [
         "ConfigMap/midterm",
         "ServiceAccount/midterm",
-        "PersistentVolumeClaim/midterm-data",
         "Service/midterm",
         "Service/midterm-ops",
         "Deployment/midterm",
@@ -44,6 +43,8 @@ fn each_mode_has_its_objects_in_order() {
         "StatefulSet/midterm-redis",
     ];
     assert_eq!(names(Mode::Basic), [redis.as_slice(), &service].concat());
+    let made: Vec<String> = built(Mode::Basic).made.into_iter().map(|planned| planned.name).collect();
+    assert_eq!(made, ["midterm-auth", "midterm-redis-auth", "midterm-data"]);
 }
 
 #[test]
@@ -71,7 +72,8 @@ fn every_pod_keeps_to_the_restricted_profile() {
 
 #[test]
 fn all_but_the_volume_of_the_answers_goes_with_its_owner() {
-    for planned in built(Mode::Basic).objects {
+    let Resources { made, objects, .. } = built(Mode::Basic);
+    for planned in [made, objects].concat() {
         let owners = &planned.body["metadata"]["ownerReferences"];
         let kept = planned.api.kind == "PersistentVolumeClaim";
         assert_eq!(owners.is_null(), kept, "{} {}", planned.api.kind, planned.name);
@@ -87,14 +89,9 @@ fn secrets_are_in_secrets_only() {
         let text = planned.body.to_string();
         assert!(!text.contains("-word"), "a secret is in {} {}", planned.api.kind, planned.name);
     }
-    let keys: Vec<_> =
-        resources.secrets.iter().flat_map(|secret| secret.string_data.clone().unwrap_or_default()).collect();
-    let expected = [
-        ("token", "token-word"),
-        ("auth.conf", "requirepass password-word\n"),
-        ("password", "password-word"),
-    ];
-    assert_eq!(keys, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    let data: Vec<&Value> = resources.made.iter().map(|planned| &planned.body["stringData"]).collect();
+    let redis = json!({"password": "password-word", "auth.conf": "requirepass password-word\n"});
+    assert_eq!(data, [&json!({"token": "token-word"}), &redis, &Value::Null]);
 }
 
 #[test]
@@ -150,6 +147,9 @@ fn the_charts_rules_cover_every_kind() {
             assert!(verbs.contains(verb), "{verb} {} is not in the chart's rules", planned.api.plural);
         }
     }
-    assert_eq!(rule("", "secrets").map(str::trim), Some("verbs: [get, create]"));
+    for planned in built(Mode::Basic).made {
+        let verbs = rule(&planned.api.group, &planned.api.plural).map(str::trim);
+        assert_eq!(verbs, Some("verbs: [get, create]"), "{} are made once", planned.api.plural);
+    }
     assert!(!rbac.contains('*'), "no wildcards");
 }

@@ -12,7 +12,7 @@ fn at(seconds: i64) -> Time {
 
 fn rolled_out(revision: &str) -> Workload {
     let revision = Some(revision.to_owned());
-    Workload { is_current: true, revision, wanted: 1, updated: 1, ready: 1, total: 1 }
+    Workload { is_current: true, revision, wanted: 1, updated: 1, ready: 1, total: 1, trouble: None }
 }
 
 fn state(mode: &str, revision: &str, store: &str) -> State {
@@ -31,6 +31,8 @@ fn settled(mode: Mode) -> Observed {
     Observed {
         has_auth: true,
         has_redis_auth: true,
+        has_data: true,
+        taken: None,
         service: Some(rolled_out(REVISION)),
         redis: (mode == Mode::Basic).then(|| rolled_out(REVISION)),
         state: Some(Ok(state(mode.as_str(), REVISION, store))),
@@ -74,6 +76,20 @@ fn the_table_of_facts_and_readiness() {
             Observed { service: Some(Workload { ready: 0, ..rolled_out(REVISION) }), state: None, ..basic() },
             "False",
             "WaitingForPods",
+        ),
+        (
+            "no pod can be made",
+            Mode::Basic,
+            Observed {
+                service: Some(Workload {
+                    ready: 0,
+                    trouble: Some("exceeded quota".to_owned()),
+                    ..rolled_out(REVISION)
+                }),
+                ..basic()
+            },
+            "False",
+            "PodsRefused",
         ),
         (
             "an old pod is still there",
@@ -149,6 +165,28 @@ fn a_condition_keeps_its_time_until_it_changes() {
     };
     assert_eq!(time(&changed, READY), Some(at(300)));
     assert_eq!(time(&changed, SERVICE_AVAILABLE), Some(at(100)), "that one did not change");
+}
+
+#[test]
+fn a_failed_write_is_unknown_or_stalled_but_never_ready() {
+    let good = said(Mode::Basic, &settled(Mode::Basic));
+    let fail = |is_lasting| failed("ApplyFailed", "no", is_lasting, good.clone(), Some(&good), &at(200));
+    let blip = fail(false);
+    assert_eq!(of(&blip, READY), word("Unknown", "ApplyFailed"));
+    assert_eq!(of(&blip, RECONCILING), word("True", "ApplyFailed"));
+    assert_eq!(of(&blip, STALLED), None, "it is tried again");
+    let lasting = fail(true);
+    assert_eq!(of(&lasting, READY), word("False", "ApplyFailed"));
+    assert_eq!(of(&lasting, STALLED), word("True", "ApplyFailed"));
+    assert_eq!(of(&lasting, RECONCILING), None);
+    for status in [blip, lasting] {
+        assert_eq!(of(&status, SERVICE_AVAILABLE), of(&good, SERVICE_AVAILABLE), "that was seen");
+        assert_eq!(status.mode, good.mode);
+    }
+    let taken = blocked("NameTaken", "Service midterm belongs to web", 3, Some(&good), &at(200));
+    assert_eq!(of(&taken, READY), word("False", "NameTaken"));
+    assert_eq!(of(&taken, STALLED), word("True", "NameTaken"));
+    assert_eq!(of(&taken, SERVICE_AVAILABLE), word("Unknown", "Stalled"));
 }
 
 #[test]
