@@ -18,6 +18,7 @@ help: ## Print this help
 
 .PHONY: demo
 demo: toolchains build ## Take an exam on a real Kubernetes node, end Redis in the middle, leave it running
+	@# Without root it cannot install; then the demo says why no node runs, and goes on without one.
 	@$(NODE) packages || true
 	@$(BIN_DIR)/demo
 

@@ -5,10 +5,12 @@ use harness::cluster::{RELEASE, TestNamespace};
 use harness::{Client, Cluster, Examinee, Service, wait};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service as KubeService};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use operator::crd::AdaptiveExamDeployment;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long the cluster may take to settle.
@@ -189,6 +191,7 @@ async fn bad_resources_are_refused_with_a_sentence() -> Result<()> {
         ("unknown", "redis: {mod: basic}", "unknown field \"spec.redis.mod\""),
         ("type", "paused: perhaps", "spec.paused"),
         ("9lives", "{}", "metadata.name becomes part of Service names"),
+        ("midterm-redis", "{}", "must not end in -ops, -redis or -redis-nodes"),
         ("a-name-of-more-than-forty-characters-is-long", "{}", "use at most 40 lower-case letters"),
     ];
     let folder = tempfile::TempDir::new()?;
@@ -207,6 +210,35 @@ async fn bad_resources_are_refused_with_a_sentence() -> Result<()> {
     let patch = Patch::Merge(json!({"spec": {"database": {"storage": {"size": "2Gi"}}}}));
     let refused = api.patch("good", &PatchParams::default(), &patch).await.expect_err("a volume was changed");
     assert!(refused.to_string().contains("a volume cannot be changed once it is made"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_somebody_elses_is_not_written() -> Result<()> {
+    let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
+    let _operator = cluster.with_operator().await;
+    let namespace = cluster.namespace("exam-taken").await?;
+    let theirs: Api<ConfigMap> = namespace.api();
+    let metadata = ObjectMeta { name: Some("practice".to_owned()), ..ObjectMeta::default() };
+    let data = Some(BTreeMap::from([("menu".to_owned(), "soup".to_owned())]));
+    let before =
+        theirs.create(&PostParams::default(), &ConfigMap { metadata, data, ..ConfigMap::default() }).await?;
+    let api: Api<AdaptiveExamDeployment> = namespace.api();
+    api.create(&PostParams::default(), &resource("practice", json!({}))?).await?;
+    let told = wait::until("the refusal in the status", SETTLE, || async {
+        let status = api.get("practice").await.ok()?.status?;
+        status.conditions.into_iter().find(|known| known.type_ == "Stalled")
+    })
+    .await?;
+    assert_eq!(told.reason, "NameTaken", "{told:?}");
+    assert!(told.message.contains("ConfigMap practice belongs to"), "{told:?}");
+    assert_eq!(theirs.get("practice").await?, before, "it is as it was");
+    assert!(owned(&namespace).await?.is_empty(), "nothing was made beside it");
+    theirs.delete("practice", &DeleteParams::default()).await?;
+    // Any change of the resource is looked at at once; without one it is looked at every minute.
+    let nudge = Patch::Merge(json!({"metadata": {"annotations": {"nudge": "1"}}}));
+    api.patch("practice", &PatchParams::default(), &nudge).await?;
+    namespace.ready("practice", "memory").await?;
     Ok(())
 }
 
