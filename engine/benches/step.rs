@@ -7,7 +7,7 @@
 
 use divan::{Bencher, black_box};
 use engine::random::Random;
-use engine::{Bank, Event, Exam, Grid, Item, Policy, Prior, Selection, Stop};
+use engine::{Bank, Event, Exam, Grid, Item, Outside, Policy, Prior, Selection, Stop};
 use std::sync::Arc;
 
 fn main() {
@@ -28,11 +28,13 @@ fn bank(items: usize) -> Arc<Bank> {
 fn exam(bank: &Arc<Bank>, selection: Selection, answers: usize) -> (Exam, Vec<Event>) {
     let policy = Policy { selection, stop: Stop::at_length(500), ..Policy::default() };
     let mut exam = Exam::new(Arc::clone(bank), policy, 1);
-    let mut events = vec![Event::Started(exam.decide_start())];
+    let mut events = vec![Event::Started(exam.decide_start(&Outside::default()))];
     exam.apply(&events[0]).unwrap();
     for _ in 0..answers {
         let item = exam.current_item().unwrap();
-        let event = Event::Answered(exam.decide_answer(item, u8::from(item.is_multiple_of(2))).unwrap());
+        let event = Event::Answered(
+            exam.decide_answer(item, u8::from(item.is_multiple_of(2)), &Outside::default()).unwrap(),
+        );
         exam.apply(&event).unwrap();
         events.push(event);
     }
@@ -45,7 +47,7 @@ fn estimate_and_select(bencher: Bencher<'_, '_>, (items, answers): (usize, usize
     let bank = bank(items);
     let (exam, _) = exam(&bank, Selection::MaximumInformation, answers);
     let item = exam.current_item().unwrap();
-    bencher.bench_local(|| exam.decide_answer(black_box(item), black_box(1)));
+    bencher.bench_local(|| exam.decide_answer(black_box(item), black_box(1), &Outside::default()));
 }
 
 /// The same, under criteria that integrate, on 300 items after 10 answers.
@@ -61,7 +63,7 @@ fn integral_criteria(bencher: Bencher<'_, '_>, criterion: &str) {
     let bank = bank(300);
     let (exam, _) = exam(&bank, selection, 10);
     let item = exam.current_item().unwrap();
-    bencher.bench_local(|| exam.decide_answer(black_box(item), black_box(1)));
+    bencher.bench_local(|| exam.decide_answer(black_box(item), black_box(1), &Outside::default()));
 }
 
 /// Fold of an exam from its events: abilities are computed anew, items are not chosen anew.

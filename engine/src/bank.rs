@@ -1,10 +1,11 @@
 //! A bank: items that share one scaling constant, made ready for computing.
 //!
-//! Comes in: D and items. Goes out: their curves, and for each stretch of ability the order in which
+//! Comes in: D, items and what they are beside their parameters. Goes out: their curves, and for each stretch of ability the order in which
 //! items should be looked at, so that the most informative one is found after a few.
 //! Must not know: answers, exams.
 
 use crate::ability::Grid;
+use crate::attributes::{Attributes, Structure};
 use crate::curve::Curve;
 use crate::item::Item;
 use crate::table::Table;
@@ -22,6 +23,7 @@ pub struct Bank {
     scaling: f64,
     items: Vec<Item>,
     curves: Vec<Curve>,
+    structure: Arc<Structure>,
     /// For each stretch of ability: items by falling bound of their information in it.
     order: Vec<Vec<Bound>>,
     /// Tables that were asked for, by grid. Filling it changes no result, only how soon it is there.
@@ -71,7 +73,29 @@ impl Bank {
         }
         let curves: Vec<Curve> = items.iter().map(|item| Curve::new(item, scaling)).collect();
         let order = (0..STRETCHES).map(|stretch| order(&curves, edges(stretch))).collect();
-        Ok(Self { scaling, items, curves, order, tables: Arc::default() })
+        Ok(Self { scaling, items, curves, structure: Arc::default(), order, tables: Arc::default() })
+    }
+
+    /// The bank with attributes, one for each item in their order.
+    ///
+    /// # Errors
+    /// Every fault of every item's attributes, or there are not as many as items.
+    pub fn with_attributes(self, attributes: &[Attributes]) -> Result<Self, Vec<BankFault>> {
+        let of_item = |(row, attributes): (usize, &Attributes)| {
+            attributes.faults().into_iter().map(move |reason| BankFault { row, reason })
+        };
+        let mut faults: Vec<BankFault> = attributes.iter().enumerate().flat_map(of_item).collect();
+        if attributes.len() != self.len() {
+            let reason = format!("there are attributes of {} items for {}", attributes.len(), self.len());
+            faults.push(BankFault { row: self.len(), reason });
+        } else if attributes.iter().all(|attributes| attributes.field_test) {
+            let reason = "every item is a field test; none could be scored".to_owned();
+            faults.push(BankFault { row: self.len(), reason });
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(Self { structure: Arc::new(Structure::new(attributes)), ..self })
     }
 
     /// The items, in their order.
@@ -82,6 +106,11 @@ impl Bank {
     /// The items' curves, in their order.
     pub fn curves(&self) -> &[Curve] {
         &self.curves
+    }
+
+    /// What the items are beside their parameters.
+    pub fn structure(&self) -> &Structure {
+        &self.structure
     }
 
     /// D.

@@ -4,106 +4,22 @@
 //! anything, and the state after an event. Abilities are computed anew from the answers, items are not
 //! chosen anew. Must not know: who answers, where events are kept, what time it is.
 
+mod next;
+
 use crate::ability::{Ability, Posterior};
 use crate::bank::Bank;
+use crate::constraint::Constrained;
 use crate::curve::Curve;
 use crate::estimate::{Estimate, Estimator};
+use crate::event::{Answered, Event, Next, ReplayError};
 use crate::policy::{Policy, WhileConstant};
-use crate::select::Situation;
-use crate::stop::{EndReason, Progress};
+use crate::random::Random;
+use crate::stop::EndReason;
 use crate::table::Table;
-use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::sync::Arc;
 
-/// What comes after an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Next {
-    /// This item, counted from 0.
-    Item(usize),
-    /// The end.
-    End(EndReason),
-}
-
-/// The exam began.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Started {
-    /// The first item.
-    pub next: Next,
-    /// The ability it was chosen for.
-    pub ability: Ability,
-}
-
-/// An item was answered.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Answered {
-    /// The item, counted from 0.
-    pub item: usize,
-    /// The category given: 0 wrong and 1 right under the logistic models.
-    pub category: u8,
-    /// The estimate from this and all earlier answers.
-    pub ability: Ability,
-    /// The next item or the end.
-    pub next: Next,
-}
-
-/// An event of an exam.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Event {
-    /// The exam began.
-    Started(Started),
-    /// An item was answered.
-    Answered(Answered),
-    /// The exam was ended.
-    Completed {
-        /// Why.
-        reason: EndReason,
-    },
-}
-
-/// Why an answer is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The exam has not started.
-    NotStarted,
-    /// The exam is over.
-    Ended,
-    /// Another item is on the screen.
-    NotCurrent {
-        /// That one.
-        current: usize,
-    },
-    /// The item has no such category.
-    Category,
-}
-
-/// Why an event does not fit.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ReplayError {
-    /// It comes at the wrong time.
-    Order(&'static str),
-    /// Its item is not the one on the screen.
-    Item(usize),
-    /// Its item has no such category.
-    Category(u8),
-    /// Its next item is not in the bank, or was used.
-    Next(usize),
-}
-
-impl fmt::Display for ReplayError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Order(what) => f.write_str(what),
-            Self::Item(item) => write!(f, "item {item} (from 0) is not on the screen"),
-            Self::Category(category) => write!(f, "the item has no category {category}"),
-            Self::Next(item) => write!(f, "next item {item} (from 0) is unknown or used"),
-        }
-    }
-}
-
-impl std::error::Error for ReplayError {}
+/// Keeps the draw of the start ability apart from those of the steps.
+const START: usize = usize::MAX;
 
 /// An exam.
 #[derive(Clone, Debug)]
@@ -116,6 +32,10 @@ pub struct Exam {
     /// The numbers of that grid, if the bank is not too large.
     table: Option<Arc<Table>>,
     ability: Ability,
+    /// The ability it started with.
+    start: Ability,
+    /// What constrained the choice of the first item.
+    first: Constrained,
     open: Vec<bool>,
     steps: Vec<Answered>,
     next: Option<Next>,
@@ -131,52 +51,23 @@ impl Exam {
             Estimator::Map { prior, .. } => (None, None, prior.ability().standard_error),
             Estimator::Ml { .. } | Estimator::Wl { .. } => (None, None, None),
         };
-        let ability = Ability { theta: policy.start_theta, standard_error };
+        let off = if policy.start.band > 0.0 { 2.0 * Random::of(seed, START).unit() - 1.0 } else { 0.0 };
+        let ability = Ability { theta: policy.start.theta + off * policy.start.band, standard_error };
         let open = vec![true; bank.len()];
         let steps = Vec::with_capacity((policy.stop.max_items as usize).min(bank.len()));
-        Self { bank, policy, seed, posterior, table, ability, open, steps, next: None }
-    }
-
-    /// The event that starts it.
-    pub fn decide_start(&self) -> Started {
-        Started { next: self.select(self.ability, &[], 0), ability: self.ability }
-    }
-
-    /// The event of an answer.
-    ///
-    /// # Errors
-    /// Why it is not taken.
-    pub fn decide_answer(&self, item: usize, category: u8) -> Result<Answered, Refusal> {
-        match self.next {
-            None => return Err(Refusal::NotStarted),
-            Some(Next::End(_)) => return Err(Refusal::Ended),
-            Some(Next::Item(current)) if current != item => return Err(Refusal::NotCurrent { current }),
-            Some(Next::Item(_)) => {}
+        Self {
+            bank,
+            policy,
+            seed,
+            posterior,
+            table,
+            ability,
+            start: ability,
+            first: Constrained::default(),
+            open,
+            steps,
+            next: None,
         }
-        let curve = &self.bank.curves()[item];
-        let category = usize::from(category);
-        if category >= curve.categories() {
-            return Err(Refusal::Category);
-        }
-        let mut answers = self.answers();
-        if self.reads_answers() {
-            answers.push((curve, category));
-        }
-        let position = self.steps.len() + 1;
-        let ability = self.estimate(&answers, |posterior| {
-            let logs = self.table.as_ref().map(|table| table.logs(item, category));
-            posterior.ability_after(curve, category, logs)
-        });
-        let before = self.ability;
-        let most_information = || self.most_information(ability);
-        let progress =
-            Progress { position, ability, before, answers: &answers, most_information: &most_information };
-        let next = match self.policy.stop.reason(&progress) {
-            Some(reason) => Next::End(reason),
-            None => self.select(ability, &answers, position),
-        };
-        #[expect(clippy::cast_possible_truncation, reason = "it came as a u8")]
-        Ok(Answered { item, category: category as u8, ability, next })
     }
 
     /// Whether the answers themselves are needed again with each step. Where they are not, a step
@@ -193,12 +84,19 @@ impl Exam {
         if self.reads_answers() { self.all_answers() } else { Vec::new() }
     }
 
-    fn all_answers(&self) -> Vec<(&Curve, usize)> {
+    pub(crate) fn all_answers(&self) -> Vec<(&Curve, usize)> {
         let mut answers = Vec::with_capacity(self.steps.len() + 1);
         answers.extend(
-            self.steps.iter().map(|step| (&self.bank.curves()[step.item], usize::from(step.category))),
+            self.steps
+                .iter()
+                .filter(|step| self.is_scored(step.item))
+                .map(|step| (&self.bank.curves()[step.item], usize::from(step.category))),
         );
         answers
+    }
+
+    fn is_scored(&self, item: usize) -> bool {
+        !self.bank.structure().is_field_test(item)
     }
 
     /// The estimate from all these answers; `on_grid` gives it where there is a posterior.
@@ -208,7 +106,7 @@ impl Exam {
         match (self.policy.while_constant, &self.posterior) {
             (Some(WhileConstant::Step(step)), _) if lowest || highest => {
                 let way = answers.len() as f64 * if highest { step } else { -step };
-                Ability { theta: self.policy.start_theta + way, standard_error: None }
+                Ability { theta: self.start.theta + way, standard_error: None }
             }
             (Some(WhileConstant::Estimator(other)), _) if lowest || highest => {
                 other.estimate(answers).ability
@@ -218,19 +116,6 @@ impl Exam {
         }
     }
 
-    fn most_information(&self, ability: Ability) -> f64 {
-        let best = crate::select::maximum_information(&self.bank, ability.theta, &self.open);
-        best.map_or(0.0, |item| self.bank.curves()[item].information(ability.theta))
-    }
-
-    fn select(&self, ability: Ability, answers: &[(&Curve, usize)], position: usize) -> Next {
-        let length = self.policy.stop.max_items as usize;
-        let (bank, open, seed) = (&*self.bank, self.open.as_slice(), self.seed);
-        let chosen =
-            self.policy.selection.choose(&Situation { bank, open, ability, answers, position, length, seed });
-        chosen.map_or(Next::End(EndReason::BankExhausted), Next::Item)
-    }
-
     /// Takes an event in; the ability is computed anew.
     ///
     /// # Errors
@@ -238,9 +123,13 @@ impl Exam {
     pub fn apply(&mut self, event: &Event) -> Result<(), ReplayError> {
         match event {
             Event::Started(_) if self.next.is_some() => Err(ReplayError::Order("the exam has started")),
-            Event::Started(started) => self.set_next(started.next.clone()),
-            Event::Answered(answered) => {
-                self.record(answered.item, answered.category, answered.next.clone()).map(drop)
+            Event::Started(started) => {
+                self.set_next(started.next.clone())?;
+                self.first = started.constrained.clone();
+                Ok(())
+            }
+            Event::Answered(Answered { item, category, next, constrained, .. }) => {
+                self.record(*item, *category, next.clone(), constrained.clone()).map(drop)
             }
             Event::Completed { reason } => match self.next {
                 Some(Next::Item(_)) => {
@@ -256,7 +145,13 @@ impl Exam {
     ///
     /// # Errors
     /// It does not fit; the exam is as before.
-    pub fn record(&mut self, item: usize, category: u8, next: Next) -> Result<Ability, ReplayError> {
+    pub fn record(
+        &mut self,
+        item: usize,
+        category: u8,
+        next: Next,
+        constrained: Constrained,
+    ) -> Result<Ability, ReplayError> {
         let bank = Arc::clone(&self.bank);
         match self.next {
             Some(Next::Item(current)) if current != item => return Err(ReplayError::Item(item)),
@@ -266,11 +161,17 @@ impl Exam {
             Some(Next::Item(_)) => self.set_next(next.clone())?,
             _ => return Err(ReplayError::Order("only an exam that goes on can be answered")),
         }
-        if let Some(posterior) = &mut self.posterior {
+        let scored = self.is_scored(item);
+        if let Some(posterior) = &mut self.posterior
+            && scored
+        {
             let logs = self.table.as_ref().map(|table| table.logs(item, usize::from(category)));
             posterior.observe_with(&bank.curves()[item], usize::from(category), logs);
         }
-        self.steps.push(Answered { item, category, ability: self.ability, next });
+        self.steps.push(Answered { item, category, ability: self.ability, next, constrained });
+        if !scored {
+            return Ok(self.ability);
+        }
         let ability = self.estimate(&self.answers(), Posterior::ability);
         self.ability = ability;
         if let Some(step) = self.steps.last_mut() {
@@ -290,12 +191,12 @@ impl Exam {
         Ok(())
     }
 
-    /// The estimate from all answers; before the first, the start ability and the prior's sd.
+    /// The estimate from all scored answers; before the first, the start ability and the prior's sd.
     pub fn ability(&self) -> Ability {
         self.ability
     }
 
-    /// The result: the final estimator's, from all answers.
+    /// The result: the final estimator's, from all scored answers.
     pub fn result(&self) -> Estimate {
         self.policy.final_estimator.unwrap_or(self.policy.estimator).estimate(&self.all_answers())
     }
@@ -324,6 +225,24 @@ impl Exam {
     /// Number of answers.
     pub fn items_completed(&self) -> usize {
         self.steps.len()
+    }
+
+    /// Items that were shown, in order: those that were answered, and the one on the screen.
+    pub fn shown(&self) -> impl Iterator<Item = usize> {
+        self.steps.iter().map(|step| step.item).chain(self.current_item())
+    }
+
+    /// What constrained the choice of the item at a position, counted from 0.
+    pub fn constrained(&self, position: usize) -> Option<&Constrained> {
+        match position.checked_sub(1) {
+            None => Some(&self.first),
+            Some(before) => self.steps.get(before).map(|step| &step.constrained),
+        }
+    }
+
+    /// The items.
+    pub fn bank(&self) -> &Arc<Bank> {
+        &self.bank
     }
 
     /// The rules in force.

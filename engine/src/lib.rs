@@ -4,29 +4,33 @@
 //! |---|---|
 //! | [`item`] | which parameters has an item, under which model? |
 //! | [`curve`] | how likely is each answer, and how much would it tell? |
+//! | [`attributes`] | what is an item beside its parameters? |
 //! | [`bank`] | which items were calibrated together, under which scaling constant D? |
 //! | [`ability`] | what is known before, and what do the answers say, on a grid? |
 //! | [`estimate`] | EAP, MAP, ML, WL |
 //! | [`select`] | which item next? |
+//! | [`constraint`], [`exposure`] | which items may come next? |
 //! | [`table`] | the numbers that every exam on a bank needs again |
 //! | [`stop`] | is it enough? |
 //! | [`score`] | what do people read? |
 //! | [`policy`] | the rules of one exam |
-//! | [`exam`] | an exam as the fold of its events: decided by one function, applied by another |
+//! | [`event`], [`exam`] | an exam as the fold of its events: decided by one function, applied by another |
+//! | [`explain`], [`verify`] | why this item? are these events right? |
 //!
 //! Everything that multiplies probabilities works with their logarithms, and every transcendental
 //! function comes from `libm`, so that a replay gives the same bits on every platform.
 //!
 //! ```
-//! use engine::{Bank, Event, Exam, Item, Policy};
+//! use engine::{Bank, Event, Exam, Item, Outside, Policy};
 //! use std::sync::Arc;
 //!
 //! let items = [-1.0, 0.0, 1.0].map(|b| Item::logistic(1.2, b, 0.2, 1.0));
 //! let bank = Arc::new(Bank::new(1.0, items.to_vec()).expect("three good items"));
 //! let mut exam = Exam::new(bank, Policy::default(), 0);
-//! exam.apply(&Event::Started(exam.decide_start()))?;
+//! let outside = Outside::default();
+//! exam.apply(&Event::Started(exam.decide_start(&outside)))?;
 //! while let Some(item) = exam.current_item() {
-//!     let answered = exam.decide_answer(item, 1).expect("the item on the screen takes an answer");
+//!     let answered = exam.decide_answer(item, 1, &outside).expect("the item on the screen takes an answer");
 //!     exam.apply(&Event::Answered(answered))?;
 //! }
 //! assert_eq!(exam.items_completed(), 3);
@@ -35,10 +39,15 @@
 //! ```
 
 pub mod ability;
+pub mod attributes;
 pub mod bank;
+pub mod constraint;
 pub mod curve;
 pub mod estimate;
+pub mod event;
 pub mod exam;
+pub mod explain;
+pub mod exposure;
 pub mod item;
 pub mod policy;
 pub mod random;
@@ -46,16 +55,23 @@ pub mod score;
 pub mod select;
 pub mod stop;
 pub mod table;
+pub mod verify;
 
 pub use ability::{Ability, Grid, Posterior, Prior};
+pub use attributes::Attributes;
 pub use bank::{Bank, BankFault};
+pub use constraint::{Constrained, Constraint, Constraints, Content, Exposure, Outside};
 pub use curve::Curve;
 pub use estimate::{Estimate, Estimator, Formula, Range};
-pub use exam::{Answered, Event, Exam, Next, Refusal, ReplayError, Started};
+pub use event::{Answered, Event, Next, Refusal, ReplayError, Started};
+pub use exam::Exam;
+pub use explain::Explanation;
+pub use exposure::{Control, Counts};
 pub use item::Item;
-pub use policy::{Policy, PolicyFault, WhileConstant};
+pub use policy::{Policy, PolicyFault, Start, WhileConstant};
 pub use select::{Selection, Situation};
 pub use stop::{EndReason, Rule, Stop, When};
+pub use verify::verify;
 
 /// Version of the engine, kept with every exam.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

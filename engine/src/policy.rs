@@ -3,17 +3,19 @@
 //! Comes in: a text form by serde. Goes out: a [`Policy`], or every rule that cannot be.
 
 use crate::ability::{Grid, Prior};
+use crate::bank::Bank;
+use crate::constraint::Constraints;
 use crate::estimate::Estimator;
 use crate::select::Selection;
 use crate::stop::Stop;
 use serde::{Deserialize, Serialize};
 
 /// The rules of an exam. Its scaling constant belongs to the bank.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
-    /// Ability the first item is chosen for.
-    pub start_theta: f64,
+    /// How it starts.
+    pub start: Start,
     /// Estimates during the exam.
     pub estimator: Estimator,
     /// Estimates instead while all answers are in their lowest, or all in their highest category.
@@ -24,8 +26,58 @@ pub struct Policy {
     pub final_estimator: Option<Estimator>,
     /// How the next item is chosen.
     pub selection: Selection,
+    /// What items have to be beside informative.
+    pub constraints: Constraints,
     /// When it ends.
     pub stop: Stop,
+}
+
+/// How an exam starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Start {
+    /// Ability the first item is chosen for.
+    pub theta: f64,
+    /// The ability is drawn within this distance of `theta`, each alike.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub band: f64,
+    /// The first items, counted from 0 in the bank, in this order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<usize>,
+    /// The first item is drawn among so many of the best; 1 takes the best.
+    pub among: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form serde calls")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self { theta: 0.0, band: 0.0, items: Vec::new(), among: 1 }
+    }
+}
+
+impl Start {
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if !self.theta.is_finite() {
+            faults.push("theta must be a finite number".to_owned());
+        }
+        if !(0.0..=6.0).contains(&self.band) {
+            faults.push(format!("band is {}; it must be 0 to 6", self.band));
+        }
+        if self.among == 0 {
+            faults.push("among is 0; 1 takes the best item".to_owned());
+        }
+        let mut sorted = self.items.clone();
+        sorted.sort_unstable();
+        if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+            faults.push("items names an item twice".to_owned());
+        }
+        faults
+    }
 }
 
 /// What stands in for an estimator that has no maximum inside while all answers are alike.
@@ -36,19 +88,6 @@ pub enum WhileConstant {
     Estimator(Estimator),
     /// The ability goes up or down by so much with each answer (Dodd, 1990); it has no standard error.
     Step(f64),
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            start_theta: 0.0,
-            estimator: Estimator::default(),
-            while_constant: None,
-            final_estimator: None,
-            selection: Selection::default(),
-            stop: Stop::default(),
-        }
-    }
 }
 
 /// A rule that cannot be.
@@ -75,7 +114,7 @@ impl Policy {
                 faults.push(PolicyFault { field, message: message.to_owned() });
             }
         };
-        check("start_theta", self.start_theta.is_finite(), "must be a finite number");
+        self.start.faults().iter().for_each(|fault| check("start", false, fault));
         let stand_in = match self.while_constant {
             Some(WhileConstant::Estimator(estimator)) => Some(estimator),
             Some(WhileConstant::Step(step)) => {
@@ -97,7 +136,25 @@ impl Policy {
         if let Some(fault) = self.selection.fault() {
             check("selection", false, &fault);
         }
-        faults.extend(self.stop.faults().into_iter().map(|message| PolicyFault { field: "stop", message }));
+        if self.constraints.penalises_content() && !self.selection.has_value() {
+            check("constraints", false, "content: weighted_penalty needs a criterion with a value");
+        }
+        let named = |field| move |message| PolicyFault { field, message };
+        faults.extend(self.constraints.faults().into_iter().map(named("constraints")));
+        faults.extend(self.stop.faults().into_iter().map(named("stop")));
         faults
+    }
+
+    /// Every rule that does not go with a bank.
+    pub fn faults_on(&self, bank: &Bank) -> Vec<PolicyFault> {
+        let first = self
+            .start
+            .items
+            .iter()
+            .filter(|item| **item >= bank.len() || bank.structure().is_field_test(**item));
+        let unusable = |item| format!("items has {item}; the bank has no such item to score");
+        let named = |field| move |message| PolicyFault { field, message };
+        let constraints = self.constraints.faults_on(bank).into_iter().map(named("constraints"));
+        first.map(unusable).map(named("start")).chain(constraints).collect()
     }
 }

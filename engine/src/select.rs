@@ -5,7 +5,10 @@
 //! exam's seed and step alone. Must not know: why items are open or closed, when an exam ends.
 
 mod integral;
+mod order;
 mod schedule;
+
+pub(crate) use order::Penalties;
 
 use crate::ability::{Ability, Grid, Prior};
 use crate::bank::Bank;
@@ -92,13 +95,13 @@ pub enum Selection {
     Random,
     /// From random to most information as the exam goes on (Revuelta & Ponsoda, 1998).
     Progressive {
-        /// How late the turn comes (Barrada et al., 2008): 1 is linear.
+        /// How late the turn comes (Barrada et al., 2008): 1 is linear, below 0 it comes with the first items.
         #[serde(default = "one")]
         acceleration: f64,
     },
     /// By chance in proportion to a power of the information that grows (Barrada et al., 2008).
     Proportional {
-        /// How late the turn comes: 1 is linear.
+        /// How late the turn comes: 1 is linear, below 0 it comes with the first items.
         #[serde(default = "one")]
         acceleration: f64,
     },
@@ -157,6 +160,14 @@ impl Selection {
         }
     }
 
+    /// Whether each item has a value that a choice is made by.
+    pub fn has_value(&self) -> bool {
+        !matches!(
+            self,
+            Self::Random | Self::Progressive { .. } | Self::Proportional { .. } | Self::AStratified { .. }
+        )
+    }
+
     /// What makes it unusable, if anything.
     pub fn fault(&self) -> Option<String> {
         match *self {
@@ -169,8 +180,8 @@ impl Selection {
             | Self::ExpectedPosteriorVariance { prior, grid } => grid.fault(prior),
             Self::ExpectedInformation { estimator, .. } => estimator.fault(),
             Self::Progressive { acceleration } | Self::Proportional { acceleration } => {
-                let good = acceleration.is_finite() && acceleration >= 0.0;
-                (!good).then(|| "must have an acceleration of at least 0".to_owned())
+                let good = acceleration.is_finite();
+                (!good).then(|| "must have a finite acceleration".to_owned())
             }
             Self::AStratified { strata } => (strata == 0).then(|| "must have at least 1 stratum".to_owned()),
             Self::MaximumInformation | Self::Difficulty | Self::Peak | Self::Random => None,

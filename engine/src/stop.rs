@@ -1,7 +1,7 @@
 //! When an exam ends.
 //!
 //! Comes in: the rules, and how far an exam has come. Goes out: the reason to end it, or none. Length
-//! comes first; the other rules are combined. Must not know: how items are chosen, what time it is.
+//! comes first, then time; the other rules are combined. Must not know: how items are chosen, any clock.
 
 use crate::ability::Ability;
 use crate::estimate::{Answers, log_likelihood};
@@ -64,9 +64,12 @@ impl EndReason {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Stop {
-    /// The exam ends after so many items, whatever `min_items` says.
+    /// The exam ends after so many items, those that are tried out included, whatever the rules say.
     pub max_items: u32,
-    /// No rule ends the exam before so many items.
+    /// The exam ends with the first answer after so many seconds, whatever the rules say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_seconds: Option<u32>,
+    /// No rule ends the exam before so many scored items.
     pub min_items: u32,
     /// Rules beside length.
     pub rules: Vec<Rule>,
@@ -88,7 +91,7 @@ pub enum When {
 impl Default for Stop {
     fn default() -> Self {
         let rules = vec![Rule::StandardError { at_most: 0.30 }];
-        Self { max_items: 20, min_items: 5, rules, when: When::Any }
+        Self { max_items: 20, max_seconds: None, min_items: 5, rules, when: When::Any }
     }
 }
 
@@ -140,7 +143,13 @@ pub enum Rule {
 pub struct Progress<'a> {
     /// Number of answers.
     pub position: usize,
-    /// The estimate from all of them.
+    /// Number of those that are scored.
+    pub scored: usize,
+    /// Whether the last answer is scored.
+    pub told: bool,
+    /// Time since the start, in seconds.
+    pub elapsed: f64,
+    /// The estimate from all scored answers.
     pub ability: Ability,
     /// The estimate before the last.
     pub before: Ability,
@@ -153,7 +162,7 @@ pub struct Progress<'a> {
 impl Stop {
     /// Length alone ends the exam.
     pub fn at_length(items: u32) -> Self {
-        Self { max_items: items, min_items: items, rules: Vec::new(), when: When::Any }
+        Self { max_items: items, max_seconds: None, min_items: items, rules: Vec::new(), when: When::Any }
     }
 
     /// Whether a rule depends on the answers themselves.
@@ -167,7 +176,12 @@ impl Stop {
         if answers >= self.max_items {
             return Some(EndReason::MaxItems);
         }
-        if answers < self.min_items || self.rules.is_empty() {
+        if self.max_seconds.is_some_and(|most| at.elapsed >= f64::from(most)) {
+            return Some(EndReason::TimeLimit);
+        }
+        let scored = u32::try_from(at.scored).unwrap_or(u32::MAX);
+        // An answer that is not scored changes nothing, so no rule may take it for having settled.
+        if !at.told || scored < self.min_items || self.rules.is_empty() {
             return None;
         }
         match self.when {
@@ -184,6 +198,9 @@ impl Stop {
         let mut faults = Vec::new();
         if self.max_items == 0 {
             faults.push("max_items must be at least 1".to_owned());
+        }
+        if self.max_seconds == Some(0) {
+            faults.push("max_seconds must be at least 1".to_owned());
         }
         faults.extend(self.rules.iter().filter_map(Rule::fault));
         faults

@@ -2,8 +2,8 @@
 
 use engine::curve::MAX_CATEGORIES;
 use engine::{
-    Bank, Curve, Estimator, Event, Exam, Formula, Grid, Item, Policy, Posterior, Prior, Range, Selection,
-    Situation,
+    Bank, Curve, Estimator, Event, Exam, Formula, Grid, Item, Outside, Policy, Posterior, Prior, Range,
+    Selection, Situation,
 };
 use proptest::prelude::*;
 use std::collections::HashSet;
@@ -153,13 +153,13 @@ proptest! {
             ..Policy::default()
         };
         let mut exam = Exam::new(Arc::clone(&bank), policy.clone(), 7);
-        let mut events = vec![Event::Started(exam.decide_start())];
+        let mut events = vec![Event::Started(exam.decide_start(&Outside::default()))];
         exam.apply(&events[0]).unwrap();
         let mut seen = HashSet::new();
         while let Some(item) = exam.current_item() {
             prop_assert!(seen.insert(item), "item {} came twice", item);
             let category = u8::try_from(answers[item] % bank.curves()[item].categories()).unwrap();
-            let decided = exam.decide_answer(item, category).unwrap();
+            let decided = exam.decide_answer(item, category, &Outside::default()).unwrap();
             let answered = Event::Answered(decided.clone());
             exam.apply(&answered).unwrap();
             prop_assert_eq!(exam.ability(), decided.ability, "decided and applied");
@@ -170,7 +170,7 @@ proptest! {
         let mut replay = Exam::new(bank, policy, 7);
         for event in &read {
             if let (Event::Answered(answered), Some(_)) = (event, replay.current_item()) {
-                prop_assert_eq!(&replay.decide_answer(answered.item, answered.category).unwrap(), answered);
+                prop_assert_eq!(&replay.decide_answer(answered.item, answered.category, &Outside::default()).unwrap(), answered);
             }
             replay.apply(event).unwrap();
         }

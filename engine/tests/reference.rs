@@ -6,8 +6,8 @@
 mod check;
 
 use engine::{
-    Answered, Bank, EndReason, Estimator, Event, Exam, Grid, Item, Next, Policy, Prior, Range, Rule,
-    Selection, Started, Stop, WhileConstant,
+    Answered, Bank, Constrained, EndReason, Estimator, Event, Exam, Grid, Item, Next, Outside, Policy, Prior,
+    Range, Rule, Selection, Started, Stop, WhileConstant,
 };
 use std::sync::Arc;
 
@@ -21,9 +21,9 @@ const CLOSE: f64 = 1e-9;
 /// Sits an exam on answers that were drawn before.
 fn sit(bank: &Arc<Bank>, policy: Policy, answers: &[u8]) -> Exam {
     let mut exam = Exam::new(Arc::clone(bank), policy, 0);
-    exam.apply(&Event::Started(exam.decide_start())).unwrap();
+    exam.apply(&Event::Started(exam.decide_start(&Outside::default()))).unwrap();
     while let Some(item) = exam.current_item() {
-        let answered = exam.decide_answer(item, answers[item]).unwrap();
+        let answered = exam.decide_answer(item, answers[item], &Outside::default()).unwrap();
         exam.apply(&Event::Answered(answered)).unwrap();
     }
     exam
@@ -80,8 +80,8 @@ fn measures_what_its_predecessor_did_not() {
     assert!((0.25..0.31).contains(&theta), "right, right, wrong, right: {theta}");
 
     let mut exam = Exam::new(bank, Policy::default(), 0);
-    exam.apply(&Event::Started(exam.decide_start())).unwrap();
-    let first = exam.decide_answer(0, 1).unwrap();
+    exam.apply(&Event::Started(exam.decide_start(&Outside::default()))).unwrap();
+    let first = exam.decide_answer(0, 1, &Outside::default()).unwrap();
     assert_eq!(first.next, Next::Item(1), "one right answer does not end an exam");
     assert!(first.ability.theta < 1.0, "nor does it say much: {:?}", first.ability);
 }
@@ -92,11 +92,18 @@ fn events_that_do_not_fit_are_refused() {
     let bank = Arc::new(Bank::new(1.0, vec![item; 3]).unwrap());
     let mut exam = Exam::new(bank, Policy::default(), 0);
     let ability = exam.ability();
-    let answered = |item, category, next| Event::Answered(Answered { item, category, ability, next });
+    let answered = |item, category, next| {
+        let constrained = Constrained::default();
+        Event::Answered(Answered { item, category, ability, next, constrained })
+    };
+    let started = |item| {
+        let constrained = Constrained::default();
+        Event::Started(Started { next: Next::Item(item), ability, constrained })
+    };
     assert!(exam.apply(&answered(0, 1, Next::Item(1))).is_err(), "before the start");
-    assert!(exam.apply(&Event::Started(Started { next: Next::Item(3), ability })).is_err(), "no such item");
-    exam.apply(&Event::Started(Started { next: Next::Item(0), ability })).unwrap();
-    assert!(exam.apply(&Event::Started(Started { next: Next::Item(1), ability })).is_err(), "twice");
+    assert!(exam.apply(&started(3)).is_err(), "no such item");
+    exam.apply(&started(0)).unwrap();
+    assert!(exam.apply(&started(1)).is_err(), "twice");
     assert!(exam.apply(&answered(1, 1, Next::Item(2))).is_err(), "not on the screen");
     assert!(exam.apply(&answered(0, 2, Next::Item(1))).is_err(), "no such category");
     assert!(exam.apply(&answered(0, 1, Next::Item(0))).is_err(), "used");

@@ -5,6 +5,7 @@
 
 use crate::auth::Auth;
 use crate::catalogue::Catalogue;
+use crate::exposure::Shared;
 use crate::flow::Flow;
 use crate::metrics::Metrics;
 use crate::records::{self, Records};
@@ -74,6 +75,7 @@ impl App {
         read: impl Fn(&str) -> Result<String, String>,
     ) -> Result<Self, StartError> {
         let catalogue = Catalogue::build(settings, read).map_err(StartError::Faults)?;
+        catalogue.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
         let auth = match &secrets.tokens {
             None => Auth::None,
             Some(text) => Auth::tokens(text).map_err(StartError::Tokens)?,
@@ -83,8 +85,9 @@ impl App {
         let store = Store::open(&settings.store, secrets.store_password.as_deref(), metrics.clone())?;
         let records = Records::open(&settings.database.url).await?;
         catalogue.keep(&records).await?;
+        let exposure = Shared::of(&catalogue, &records).await?;
         Ok(Self {
-            flow: Flow { records, store, catalogue: Arc::new(catalogue), metrics },
+            flow: Flow { records, store, catalogue: Arc::new(catalogue), exposure, metrics },
             auth,
             settings_revision: revision.into(),
             draining: Arc::default(),

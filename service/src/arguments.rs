@@ -15,6 +15,7 @@ pub struct Arguments {
 pub enum Command {
     Serve(Serve),
     Simulate(Simulate),
+    Verify(Verify),
     /// Look into an item bank.
     #[command(subcommand)]
     Bank(Bank),
@@ -28,7 +29,7 @@ pub enum Bank {
 
 /// Report a bank's information along ability, its gaps, and items that look like junk.
 ///
-/// A file with a bad row is refused, with every bad row by its line.
+/// Bad rows are told by their lines and kept out.
 #[derive(Debug, Args)]
 pub struct BankCheck {
     /// The bank (CSV).
@@ -75,6 +76,9 @@ pub struct Simulate {
     /// Seed of all that is drawn.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Where exams share exposure counts: so many run at the same time and do not see each other's.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub together: usize,
     /// Abilities of the examinees: a CSV with a column theta.
     #[arg(long, value_name = "FILE")]
     pub thetas: Option<PathBuf>,
@@ -87,6 +91,20 @@ pub struct Simulate {
     /// Draw bias and RMSE by ability, exposure, and standard error by length (SVG).
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,
+}
+
+/// Verify stored exams: every ability, item and hash is computed anew and compared to the bit.
+///
+/// A SQLite file is opened for this process alone, so the service that writes it has to be stopped; a
+/// copy of the file will do.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The Settings file that names the database.
+    #[arg(long, env = contract::SETTINGS_ENV, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// The database, as in sqlite:/var/lib/exams/exams.db, instead of the Settings'.
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
 }
 
 /// A named policy.

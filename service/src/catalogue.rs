@@ -3,7 +3,8 @@
 //! Comes in: Settings, and the texts of their bank files. Goes out: a policy and a bank for an exam
 //! type, and any bank version that was ever used. Must not know: exams, the store, HTTP.
 
-use crate::bank::ItemBank;
+use crate::bank::{Import, ItemBank};
+use crate::policy;
 use crate::records::{self, Records};
 use contract::settings::{ExamType, SAMPLE_BANK};
 use contract::{Fault, Settings};
@@ -24,6 +25,7 @@ pub struct Rules {
 #[derive(Debug)]
 pub struct Catalogue {
     exam_types: BTreeMap<String, Rules>,
+    notices: Vec<String>,
     // Read and written for an instant, never across an await.
     versions: RwLock<HashMap<String, Arc<ItemBank>>>,
 }
@@ -37,12 +39,21 @@ impl Catalogue {
         settings: &Settings,
         read: impl Fn(&str) -> Result<String, String>,
     ) -> Result<Self, Vec<Fault>> {
-        let mut faults = Vec::new();
+        let (mut faults, mut notices) = (Vec::new(), Vec::new());
         let mut banks = HashMap::from([(SAMPLE_BANK, Arc::new(ItemBank::sample()))]);
         for bank in &settings.banks {
             let text = read(&bank.file).map_err(|message| vec![Fault { field: String::new(), message }]);
             match text.and_then(|text| ItemBank::from_csv(&text, bank.scaling)) {
-                Ok(made) => drop(banks.insert(&bank.name, Arc::new(made))),
+                Ok(Import { bank: made, quarantined, ignored }) => {
+                    let of = |fault: Fault| format!("bank {}: {fault}", bank.name);
+                    notices.extend(quarantined.into_iter().map(|fault| format!("kept out of {}", of(fault))));
+                    notices.extend(
+                        ignored
+                            .into_iter()
+                            .map(|column| format!("bank {}: column {column:?} is not read", bank.name)),
+                    );
+                    banks.insert(&bank.name, Arc::new(made));
+                }
                 Err(found) => faults.extend(found.into_iter().map(|fault| Fault {
                     field:
                         format!("bank {} ({}) {}", bank.name, bank.file, fault.field).trim_end().to_owned(),
@@ -52,18 +63,29 @@ impl Catalogue {
         }
         let mut exam_types = BTreeMap::new();
         for (name, exam_type) in &settings.exam_types {
-            let policy = policy(exam_type);
-            faults.extend(policy.faults().into_iter().map(|fault| Fault {
-                field: format!("exam_types.{name}.{}", fault.field),
-                message: fault.message,
-            }));
-            if let Some(bank) = banks.get(exam_type.bank.as_str()) {
-                exam_types.insert(name.clone(), Rules { policy, bank: Arc::clone(bank) });
+            let Some(bank) = banks.get(exam_type.bank.as_str()) else { continue };
+            let checked = match &exam_type.policy {
+                Some(written) => policy::read(written.clone().into(), bank),
+                None => {
+                    let policy = plain(exam_type);
+                    let faults = policy::check(&policy, bank);
+                    if faults.is_empty() { Ok(policy) } else { Err(faults) }
+                }
+            };
+            match checked {
+                Ok(policy) => {
+                    exam_types.insert(name.clone(), Rules { policy, bank: Arc::clone(bank) });
+                }
+                Err(found) => faults.extend(found.into_iter().map(|fault| Fault {
+                    field:
+                        format!("exam_types.{name}.policy.{}", fault.field).trim_end_matches('.').to_owned(),
+                    message: fault.message,
+                })),
             }
         }
         let by_version = banks.into_values().map(|bank| (bank.version().to_owned(), bank)).collect();
         match faults.is_empty() {
-            true => Ok(Self { exam_types, versions: RwLock::new(by_version) }),
+            true => Ok(Self { exam_types, notices, versions: RwLock::new(by_version) }),
             false => Err(faults),
         }
     }
@@ -82,6 +104,16 @@ impl Catalogue {
     /// What an exam type stands for, if there is one of that name.
     pub fn rules(&self, exam_type: &str) -> Option<&Rules> {
         self.exam_types.get(exam_type)
+    }
+
+    /// What every exam type stands for.
+    pub fn all(&self) -> impl Iterator<Item = &Rules> {
+        self.exam_types.values()
+    }
+
+    /// Rows that were kept out of banks, and columns that were not read.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
     }
 
     /// The names of all exam types.
@@ -107,15 +139,16 @@ impl Catalogue {
     }
 }
 
-fn policy(exam_type: &ExamType) -> Policy {
+fn plain(exam_type: &ExamType) -> Policy {
     Policy {
-        start_theta: exam_type.start_theta,
+        start: engine::Start { theta: exam_type.start_theta, ..engine::Start::default() },
         estimator: Estimator::Eap {
             prior: Prior::Normal { mean: exam_type.prior_mean, sd: exam_type.prior_sd },
             grid: Grid { from: exam_type.grid_from, to: exam_type.grid_to, nodes: exam_type.grid_nodes },
         },
         stop: Stop {
             max_items: exam_type.max_items,
+            max_seconds: None,
             min_items: exam_type.min_items,
             rules: exam_type
                 .target_standard_error

@@ -4,7 +4,7 @@
 //! bank version of the exam, counted from 1, as callers know them.
 //! Must not know: where events are kept, nor who sends them.
 
-use engine::EndReason;
+use engine::{Constraint, EndReason};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -51,6 +51,25 @@ pub enum Next {
     End(EndReason),
 }
 
+/// What constrained the choice of the next item.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Constrained {
+    /// Constraints that would have left no item, and were passed over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub relaxed: Vec<Constraint>,
+    /// Items that were met too often to be given then, as far as counts that exams share said so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held_back: Vec<ItemId>,
+}
+
+impl Constrained {
+    /// Whether nothing constrained it.
+    pub fn is_none(&self) -> bool {
+        self.relaxed.is_empty() && self.held_back.is_empty()
+    }
+}
+
 /// One event of an exam.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -63,6 +82,9 @@ pub enum Event {
         standard_error: Option<f64>,
         /// The first item.
         next: Next,
+        /// What constrained its choice.
+        #[serde(default, skip_serializing_if = "Constrained::is_none")]
+        constrained: Constrained,
     },
     /// The item on the screen was answered.
     Answered {
@@ -81,6 +103,9 @@ pub enum Event {
         standard_error: Option<f64>,
         /// The next item, chosen and committed with this answer, or the end.
         next: Next,
+        /// What constrained its choice.
+        #[serde(default, skip_serializing_if = "Constrained::is_none")]
+        constrained: Constrained,
     },
     /// Somebody ended the exam.
     Completed {

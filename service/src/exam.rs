@@ -5,10 +5,10 @@
 //! Must not know: the database, the store, HTTP, the clock.
 
 use crate::bank::ItemBank;
-use crate::event::{Chain, Entry, Event, Head, ItemId, Next, Submitted};
+use crate::event::{Chain, Constrained, Entry, Event, Head, ItemId, Next, Submitted};
 use crate::snapshot::Response;
 use contract::Fault;
-use engine::{Ability, EndReason};
+use engine::{Ability, EndReason, Estimate, Exposure, Outside};
 use std::sync::Arc;
 
 /// An exam and all that happened in it.
@@ -55,14 +55,33 @@ pub struct ReplayError {
 
 impl Exam {
     /// A new exam, with the event that starts it.
-    pub fn begin(head: Head, bank: Arc<ItemBank>) -> Self {
+    pub fn begin(head: Head, bank: Arc<ItemBank>, exposure: Exposure<'_>) -> Self {
         let mut exam = Self::empty(head, bank);
-        let started = exam.engine.decide_start();
-        let Ability { theta, standard_error } = started.ability;
-        let event = Event::Started { theta, standard_error, next: next(&started.next) };
-        let entry = Entry { seq: 0, at: exam.head.started_at, event };
-        exam.apply(entry).expect("an engine should accept the start it decided");
+        let engine::Started { next, constrained, .. } =
+            exam.engine.decide_start(&Outside { exposure, elapsed: 0.0 });
+        exam.start(said(&next), told(&constrained)).expect("an engine should accept the start it decided");
         exam
+    }
+
+    /// An exam that began with this item, whatever would be chosen now.
+    ///
+    /// # Errors
+    /// The item does not fit.
+    pub fn begun(
+        head: Head,
+        bank: Arc<ItemBank>,
+        next: Next,
+        constrained: Constrained,
+    ) -> Result<Self, ReplayError> {
+        let mut exam = Self::empty(head, bank);
+        exam.start(next, constrained)?;
+        Ok(exam)
+    }
+
+    fn start(&mut self, next: Next, constrained: Constrained) -> Result<(), ReplayError> {
+        let Ability { theta, standard_error } = self.engine.ability();
+        let event = Event::Started { theta, standard_error, next, constrained };
+        self.apply(Entry { seq: 0, at: self.head.started_at, event })
     }
 
     /// The exam that these events make.
@@ -110,13 +129,22 @@ impl Exam {
     /// # Errors
     /// The answer does not fit; the exam is as before.
     pub fn take(&mut self, response: Response, next: Next) -> Result<(), ReplayError> {
-        let Response { item, submitted, category, response_time_ms, at } = response;
+        let Response { item, submitted, category, response_time_ms, at, constrained } = response;
         let seq = self.version() + 1;
-        let recorded = self.engine.record(index(item), category, engine_next(&next));
+        let recorded =
+            self.engine.record(index(item), category, engine_next(&next), engine_constrained(&constrained));
         let Ability { theta, standard_error } =
             recorded.map_err(|error| ReplayError { seq, reason: error.to_string() })?;
-        let event =
-            Event::Answered { item, submitted, category, response_time_ms, theta, standard_error, next };
+        let event = Event::Answered {
+            item,
+            submitted,
+            category,
+            response_time_ms,
+            theta,
+            standard_error,
+            next,
+            constrained,
+        };
         self.keep(Entry { seq, at, event });
         Ok(())
     }
@@ -137,6 +165,7 @@ impl Exam {
         submitted: Submitted,
         response_time_ms: Option<u32>,
         at: i64,
+        exposure: Exposure<'_>,
     ) -> Result<Verdict, Refusal> {
         if let Some((seq, first)) = self.answered(item) {
             return if first == submitted { Ok(Verdict::Repeat(seq)) } else { Err(Refusal::AlreadyAnswered) };
@@ -148,11 +177,22 @@ impl Exam {
         if self.current_item() != Some(item) {
             return Err(Refusal::NotCurrent);
         }
-        let answered = self.engine.decide_answer(index(item), category).map_err(|_| Refusal::NotCurrent)?;
-        let Ability { theta, standard_error } = answered.ability;
-        let next = next(&answered.next);
-        let event =
-            Event::Answered { item, submitted, category, response_time_ms, theta, standard_error, next };
+        let outside = Outside { exposure, elapsed: seconds(at - self.head.started_at) };
+        let answered = self.engine.decide_answer(index(item), category, &outside);
+        let engine::Answered { ability, next, constrained, .. } =
+            answered.map_err(|_| Refusal::NotCurrent)?;
+        let Ability { theta, standard_error } = ability;
+        let (next, constrained) = (said(&next), told(&constrained));
+        let event = Event::Answered {
+            item,
+            submitted,
+            category,
+            response_time_ms,
+            theta,
+            standard_error,
+            next,
+            constrained,
+        };
         Ok(Verdict::Append(Entry { seq: self.version() + 1, at, event }))
     }
 
@@ -160,6 +200,19 @@ impl Exam {
     pub fn complete(&self, at: i64) -> Option<Entry> {
         let event = Event::Completed { reason: EndReason::Manual };
         self.end().is_none().then(|| Entry { seq: self.version() + 1, at, event })
+    }
+
+    /// Every event that is not the one the engine decides, with that one; items are chosen anew.
+    pub fn differences(&self) -> Vec<(Entry, engine::Event)> {
+        let events: Vec<engine::Event> =
+            self.entries.iter().map(|entry| engine_event(&entry.event)).collect();
+        let (policy, seed) = (self.engine.policy(), self.engine.seed());
+        let found = engine::verify(&self.bank.measures(), policy, seed, &events);
+        let differences = found.expect("events that made an exam should make it again");
+        let of = |difference: engine::verify::Difference| {
+            (self.entries[difference.event].clone(), difference.decided)
+        };
+        differences.into_iter().map(of).collect()
     }
 
     fn answered(&self, wanted: ItemId) -> Option<(i64, Submitted)> {
@@ -199,11 +252,19 @@ impl Exam {
         self.engine.ability()
     }
 
+    /// Ability the first item was chosen for.
+    pub fn initial_theta(&self) -> f64 {
+        match self.entries.first().map(|entry| &entry.event) {
+            Some(Event::Started { theta, .. }) => *theta,
+            _ => self.head.policy.start.theta,
+        }
+    }
+
     /// The result so far, or the final one: the final estimator's, from all answers.
-    pub fn result(&self) -> Ability {
+    pub fn result(&self) -> Estimate {
         match self.items_completed() {
-            0 => self.ability(),
-            _ => self.engine.result().ability,
+            0 => Estimate { ability: self.ability(), ..self.engine.result() },
+            _ => self.engine.result(),
         }
     }
 
@@ -230,16 +291,20 @@ impl Exam {
 
 fn engine_event(event: &Event) -> engine::Event {
     match *event {
-        Event::Started { theta, standard_error, ref next } => engine::Event::Started(engine::Started {
-            next: engine_next(next),
-            ability: Ability { theta, standard_error },
-        }),
-        Event::Answered { item, category, theta, standard_error, ref next, .. } => {
+        Event::Started { theta, standard_error, ref next, ref constrained } => {
+            engine::Event::Started(engine::Started {
+                next: engine_next(next),
+                ability: Ability { theta, standard_error },
+                constrained: engine_constrained(constrained),
+            })
+        }
+        Event::Answered { item, category, theta, standard_error, ref next, ref constrained, .. } => {
             engine::Event::Answered(engine::Answered {
                 item: index(item),
                 category,
                 ability: Ability { theta, standard_error },
                 next: engine_next(next),
+                constrained: engine_constrained(constrained),
             })
         }
         Event::Completed { reason } => engine::Event::Completed { reason },
@@ -253,11 +318,28 @@ fn engine_next(next: &Next) -> engine::Next {
     }
 }
 
-fn next(next: &engine::Next) -> Next {
+fn engine_constrained(constrained: &Constrained) -> engine::Constrained {
+    let Constrained { relaxed, held_back } = constrained;
+    let held_back = held_back.iter().map(|item| index(*item)).collect();
+    engine::Constrained { relaxed: relaxed.clone(), held_back }
+}
+
+fn said(next: &engine::Next) -> Next {
     match *next {
         engine::Next::Item(item) => Next::Item(number(item)),
         engine::Next::End(reason) => Next::End(reason),
     }
+}
+
+fn told(constrained: &engine::Constrained) -> Constrained {
+    let engine::Constrained { relaxed, held_back } = constrained;
+    let held_back = held_back.iter().map(|item| number(*item)).collect();
+    Constrained { relaxed: relaxed.clone(), held_back }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a duration in milliseconds is far below 2^53")]
+fn seconds(milliseconds: i64) -> f64 {
+    milliseconds as f64 / 1000.0
 }
 
 /// Callers count items from 1, the engine from 0; number 0 maps to no item at all.

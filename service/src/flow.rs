@@ -11,6 +11,7 @@ use crate::catalogue::Catalogue;
 use crate::crash;
 use crate::event::{Entry, Head, ItemId, Submitted, hex};
 use crate::exam::{Exam, Refusal, Verdict};
+use crate::exposure::Shared;
 use crate::metrics::Metrics;
 use crate::records::{self, Appended, Created, NewExam, Records};
 use crate::snapshot::Snapshot;
@@ -33,6 +34,8 @@ pub struct Flow {
     pub store: Store,
     /// Exam types and banks.
     pub catalogue: Arc<Catalogue>,
+    /// How often items were given.
+    pub exposure: Shared,
     /// The process's metrics.
     pub metrics: Metrics,
 }
@@ -105,7 +108,7 @@ impl Flow {
         };
         let mut policy = rules.policy.clone();
         policy.stop.max_items = start.max_items.unwrap_or(policy.stop.max_items);
-        policy.start_theta = start.initial_theta.unwrap_or(policy.start_theta);
+        policy.start.theta = start.initial_theta.unwrap_or(policy.start.theta);
         let head = Head {
             id: 0,
             exam_type: start.exam_type.clone(),
@@ -120,10 +123,13 @@ impl Flow {
         let new = NewExam { head, student_id, class_id, idempotency_key, fingerprint };
         let bank = Arc::clone(&rules.bank);
         let began = Instant::now();
-        let begin = |head: &Head| Exam::begin(head.clone(), bank);
+        let begin = |head: &Head| {
+            self.exposure.with(&head.bank_version, |exposure| Exam::begin(head.clone(), bank, exposure))
+        };
         match self.records.create(new, begin).await? {
             Created::New(exam) => {
                 self.metrics.committed("started", began.elapsed());
+                self.exposure.began(&exam);
                 self.snapshot(&exam).await;
                 Ok(*exam)
             }
@@ -152,7 +158,10 @@ impl Flow {
         let Answer { exam: id, item, submitted, response_time_ms } = answer;
         let mut exam = self.load(id).await?;
         loop {
-            let entry = match exam.answer(item, submitted, response_time_ms, now()) {
+            let verdict = self.exposure.with(&exam.head().bank_version, |exposure| {
+                exam.answer(item, submitted, response_time_ms, now(), exposure)
+            });
+            let entry = match verdict {
                 Ok(Verdict::Append(entry)) => entry,
                 Ok(Verdict::Repeat(seq)) => {
                     self.metrics.repeated("same_answer");
@@ -196,6 +205,7 @@ impl Flow {
         if appended == Appended::Committed {
             self.metrics.committed(kind, began.elapsed());
             exam.apply(entry).map_err(|error| records::Error::Damaged(error.to_string()))?;
+            self.exposure.gave(exam);
             self.snapshot(exam).await;
         }
         Ok(appended)

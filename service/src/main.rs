@@ -1,9 +1,10 @@
 //! The program `exam-service`: reads arguments, Settings and secrets, then serves until it is told
-//! to stop, or simulates. Wiring only.
+//! to stop, or simulates, or verifies. Wiring only.
 
 mod arguments;
 mod simulation;
 mod start;
+mod verification;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ fn main() -> ExitCode {
     let outcome = match arguments::Arguments::parse().command {
         arguments::Command::Serve(serve) => start::serve(&serve),
         arguments::Command::Simulate(simulate) => simulation::simulate(&simulate),
+        arguments::Command::Verify(verify) => verification::run(&verify),
         arguments::Command::Bank(arguments::Bank::Check(check)) => simulation::check_bank(&check),
     };
     match outcome {

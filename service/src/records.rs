@@ -8,7 +8,7 @@
 mod list;
 mod rows;
 
-pub use list::{Filter, Listed, Page};
+pub use list::{Filter, Given, Listed, Page};
 
 use crate::crash;
 use crate::event::{Chain, Entry, Head};
@@ -129,10 +129,22 @@ impl Records {
     /// # Errors
     /// Why it cannot serve as a database of record.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
+        Self::open_as(url, true).await
+    }
+
+    /// As [`Records::open`], but a file that is not there is not made.
+    ///
+    /// # Errors
+    /// As [`Records::open`].
+    pub async fn open_existing(url: &str) -> Result<Self, OpenError> {
+        Self::open_as(url, false).await
+    }
+
+    async fn open_as(url: &str, create: bool) -> Result<Self, OpenError> {
         let connect = |source| OpenError::Connect { url: url.to_owned(), source };
         let options = SqliteConnectOptions::from_str(url)
             .map_err(connect)?
-            .create_if_missing(true)
+            .create_if_missing(create)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .locking_mode(SqliteLockingMode::Exclusive)

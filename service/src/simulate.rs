@@ -9,7 +9,7 @@ pub mod plot;
 pub mod report;
 
 use engine::random::Random;
-use engine::{Ability, Bank, Event, Exam, Policy};
+use engine::{Ability, Bank, Constraint, Counts, Event, Exam, Exposure, Outside, Policy};
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use std::sync::Arc;
 
@@ -36,6 +36,8 @@ pub struct Sitting {
     pub items: Vec<usize>,
     /// Standard error after each answer.
     pub errors: Vec<Option<f64>>,
+    /// Constraints that were relaxed, once for each choice.
+    pub relaxed: Vec<Constraint>,
 }
 
 /// So many examinees of a normal distribution.
@@ -44,27 +46,48 @@ pub fn draw(count: usize, mean: f64, sd: f64, seed: u64) -> Vec<Simulee> {
     (0..count).map(|index| Simulee { theta: ability(index), answers: None }).collect()
 }
 
-/// Lets every examinee sit an exam; `done` is called after each.
+/// Lets every examinee sit an exam; `done` is called after each. Where exams share counts, `together` of
+/// them run at the same time: they see the counts of those before them, and not each other's.
 pub fn run(
     bank: &Arc<Bank>,
     policy: &Policy,
     simulees: &[Simulee],
     seed: u64,
+    together: usize,
     done: impl Fn() + Sync,
 ) -> Vec<Sitting> {
-    let each = |(index, simulee): (usize, &Simulee)| {
-        let own = seed.wrapping_add((index as u64).wrapping_mul(0x9e37_79b9));
-        let sitting = sit(bank, policy, simulee, own);
-        done();
-        sitting
-    };
-    simulees.par_iter().enumerate().map(each).collect()
+    let own = |index: usize| seed.wrapping_add((index as u64).wrapping_mul(0x9e37_79b9));
+    let shared = policy.constraints.exposure.filter(|control| control.reads_counts());
+    let block = if shared.is_some() { together.max(1) } else { simulees.len().max(1) };
+    let mut counts = Counts::new(bank.len());
+    let mut sittings: Vec<Sitting> = Vec::with_capacity(simulees.len());
+    for simulees in simulees.chunks(block) {
+        let first = sittings.len();
+        let each = |(index, simulee): (usize, &Simulee)| {
+            let sitting = sit(bank, policy, simulee, own(first + index), Exposure::Counts(&counts));
+            done();
+            sitting
+        };
+        let sat: Vec<Sitting> = match block {
+            1 => simulees.iter().enumerate().map(each).collect(),
+            _ => simulees.par_iter().enumerate().map(each).collect(),
+        };
+        for (index, sitting) in sat.iter().enumerate() {
+            if let Some(control) = shared {
+                counts.begin(control, own(first + index));
+                sitting.items.iter().for_each(|item| counts.give(*item));
+            }
+        }
+        sittings.extend(sat);
+    }
+    sittings
 }
 
-fn sit(bank: &Arc<Bank>, policy: &Policy, simulee: &Simulee, seed: u64) -> Sitting {
+fn sit(bank: &Arc<Bank>, policy: &Policy, simulee: &Simulee, seed: u64, exposure: Exposure<'_>) -> Sitting {
     let mut exam = Exam::new(Arc::clone(bank), policy.clone(), seed);
+    let outside = Outside { exposure, ..Outside::default() };
     let fits = "an engine should accept what it decided";
-    let started = Event::Started(exam.decide_start());
+    let started = Event::Started(exam.decide_start(&outside));
     exam.apply(&started).expect(fits);
     while let Some(item) = exam.current_item() {
         let category = match &simulee.answers {
@@ -72,7 +95,7 @@ fn sit(bank: &Arc<Bank>, policy: &Policy, simulee: &Simulee, seed: u64) -> Sitti
             None => answer(bank, item, simulee.theta, seed),
         };
         let answered =
-            exam.decide_answer(item, category).expect("a drawn answer should be one of the item's");
+            exam.decide_answer(item, category, &outside).expect("a drawn answer should be one of the item's");
         exam.apply(&Event::Answered(answered)).expect(fits);
     }
     let steps = exam.steps();
@@ -81,6 +104,7 @@ fn sit(bank: &Arc<Bank>, policy: &Policy, simulee: &Simulee, seed: u64) -> Sitti
         ability: exam.result().ability,
         items: steps.iter().map(|step| step.item).collect(),
         errors: steps.iter().map(|step| step.ability.standard_error).collect(),
+        relaxed: steps.iter().flat_map(|step| step.constrained.relaxed.iter().copied()).collect(),
     }
 }
 

@@ -1,11 +1,11 @@
 //! `exam-service simulate` and `exam-service bank check`: files in, figures on the terminal and in files.
 
 use crate::arguments::{BankCheck, Profile, Simulate};
-use crate::start::told;
+use crate::start::{progress, told};
 use anyhow::{Context, anyhow, bail};
 use engine::Policy;
-use indicatif::{ProgressBar, ProgressStyle};
-use service::bank::ItemBank;
+use service::bank::{Import, ItemBank};
+use service::policy;
 use service::simulate::plot::Simulated;
 use service::simulate::report::{Beside, Report};
 use service::simulate::{self, Simulee, Sitting, files, plot};
@@ -15,17 +15,18 @@ use std::path::Path;
 /// Simulates one policy, or two beside each other.
 pub fn simulate(arguments: &Simulate) -> anyhow::Result<()> {
     let bank = bank(arguments.bank.as_deref(), arguments.scaling)?;
-    let mut policies = vec![(name_of(arguments), policy(arguments.policy.as_deref(), arguments)?)];
+    let mut policies = vec![(name_of(arguments), policy(arguments.policy.as_deref(), arguments, &bank)?)];
     if let Some(other) = &arguments.against {
-        policies.push((other.display().to_string(), policy(Some(other), arguments)?));
+        policies.push((other.display().to_string(), policy(Some(other), arguments, &bank)?));
     }
     let simulees = simulees(arguments, &bank)?;
     let mut sat: Vec<(String, Vec<Sitting>)> = Vec::new();
     for (name, policy) in policies {
-        let bar = ProgressBar::new(simulees.len() as u64).with_message(name.clone());
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} exams, {eta} left");
-        bar.set_style(style.context("a style should be valid")?);
-        let sittings = simulate::run(&bank.measures(), &policy, &simulees, arguments.seed, || bar.inc(1));
+        let bar = progress("exams", simulees.len() as u64)?.with_message(name.clone());
+        let sittings =
+            simulate::run(&bank.measures(), &policy, &simulees, arguments.seed, arguments.together, || {
+                bar.inc(1);
+            });
         bar.finish_and_clear();
         sat.push((name, sittings));
     }
@@ -61,24 +62,24 @@ fn name_of(arguments: &Simulate) -> String {
     }
 }
 
-fn policy(file: Option<&Path>, arguments: &Simulate) -> anyhow::Result<Policy> {
-    let mut policy = match (file, arguments.profile) {
+fn policy(file: Option<&Path>, arguments: &Simulate, bank: &ItemBank) -> anyhow::Result<Policy> {
+    let (name, mut policy) = match (file, arguments.profile) {
         (Some(path), _) => {
-            let text = read(path)?;
-            toml::from_str(&text).with_context(|| format!("{} is no policy", path.display()))?
+            let name = path.display().to_string();
+            let value = toml::from_str(&read(path)?).with_context(|| format!("{name} is not TOML"))?;
+            let policy = policy::read(value, bank).map_err(|faults| told(&name, &faults))?;
+            (name, policy)
         }
-        (None, Profile::CatR) => Policy::cat_r(20),
-        (None, Profile::Default) => Policy::default(),
+        (None, Profile::CatR) => ("catR".to_owned(), Policy::cat_r(20)),
+        (None, Profile::Default) => ("default".to_owned(), Policy::default()),
     };
     if let Some(items) = arguments.items {
         policy.stop.max_items = items;
         policy.stop.min_items = policy.stop.min_items.min(items);
     }
-    let faults: Vec<String> =
-        policy.faults().into_iter().map(|fault| format!("{} {}", fault.field, fault.message)).collect();
-    match faults.as_slice() {
+    match policy::check(&policy, bank).as_slice() {
         [] => Ok(policy),
-        faults => bail!("the policy cannot be: {}", faults.join("; ")),
+        faults => Err(told(&format!("the policy {name}"), faults)),
     }
 }
 
@@ -105,8 +106,19 @@ fn simulees(arguments: &Simulate, bank: &ItemBank) -> anyhow::Result<Vec<Simulee
 fn bank(file: Option<&Path>, scaling: f64) -> anyhow::Result<ItemBank> {
     match file {
         None => Ok(ItemBank::sample()),
-        Some(path) => ItemBank::from_csv(&read(path)?, scaling)
-            .map_err(|faults| told(&format!("the bank {}", path.display()), &faults)),
+        Some(path) => {
+            let import = ItemBank::from_csv(&read(path)?, scaling)
+                .map_err(|faults| told(&format!("the bank {}", path.display()), &faults))?;
+            let Import { bank, quarantined, ignored } = import;
+            let mut stderr = std::io::stderr().lock();
+            for fault in &quarantined {
+                writeln!(stderr, "kept out: {fault}")?;
+            }
+            if !ignored.is_empty() {
+                writeln!(stderr, "columns not read: {}", ignored.join(", "))?;
+            }
+            Ok(bank)
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! Must not know: which store keeps it.
 
 use crate::bank::ItemBank;
-use crate::event::{Chain, Entry, Event, Head, ItemId, Next, Submitted};
+use crate::event::{Chain, Constrained, Entry, Event, Head, ItemId, Next, Submitted};
 use crate::exam::Exam;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -25,6 +25,9 @@ pub struct Snapshot {
     pub items_completed: usize,
     /// The item on the screen.
     pub item: ItemId,
+    /// What constrained the choice of the first item.
+    #[serde(default, skip_serializing_if = "Constrained::is_none")]
+    pub constrained: Constrained,
     /// The answers, in order.
     pub responses: Vec<Response>,
     /// The exam's unchanging row.
@@ -48,6 +51,9 @@ pub struct Response {
     pub response_time_ms: Option<u32>,
     /// When it was decided, in milliseconds since 1970 UTC.
     pub at: i64,
+    /// What constrained the choice of the item after it.
+    #[serde(default, skip_serializing_if = "Constrained::is_none")]
+    pub constrained: Constrained,
 }
 
 /// A snapshot that cannot be used.
@@ -59,11 +65,22 @@ impl Snapshot {
     /// The snapshot of an open exam; `None` once it has ended.
     pub fn of(exam: &Exam) -> Option<Self> {
         let ability = exam.ability();
-        let response = |entry: &Entry| match entry.event {
-            Event::Answered { item, submitted, category, response_time_ms, .. } => {
-                Some(Response { item, submitted, category, response_time_ms, at: entry.at })
+        let response = |entry: &Entry| match &entry.event {
+            Event::Answered { item, submitted, category, response_time_ms, constrained, .. } => {
+                Some(Response {
+                    item: *item,
+                    submitted: *submitted,
+                    category: *category,
+                    response_time_ms: *response_time_ms,
+                    at: entry.at,
+                    constrained: constrained.clone(),
+                })
             }
             _ => None,
+        };
+        let constrained = match &exam.entries().first()?.event {
+            Event::Started { constrained, .. } => constrained.clone(),
+            _ => return None,
         };
         Some(Self {
             version: exam.version(),
@@ -71,6 +88,7 @@ impl Snapshot {
             standard_error: ability.standard_error,
             items_completed: exam.items_completed(),
             item: exam.current_item()?,
+            constrained,
             responses: exam.entries().iter().filter_map(response).collect(),
             exam: exam.head().clone(),
             chain: exam.chain().clone(),
@@ -100,7 +118,9 @@ impl Snapshot {
     /// # Errors
     /// The answers do not make an exam, or not this one.
     pub fn restore(self, bank: Arc<ItemBank>) -> Result<Exam, Corrupt> {
-        let mut exam = Exam::begin(self.exam, bank);
+        let first = self.responses.first().map_or(self.item, |response| response.item);
+        let mut exam = Exam::begun(self.exam, bank, Next::Item(first), self.constrained)
+            .map_err(|error| Corrupt(error.to_string()))?;
         let after: Vec<ItemId> =
             self.responses.iter().skip(1).map(|response| response.item).chain([self.item]).collect();
         for (response, next) in self.responses.into_iter().zip(after) {

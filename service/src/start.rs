@@ -4,6 +4,7 @@ use crate::arguments::Serve;
 use anyhow::{Context, anyhow, bail};
 use contract::settings::{Auth, LogFormat, Store, revision};
 use contract::{Fault, Settings};
+use indicatif::{ProgressBar, ProgressStyle};
 use service::app::{self, App, Secrets};
 use std::io::IsTerminal;
 use std::path::Path;
@@ -75,6 +76,26 @@ fn settings(serve: &Serve) -> anyhow::Result<(Settings, String)> {
             Ok((settings, revision))
         }
     }
+}
+
+/// The database that arguments name: themselves, by a Settings file, or by default.
+pub fn database_url(settings: Option<&Path>, database: Option<&str>) -> anyhow::Result<String> {
+    match (database, settings) {
+        (Some(url), _) => Ok(url.to_owned()),
+        (None, Some(path)) => {
+            let name = path.display().to_string();
+            let settings = Settings::parse(&read(path)?).map_err(|faults| told(&name, &faults))?;
+            Ok(settings.database.url)
+        }
+        (None, None) => Ok(Settings::default().database.url),
+    }
+}
+
+/// A progress bar on the terminal, where there is one.
+pub fn progress(of: &str, length: u64) -> anyhow::Result<ProgressBar> {
+    let style =
+        ProgressStyle::with_template(&format!("{{msg}} {{wide_bar}} {{pos}}/{{len}} {of}, {{eta}} left"));
+    Ok(ProgressBar::new(length).with_style(style.context("a style should be valid")?))
 }
 
 /// All faults of an input, one on a line.

@@ -107,20 +107,20 @@ async fn files_that_are_wrong_are_told_by_line() -> Result<()> {
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
     let (bank, thetas, answers, policy) =
         (path("bank.csv"), path("thetas.csv"), path("answers.txt"), path("policy.toml"));
-    std::fs::write(&bank, "item_id,a,b\nx,1,0\ny,0,0\nz,1,none\n")?;
+    std::fs::write(&bank, "item_id,a,b\ny,0,0\nz,1,none\n")?;
     std::fs::write(&thetas, "simulee,theta\n1,0\n2,much\n")?;
     std::fs::write(&answers, "01\n0\n")?;
     std::fs::write(&policy, "colour = 1\n[stop]\nmax_items = 0\n")?;
     let good = data("tcals_items.csv");
     let good_thetas = data("tcals_simulation/thetas.csv");
     let cases: [(&[&str], &[&str]); 5] = [
-        (&["bank", "check", &bank], &["line 3", "line 4"]),
+        (&["bank", "check", &bank], &["no item", "line 2: a is 0", "line 3: b is \"none\""]),
         (&["simulate", "--bank", &good, "--thetas", &thetas], &["line 3", "\"much\" is no ability"]),
         (
             &["simulate", "--bank", &good, "--thetas", &good_thetas, "--responses", &answers],
             &["line 1", "2 answers for 85 items"],
         ),
-        (&["simulate", "--policy", &policy], &["policy.toml is no policy", "colour"]),
+        (&["simulate", "--policy", &policy], &["policy.toml", "unknown field `colour`"]),
         (&["simulate", "--responses", &answers], &["--responses needs --thetas"]),
     ];
     for (words, expected) in cases {
@@ -145,5 +145,53 @@ async fn a_bank_is_surveyed() -> Result<()> {
         assert!(said.contains(item), "{item} is not in {said}");
     }
     assert!(!said.contains("good:"), "{said}");
+    Ok(())
+}
+
+/// Real banks hold rows that cannot be: they are kept out, with their reasons, and the rest is used.
+#[tokio::test]
+async fn bad_rows_are_quarantined() -> Result<()> {
+    let folder = tempfile::TempDir::new()?;
+    let bank = folder.path().join("bank.csv");
+    let rows = [
+        "item_id,model,a,b,c,delta1,delta2,exposure_k,p_value",
+        "good,3PL,1,0,0.2,,,,0.5",
+        "twice,2PL,1,0,,,,,0.5",
+        "twice,2PL,1,1,,,,,0.5",
+        "unknown,5PL,1,0,,,,,0.5",
+        "flat,2PL,0,0,,,,,0.5",
+        "guess,3PL,1,0,1,,,,0.5",
+        "far,2PL,1,1e300,,,,,0.5",
+        "nan,2PL,NaN,0,,,,,0.5",
+        "steps,GPCM,1,,,-1,1,,0.5",
+        "short,GPCM,1,,,,,,0.5",
+        "often,2PL,1,0,,,,2,0.5",
+        "ragged,2PL,1",
+        ",2PL,1,0,,,,,0.5",
+    ];
+    std::fs::write(&bank, rows.join("\n"))?;
+    let bank = bank.to_string_lossy();
+    let checked = run(&["bank", "check", &bank]).await?;
+    let said = said(&checked);
+    assert!(checked.status.success(), "{said}");
+    assert!(said.contains("3 items"), "good, the first twice, and steps: {said}");
+    assert!(said.contains("columns not read: p_value"), "{said}");
+    for (line, reason) in [
+        (4, "\"twice\" stands on an earlier line too"),
+        (5, "model is \"5PL\""),
+        (6, "a is 0"),
+        (7, "0 <= c < d <= 1"),
+        (8, "b is"),
+        (9, "a is NaN"),
+        (11, "b is blank"),
+        (12, "exposure_k is 2"),
+        (13, "record"),
+        (14, "item_id is blank"),
+    ] {
+        let kept_out = said.lines().find(|told| told.starts_with(&format!("kept out: line {line}:")));
+        assert!(kept_out.is_some_and(|told| told.contains(reason)), "line {line}, {reason:?}: {said}");
+    }
+    let simulated = run(&["simulate", "--bank", &bank, "-n", "50"]).await?;
+    assert!(simulated.status.success() && !simulated.stdout.is_empty());
     Ok(())
 }

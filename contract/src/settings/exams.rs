@@ -1,6 +1,7 @@
 //! Exam types and bank files as Settings state them; the service turns them into policies and banks.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Name of the bank that is built into the service.
@@ -42,6 +43,9 @@ pub struct ExamType {
     pub grid_to: f64,
     /// Number of equally spaced quadrature nodes (3 to 1001).
     pub grid_nodes: u32,
+    /// All the rules at once, instead of the fields above but `bank`; the service knows its form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Map<String, Value>>,
 }
 
 impl Default for ExamType {
@@ -57,6 +61,7 @@ impl Default for ExamType {
             grid_from: -6.0,
             grid_to: 6.0,
             grid_nodes: 121,
+            policy: None,
         }
     }
 }

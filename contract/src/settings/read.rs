@@ -125,9 +125,23 @@ fn bank(fields: &mut Fields<'_>) -> BankFile {
     BankFile { name, file, scaling }
 }
 
+/// Fields of an exam type that its policy stands in for.
+const RULES: [&str; 9] = [
+    "max_items",
+    "min_items",
+    "target_standard_error",
+    "start_theta",
+    "prior_mean",
+    "prior_sd",
+    "grid_from",
+    "grid_to",
+    "grid_nodes",
+];
+
 fn exam_type(name: &str, fields: &mut Fields<'_>) -> ExamType {
     let default = ExamType::default();
     fields.expect("", !name.is_empty() && name.len() <= NAME_LIMIT, "name must have 1 to 50 bytes");
+    let beside: Vec<&str> = RULES.into_iter().filter(|field| fields.has(field)).collect();
     let read = ExamType {
         bank: fields.or("bank", default.bank),
         max_items: fields.or("max_items", default.max_items),
@@ -139,7 +153,10 @@ fn exam_type(name: &str, fields: &mut Fields<'_>) -> ExamType {
         grid_from: fields.or("grid_from", default.grid_from),
         grid_to: fields.or("grid_to", default.grid_to),
         grid_nodes: fields.or("grid_nodes", default.grid_nodes),
+        policy: fields.optional("policy"),
     };
+    let alone = read.policy.is_none() || beside.is_empty();
+    fields.expect("policy", alone, format!("holds all rules; remove {}", beside.join(", ")));
     let within = |value: f64| (-6.0..=6.0).contains(&value);
     fields.expect("max_items", (1..=500).contains(&read.max_items), "must be 1 to 500");
     fields.expect("min_items", (1..=500).contains(&read.min_items), "must be 1 to 500");

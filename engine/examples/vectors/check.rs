@@ -4,8 +4,8 @@
 //! estimator, each criterion, and the runs by their estimators.
 
 use engine::{
-    Ability, Bank, Curve, Estimator, Event, Exam, Grid, Item, Policy, Prior, Range, Rule, Selection,
-    Situation, Stop, WhileConstant,
+    Ability, Bank, Curve, Estimator, Event, Exam, Grid, Item, Outside, Policy, Prior, Range, Rule, Selection,
+    Situation, Start, Stop, WhileConstant,
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
@@ -290,7 +290,7 @@ fn run(sample: &Sample, case: &Run) -> Result<Outcome, String> {
         Some(method) => Some(WhileConstant::Estimator(estimator(method, Prior::default(), None, None)?)),
     };
     let policy = Policy {
-        start_theta: case.start_theta,
+        start: Start { theta: case.start_theta, ..Start::default() },
         estimator: case.test.estimator()?,
         while_constant,
         final_estimator: Some(case.last.estimator()?),
@@ -309,10 +309,12 @@ fn run(sample: &Sample, case: &Run) -> Result<Outcome, String> {
     let mut exam = Exam::new(bank, policy, 0);
     let apply =
         |exam: &mut Exam, event: Event| exam.apply(&event).map_err(|error| format!("{}: {error}", case.id));
-    let started = Event::Started(exam.decide_start());
+    let started = Event::Started(exam.decide_start(&Outside::default()));
     apply(&mut exam, started)?;
     while let Some(item) = exam.current_item() {
-        let answered = exam.decide_answer(item, answers[item]).map_err(|refusal| format!("{refusal:?}"))?;
+        let answered = exam
+            .decide_answer(item, answers[item], &Outside::default())
+            .map_err(|refusal| format!("{refusal:?}"))?;
         apply(&mut exam, Event::Answered(answered))?;
     }
     let chosen: Vec<usize> = exam.steps().iter().map(|step| step.item).collect();

@@ -16,11 +16,20 @@ fn reason(
     answers: &Answers<'_>,
     most: f64,
 ) -> Option<EndReason> {
-    stop.reason(&Progress { position, ability: now, before, answers, most_information: &|| most })
+    stop.reason(&Progress {
+        position,
+        scored: position,
+        told: true,
+        elapsed: 0.0,
+        ability: now,
+        before,
+        answers,
+        most_information: &|| most,
+    })
 }
 
 fn stop(rules: Vec<Rule>, when: When) -> Stop {
-    Stop { max_items: 30, min_items: 3, rules, when }
+    Stop { max_items: 30, max_seconds: None, min_items: 3, rules, when }
 }
 
 #[test]

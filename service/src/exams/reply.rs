@@ -8,7 +8,7 @@ use crate::event::{Event, ItemId, Next};
 use crate::exam::Exam;
 use crate::records::{Listed, Page};
 use crate::store::Health;
-use engine::EndReason;
+use engine::{Constraint, EndReason, Estimate, Formula};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -38,7 +38,7 @@ impl ItemReply {
             code: item.code.clone(),
             text: item.text.clone(),
             choices: choices.collect(),
-            content: item.content.clone(),
+            content: item.attributes.content.clone(),
         })
     }
 
@@ -72,7 +72,7 @@ impl StartReply {
             status: "in_progress",
             exam_type: exam.head().exam_type.clone(),
             max_items: exam.head().policy.stop.max_items,
-            initial_theta: exam.head().policy.start_theta,
+            initial_theta: exam.initial_theta(),
             item: first,
             message: "Adaptive exam started successfully",
         }
@@ -131,6 +131,8 @@ impl NextReply {
 pub struct ResultReply {
     theta: f64,
     standard_error: Option<f64>,
+    standard_error_formula: Formula,
+    at_bound: bool,
     score: f64,
     items_completed: usize,
     max_items: u32,
@@ -139,10 +141,12 @@ pub struct ResultReply {
 
 impl ResultReply {
     fn of(exam: &Exam) -> Self {
-        let ability = exam.result();
+        let Estimate { ability, formula, is_bounded } = exam.result();
         Self {
             theta: ability.theta,
             standard_error: ability.standard_error,
+            standard_error_formula: formula,
+            at_bound: is_bounded,
             score: engine::score::Scale::PERCENT.score(ability).value,
             items_completed: exam.items_completed(),
             max_items: exam.head().policy.stop.max_items,
@@ -163,13 +167,17 @@ pub struct AnswerReply {
     termination_reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<ItemReply>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    relaxed: Vec<Constraint>,
 }
 
 impl AnswerReply {
     /// The reply to the answer at `seq`, as it was the first time; `None` if no answer is there.
     pub fn of(exam: &Exam, seq: i64) -> Option<Self> {
         let entry = exam.entries().get(usize::try_from(seq).ok()?)?;
-        let Event::Answered { category, theta, standard_error, next, .. } = &entry.event else { return None };
+        let Event::Answered { category, theta, standard_error, next, constrained, .. } = &entry.event else {
+            return None;
+        };
         let (item, end) = match next {
             Next::Item(item) => (ItemReply::of(exam, *item), None),
             Next::End(reason) => (None, Some(reason.as_str())),
@@ -183,6 +191,7 @@ impl AnswerReply {
             completed: end.is_some(),
             termination_reason: end,
             item,
+            relaxed: constrained.relaxed.clone(),
         })
     }
 }
@@ -230,7 +239,7 @@ impl StatusReply {
             exam_session_id: head.id,
             status: status(exam),
             exam_type: head.exam_type.clone(),
-            initial_theta: head.policy.start_theta,
+            initial_theta: exam.initial_theta(),
             result: ResultReply::of(exam),
             completed: exam.end().is_some(),
             item: ItemReply::current(exam),

@@ -1,6 +1,7 @@
 //! Lists of exams for those who run them: filtered, in pages, with their count.
 
 use super::{Error, Records};
+use crate::event::{Event, Next};
 
 /// Which exams to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,17 @@ pub struct Listed {
     pub ended_at: Option<i64>,
     /// Number of answers.
     pub items_completed: i64,
+}
+
+/// An item that an exam gave, or its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// Number of the exam.
+    pub exam: i64,
+    /// Its seed.
+    pub seed: i64,
+    /// What came next in it.
+    pub next: Next,
 }
 
 /// A page of a list.
@@ -83,6 +95,40 @@ impl Records {
         .fetch_all(&self.pool)
         .await?;
         Ok(Page { count, exams })
+    }
+
+    /// The stored hashes of an exam's events, in order.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn hashes(&self, exam: i64) -> Result<Vec<String>, Error> {
+        let query = sqlx::query_scalar("SELECT hash FROM events WHERE exam_id = $1 ORDER BY seq");
+        Ok(query.bind(exam).fetch_all(&self.pool).await?)
+    }
+
+    /// What the latest exams on a bank version gave, in order; at most so many exams.
+    ///
+    /// # Errors
+    /// The database's, or an event that cannot be read.
+    pub async fn given(&self, bank_version: &str, exams: i64) -> Result<Vec<Given>, Error> {
+        let rows: Vec<(i64, i64, String)> = sqlx::query_as(
+            "SELECT exams.id, exams.seed, events.body FROM exams JOIN events ON events.exam_id = exams.id \
+             WHERE exams.id IN (SELECT id FROM exams WHERE bank_version = $1 ORDER BY id DESC LIMIT $2) \
+             ORDER BY exams.id, events.seq",
+        )
+        .bind(bank_version)
+        .bind(exams)
+        .fetch_all(&self.pool)
+        .await?;
+        let read = |(exam, seed, body): (i64, i64, String)| {
+            let event = serde_json::from_str(&body)
+                .map_err(|error| Error::Damaged(format!("an event of exam {exam}: {error}")))?;
+            Ok(match event {
+                Event::Started { next, .. } | Event::Answered { next, .. } => Given { exam, seed, next },
+                Event::Completed { reason } => Given { exam, seed, next: Next::End(reason) },
+            })
+        };
+        rows.into_iter().map(read).collect()
     }
 
     /// Number of exams that have started and not ended.

@@ -30,6 +30,8 @@ pub struct Report {
     pub overlap: f64,
     /// Mean number of items.
     pub length: f64,
+    /// Mean number of choices in an exam for which a constraint was relaxed.
+    pub relaxed: f64,
 }
 
 /// How estimates stand to abilities.
@@ -70,6 +72,7 @@ impl Report {
             overlap: if total > 1.0 { pairs / (total * (total - 1.0) * length) } else { 0.0 },
             exposure: counts.into_iter().map(|count| count as f64 / total).collect(),
             length,
+            relaxed: sittings.iter().map(|sitting| sitting.relaxed.len()).sum::<usize>() as f64 / total,
         }
     }
 
@@ -144,6 +147,9 @@ impl fmt::Display for Beside<'_> {
         row("exposure, mean", &|report| format!("{:.3}", report.mean_exposure()))?;
         row("items never used", &|report| report.never_used().to_string())?;
         row("overlap", &|report| format!("{:.3}", report.overlap))?;
+        if self.0.iter().any(|(_, report)| report.relaxed > 0.0) {
+            row("relaxed per exam", &|report| format!("{:.2}", report.relaxed))?;
+        }
         for (name, _) in GROUPS {
             let of =
                 |report: &Report| report.by_theta.iter().find(|(group, _)| *group == name).map(|(_, of)| *of);

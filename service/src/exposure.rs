@@ -1,0 +1,92 @@
+//! How often the items of each bank were given: counts that all exams of this process share.
+//!
+//! Comes in: items as they are given. Goes out: counts for the next choice. Nothing of it is part of a
+//! commit; after a restart the counts come back from the log. Must not know: SQL, why an item was chosen.
+
+use crate::catalogue::Catalogue;
+use crate::event::{ItemId, Next};
+use crate::exam::Exam;
+use crate::records::{self, Records};
+use engine::{Control, Counts};
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+/// Counts look back over so many exams when they come back from the log.
+const EXAMS: i64 = 10_000;
+
+/// Counts of every bank version whose exam types look at them.
+#[derive(Clone, Debug, Default)]
+pub struct Shared {
+    // Read and written for an instant, never across an await.
+    banks: Arc<HashMap<String, RwLock<Counts>>>,
+}
+
+impl Shared {
+    /// The counts of the catalogue's banks, as the log has them.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn of(catalogue: &Catalogue, records: &Records) -> Result<Self, records::Error> {
+        let mut banks = HashMap::new();
+        for rules in catalogue.all() {
+            let control = rules.policy.constraints.exposure.filter(|control| control.reads_counts());
+            let version = rules.bank.version();
+            let Some(control) = control.filter(|_| !banks.contains_key(version)) else { continue };
+            let mut counts = Counts::new(rules.bank.len());
+            let mut last = None;
+            for given in records.given(version, EXAMS).await? {
+                if last.replace(given.exam) != Some(given.exam) {
+                    counts.begin(control, u64::try_from(given.seed).unwrap_or(0));
+                }
+                give(&mut counts, given.next);
+            }
+            tracing::info!(bank = version, exams = counts.exams(), "exposure counted from the log");
+            banks.insert(version.to_owned(), RwLock::new(counts));
+        }
+        Ok(Self { banks: Arc::new(banks) })
+    }
+
+    /// Lets `decide` see the counts of a bank version, as they are now.
+    pub fn with<T>(&self, version: &str, decide: impl FnOnce(engine::Exposure<'_>) -> T) -> T {
+        match self.banks.get(version) {
+            None => decide(engine::Exposure::Unknown),
+            Some(counts) => {
+                let counts = counts.read().expect("no holder of the counts should panic");
+                decide(engine::Exposure::Counts(&counts))
+            }
+        }
+    }
+
+    /// Counts an exam that has begun, with its first item.
+    pub fn began(&self, exam: &Exam) {
+        let control = exam.head().policy.constraints.exposure.unwrap_or(Control::SympsonHetter);
+        self.change(exam, |counts| {
+            counts.begin(control, u64::try_from(exam.head().seed).unwrap_or(0));
+        });
+        self.gave(exam);
+    }
+
+    /// Counts the item that is on the screen now.
+    pub fn gave(&self, exam: &Exam) {
+        if let Some(item) = exam.current_item() {
+            self.change(exam, |counts| give(counts, Next::Item(item)));
+        }
+    }
+
+    fn change(&self, exam: &Exam, change: impl FnOnce(&mut Counts)) {
+        if let Some(counts) = self.banks.get(&exam.head().bank_version) {
+            change(&mut counts.write().expect("no holder of the counts should panic"));
+        }
+    }
+}
+
+fn give(counts: &mut Counts, next: Next) {
+    if let Next::Item(item) = next {
+        counts.give(index(item));
+    }
+}
+
+/// Callers count items from 1, the engine from 0; number 0 is no item.
+fn index(item: ItemId) -> usize {
+    usize::try_from(item).map_or(usize::MAX, |item| item.wrapping_sub(1))
+}

@@ -1,0 +1,90 @@
+//! Whether stored exams are what they say: every ability, every item and every hash, computed anew.
+//!
+//! Comes in: a database of record. Goes out: a [`Verified`] with every difference.
+//! Must not know: the terminal; where the database is.
+
+use crate::bank::ItemBank;
+use crate::event::Chain;
+use crate::exam::Exam;
+use crate::records::{self, Filter, Records};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Exams are listed in pages of so many.
+const PAGE: i64 = 500;
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Exams looked at.
+    pub exams: u64,
+    /// Their events.
+    pub events: u64,
+    /// Every difference, in words.
+    pub differences: Vec<String>,
+}
+
+/// Looks at every exam; `seen` is called after each with the number of all.
+///
+/// # Errors
+/// The database's, but not what it holds: that is a difference.
+pub async fn verify(records: &Records, mut seen: impl FnMut(u64)) -> Result<Verified, records::Error> {
+    let mut verified = Verified::default();
+    let mut banks: HashMap<String, Arc<ItemBank>> = HashMap::new();
+    let mut filter = Filter { limit: PAGE, ..Filter::default() };
+    loop {
+        let page = records.list(&filter).await?;
+        for listed in &page.exams {
+            match one(records, &mut banks, listed.id).await {
+                Ok((events, differences)) => {
+                    verified.events += events;
+                    verified.differences.extend(differences);
+                }
+                Err(records::Error::Damaged(reason)) => {
+                    verified.differences.push(format!("exam {}: {reason}", listed.id));
+                }
+                Err(unavailable) => return Err(unavailable),
+            }
+            verified.exams += 1;
+            seen(u64::try_from(page.count).unwrap_or(0));
+        }
+        match page.exams.last() {
+            Some(last) => filter.after = last.id,
+            None => return Ok(verified),
+        }
+    }
+}
+
+async fn one(
+    records: &Records,
+    banks: &mut HashMap<String, Arc<ItemBank>>,
+    id: i64,
+) -> Result<(u64, Vec<String>), records::Error> {
+    let damaged = |reason: String| records::Error::Damaged(reason);
+    let (head, entries) = records.load(id).await?.ok_or_else(|| damaged("it is gone".to_owned()))?;
+    let version = head.bank_version.clone();
+    if !banks.contains_key(&version) {
+        let body = records.bank(&version).await?;
+        let body = body.ok_or_else(|| damaged(format!("its bank version {version} is not there")))?;
+        let bank = ItemBank::from_body(&body).map_err(|reason| damaged(format!("its bank: {reason}")))?;
+        banks.insert(version.clone(), Arc::new(bank));
+    }
+    let mut differences = Vec::new();
+    let mut chain = Chain::root(&head);
+    let stored = records.hashes(id).await?;
+    for (entry, stored) in entries.iter().zip(&stored) {
+        chain = chain.after(entry);
+        if chain.as_str() != stored {
+            differences.push(format!("exam {id}, event {}: its hash is not that of its content", entry.seq));
+            break;
+        }
+    }
+    let events = u64::try_from(entries.len()).unwrap_or(0);
+    match Exam::replay(head, Arc::clone(&banks[&version]), entries) {
+        Err(error) => differences.push(format!("exam {id}: {error}")),
+        Ok(exam) => differences.extend(exam.differences().into_iter().map(|(entry, decided)| {
+            format!("exam {id}, event {}: stored {}, computed {decided:?}", entry.seq, entry.body())
+        })),
+    }
+    Ok((events, differences))
+}
