@@ -68,12 +68,15 @@ pub struct Constrained {
     /// Items that shared counts held back, counted from 0: a replay cannot know the counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub held_back: Vec<usize>,
+    /// The item that would have been chosen at its price, had exposure held none back; once in an exam.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<usize>,
 }
 
 impl Constrained {
     /// Whether nothing constrained it.
     pub fn is_none(&self) -> bool {
-        self.relaxed.is_empty() && self.held_back.is_empty()
+        self.relaxed.is_empty() && self.held_back.is_empty() && self.wanted.is_none()
     }
 }
 
@@ -119,6 +122,8 @@ pub(crate) struct Eligible {
     pub closed_by: Vec<Option<Constraint>>,
     /// Whether the item is tried out.
     pub field_test: bool,
+    /// Whether exposure was asked, and not relaxed.
+    pub exposure_holds: bool,
     pub constrained: Constrained,
 }
 
@@ -207,6 +212,7 @@ pub(crate) fn eligible(at: &Stage<'_>) -> Eligible {
             })
             .collect();
         found.lay_on(Constraint::Exposure, |item| held_back.binary_search(&item).is_err());
+        found.exposure_holds = !found.constrained.relaxed.contains(&Constraint::Exposure);
         if control.reads_counts() {
             found.constrained.held_back = held_back;
         }

@@ -15,13 +15,18 @@ const DRAWS: u64 = 0x3a8f_05c5_1b7e_66d1;
 #[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Control {
     /// An item is held back while giving it once more would bring it above a share of all exams
-    /// (restricted method: Revuelta & Ponsoda, 1998): `(n_i + 1) > max(rate (N + 1), at_least)`.
+    /// (restricted method: Revuelta & Ponsoda, 1998): `(n_i + 1) > max(rate (N + 1), at_least)`. Under
+    /// maximum information items have prices too: an item that more than `rate` of exams want becomes
+    /// dearer, so that it goes to those whom it tells most and not to those who come first.
     Restricted {
         /// Greatest share of exams, above 0 to 1.
         rate: f64,
         /// So many times an item may be given whatever the share, so that the first exams have items.
         #[serde(default = "one")]
         at_least: u32,
+        /// How far a price moves with an exam, in units of information; 0 for no prices, as published.
+        #[serde(default = "price_step")]
+        price_step: f64,
     },
     /// An item is eligible for an exam with probability `min(1, rate e_i / n_i)`, e the number of
     /// exams it was eligible for, n of those it was given in (van der Linden & Veldkamp, 2004, eq. 12).
@@ -42,6 +47,10 @@ fn one() -> u32 {
     1
 }
 
+fn price_step() -> f64 {
+    0.02
+}
+
 fn fading() -> f64 {
     0.999
 }
@@ -54,8 +63,12 @@ impl Control {
             (!good).then(|| format!("{name} is {value}; it must be above 0 and at most 1"))
         };
         match self {
-            Self::Restricted { rate, at_least } => share("rate", rate)
-                .or_else(|| (at_least == 0).then(|| "at_least is 0; it must be at least 1".to_owned())),
+            Self::Restricted { rate, at_least, price_step } => share("rate", rate)
+                .or_else(|| (at_least == 0).then(|| "at_least is 0; it must be at least 1".to_owned()))
+                .or_else(|| {
+                    let good = (0.0..=1.0).contains(&price_step);
+                    (!good).then(|| format!("price_step is {price_step}; it must be 0 to 1"))
+                }),
             Self::Eligibility { rate, fading } => share("rate", rate).or_else(|| share("fading", fading)),
             Self::SympsonHetter => None,
         }
@@ -66,12 +79,17 @@ impl Control {
         !matches!(self, Self::SympsonHetter)
     }
 
+    /// Whether items have prices.
+    pub fn has_prices(self) -> bool {
+        matches!(self, Self::Restricted { price_step, .. } if price_step > 0.0)
+    }
+
     /// Whether it holds an item back from the exam with this seed, the counts being those of the
     /// exams before. `exposure_k` is the item's.
     pub fn holds_back(self, item: usize, exposure_k: f64, counts: Option<&Counts>, seed: u64) -> bool {
         match (self, counts) {
             (Self::SympsonHetter, _) => draw(seed, item) >= exposure_k,
-            (Self::Restricted { rate, at_least }, Some(counts)) => {
+            (Self::Restricted { rate, at_least, .. }, Some(counts)) => {
                 counts.given(item) + 1.0 > (rate * (counts.exams + 1.0)).max(f64::from(at_least))
             }
             (Self::Eligibility { rate, .. }, Some(counts)) => {
@@ -94,12 +112,13 @@ pub struct Counts {
     exams: f64,
     given: Vec<f64>,
     eligible: Vec<f64>,
+    prices: Vec<f64>,
 }
 
 impl Counts {
     /// Counts of a bank of so many items, before the first exam.
     pub fn new(items: usize) -> Self {
-        Self { exams: 0.0, given: vec![0.0; items], eligible: vec![0.0; items] }
+        Self { exams: 0.0, given: vec![0.0; items], eligible: vec![0.0; items], prices: vec![0.0; items] }
     }
 
     /// Counts an exam that began under these counts with this seed. Cost: one draw an item under
@@ -113,14 +132,30 @@ impl Counts {
             self.given.iter_mut().for_each(|count| *count *= fading);
             self.eligible.iter_mut().zip(now).for_each(|(count, now)| *count = *count * fading + now);
         }
+        if let Control::Restricted { rate, price_step, .. } = control {
+            self.prices.iter_mut().for_each(|price| *price = (*price - price_step * rate).max(0.0));
+        }
         self.exams += 1.0;
     }
 
     /// Counts an item that was given.
-    pub fn give(&mut self, item: usize) {
+    pub fn give(&mut self, control: Control, item: usize) {
         if let Some(count) = self.given.get_mut(item) {
             *count += 1.0;
         }
+        self.want(control, item);
+    }
+
+    /// Counts an item that was wanted: it becomes dearer.
+    pub fn want(&mut self, control: Control, item: usize) {
+        if let (Control::Restricted { price_step, .. }, Some(price)) = (control, self.prices.get_mut(item)) {
+            *price += price_step;
+        }
+    }
+
+    /// The price of an item, in units of information.
+    pub fn price(&self, item: usize) -> f64 {
+        self.prices.get(item).copied().unwrap_or(0.0)
     }
 
     /// Number of exams, less what has faded.

@@ -6,9 +6,11 @@
 
 mod integral;
 mod order;
+mod price;
 mod schedule;
 
 pub(crate) use order::Penalties;
+pub(crate) use price::{Priced, priced};
 
 use crate::ability::{Ability, Grid, Prior};
 use crate::bank::Bank;

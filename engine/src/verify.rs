@@ -48,10 +48,15 @@ pub fn verify(
 
 fn decide(exam: &Exam, stored: &Event) -> Option<Event> {
     match stored {
-        Event::Started(started) => Some(Event::Started(exam.decide_start(&then(&started.constrained)))),
+        Event::Started(started) => {
+            let mut decided = exam.decide_start(&then(&started.constrained));
+            decided.constrained.wanted = started.constrained.wanted;
+            Some(Event::Started(decided))
+        }
         Event::Answered(answered) => {
             let outside = then(&answered.constrained);
             let mut decided = exam.decide_answer(answered.item, answered.category, &outside).ok()?;
+            decided.constrained.wanted = answered.constrained.wanted;
             if answered.next == Next::End(EndReason::TimeLimit) {
                 decided.next = answered.next.clone();
                 decided.constrained = answered.constrained.clone();

@@ -141,12 +141,12 @@ fn enemies_never_meet_and_sets_stay_together() {
 fn what_would_leave_nothing_is_relaxed_and_said() {
     // All items are enemies of each other: after the first, that constraint has to give way.
     let bank = bank(|_| Attributes { enemies: vec!["all".to_owned()], ..Attributes::default() });
-    let control = Control::Restricted { rate: 0.1, at_least: 1 };
+    let control = Control::Restricted { rate: 0.1, at_least: 1, price_step: 0.0 };
     let exposure = Some(control);
     let policy = policy(Constraints { exposure, field_test: vec![3], ..Constraints::default() });
     let mut counts = Counts::new(60);
     counts.begin(control, 0);
-    (0..60).for_each(|item| counts.give(item));
+    (0..60).for_each(|item| counts.give(control, item));
     let outside = Outside { exposure: Exposure::Counts(&counts), ..Outside::default() };
     let (exam, events) = sit(&bank, &policy, 1, &outside);
     assert_eq!(exam.items_completed(), 20, "relaxed, not ended");
@@ -253,7 +253,7 @@ fn every_step_explains_itself() {
     let shares = AREAS.map(|area| (area.to_owned(), 1.0)).into_iter().collect();
     let constraints = Constraints {
         content: Some(Content::KingsburyZara { shares }),
-        exposure: Some(Control::Restricted { rate: 0.5, at_least: 1 }),
+        exposure: Some(Control::Restricted { rate: 0.5, at_least: 1, price_step: 0.0 }),
         field_test: vec![4],
         ..Constraints::default()
     };
@@ -269,7 +269,7 @@ fn every_step_explains_itself() {
     });
     let mut counts = Counts::new(60);
     counts.begin(policy.constraints.exposure.unwrap(), 0);
-    (20..40).for_each(|item| counts.give(item));
+    (20..40).for_each(|item| counts.give(policy.constraints.exposure.unwrap(), item));
     let outside = Outside { exposure: Exposure::Counts(&counts), ..Outside::default() };
     let (exam, events) = sit(&bank, &policy, 11, &outside);
     for (position, item) in shown(&exam).into_iter().enumerate() {

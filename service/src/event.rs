@@ -61,12 +61,15 @@ pub struct Constrained {
     /// Items that were met too often to be given then, as far as counts that exams share said so.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub held_back: Vec<ItemId>,
+    /// The item that would have been chosen, had none been held back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<ItemId>,
 }
 
 impl Constrained {
     /// Whether nothing constrained it.
     pub fn is_none(&self) -> bool {
-        self.relaxed.is_empty() && self.held_back.is_empty()
+        self.relaxed.is_empty() && self.held_back.is_empty() && self.wanted.is_none()
     }
 }
 

@@ -319,9 +319,9 @@ fn engine_next(next: &Next) -> engine::Next {
 }
 
 fn engine_constrained(constrained: &Constrained) -> engine::Constrained {
-    let Constrained { relaxed, held_back } = constrained;
+    let Constrained { relaxed, held_back, wanted } = constrained;
     let held_back = held_back.iter().map(|item| index(*item)).collect();
-    engine::Constrained { relaxed: relaxed.clone(), held_back }
+    engine::Constrained { relaxed: relaxed.clone(), held_back, wanted: wanted.map(index) }
 }
 
 fn said(next: &engine::Next) -> Next {
@@ -332,9 +332,9 @@ fn said(next: &engine::Next) -> Next {
 }
 
 fn told(constrained: &engine::Constrained) -> Constrained {
-    let engine::Constrained { relaxed, held_back } = constrained;
+    let engine::Constrained { relaxed, held_back, wanted } = constrained;
     let held_back = held_back.iter().map(|item| number(*item)).collect();
-    Constrained { relaxed: relaxed.clone(), held_back }
+    Constrained { relaxed: relaxed.clone(), held_back, wanted: wanted.map(number) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a duration in milliseconds is far below 2^53")]

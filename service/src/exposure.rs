@@ -4,7 +4,7 @@
 //! commit; after a restart the counts come back from the log. Must not know: SQL, why an item was chosen.
 
 use crate::catalogue::Catalogue;
-use crate::event::{ItemId, Next};
+use crate::event::{Event, Head, ItemId, Next};
 use crate::exam::Exam;
 use crate::records::{self, Records};
 use engine::{Control, Counts};
@@ -38,7 +38,7 @@ impl Shared {
                 if last.replace(given.exam) != Some(given.exam) {
                     counts.begin(control, u64::try_from(given.seed).unwrap_or(0));
                 }
-                give(&mut counts, given.next);
+                give(&mut counts, control, given.next, given.wanted);
             }
             tracing::info!(bank = version, exams = counts.exams(), "exposure counted from the log");
             banks.insert(version.to_owned(), RwLock::new(counts));
@@ -59,30 +59,38 @@ impl Shared {
 
     /// Counts an exam that has begun, with its first item.
     pub fn began(&self, exam: &Exam) {
-        let control = exam.head().policy.constraints.exposure.unwrap_or(Control::SympsonHetter);
-        self.change(exam, |counts| {
-            counts.begin(control, u64::try_from(exam.head().seed).unwrap_or(0));
-        });
+        let seed = u64::try_from(exam.head().seed).unwrap_or(0);
+        self.change(exam, |counts, control| counts.begin(control, seed));
         self.gave(exam);
     }
 
-    /// Counts the item that is on the screen now.
+    /// Counts what the exam's last event gave, and what it would have given.
     pub fn gave(&self, exam: &Exam) {
-        if let Some(item) = exam.current_item() {
-            self.change(exam, |counts| give(counts, Next::Item(item)));
-        }
+        let (next, wanted) = match exam.entries().last().map(|entry| &entry.event) {
+            Some(Event::Started { next, constrained, .. } | Event::Answered { next, constrained, .. }) => {
+                (*next, constrained.wanted)
+            }
+            _ => return,
+        };
+        self.change(exam, |counts, control| give(counts, control, next, wanted));
     }
 
-    fn change(&self, exam: &Exam, change: impl FnOnce(&mut Counts)) {
-        if let Some(counts) = self.banks.get(&exam.head().bank_version) {
-            change(&mut counts.write().expect("no holder of the counts should panic"));
+    fn change(&self, exam: &Exam, change: impl FnOnce(&mut Counts, Control)) {
+        let Head { bank_version, policy, .. } = exam.head();
+        // An exam without such a rule counts too; it draws nothing and moves no price.
+        let control = policy.constraints.exposure.unwrap_or(Control::SympsonHetter);
+        if let Some(counts) = self.banks.get(bank_version) {
+            change(&mut counts.write().expect("no holder of the counts should panic"), control);
         }
     }
 }
 
-fn give(counts: &mut Counts, next: Next) {
+fn give(counts: &mut Counts, control: Control, next: Next, wanted: Option<ItemId>) {
     if let Next::Item(item) = next {
-        counts.give(index(item));
+        counts.give(control, index(item));
+    }
+    if let Some(item) = wanted {
+        counts.want(control, index(item));
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Sitting {
     pub items: Vec<usize>,
     /// Standard error after each answer.
     pub errors: Vec<Option<f64>>,
+    /// Items they would have been given, had they not been met too often.
+    pub wanted: Vec<usize>,
     /// Constraints that were relaxed, once for each choice.
     pub relaxed: Vec<Constraint>,
 }
@@ -75,7 +77,8 @@ pub fn run(
         for (index, sitting) in sat.iter().enumerate() {
             if let Some(control) = shared {
                 counts.begin(control, own(first + index));
-                sitting.items.iter().for_each(|item| counts.give(*item));
+                sitting.items.iter().for_each(|item| counts.give(control, *item));
+                sitting.wanted.iter().for_each(|item| counts.want(control, *item));
             }
         }
         sittings.extend(sat);
@@ -104,6 +107,7 @@ fn sit(bank: &Arc<Bank>, policy: &Policy, simulee: &Simulee, seed: u64, exposure
         ability: exam.result().ability,
         items: steps.iter().map(|step| step.item).collect(),
         errors: steps.iter().map(|step| step.ability.standard_error).collect(),
+        wanted: (0..=steps.len()).filter_map(|position| exam.constrained(position)?.wanted).collect(),
         relaxed: steps.iter().flat_map(|step| step.constrained.relaxed.iter().copied()).collect(),
     }
 }

@@ -2,11 +2,14 @@
 
 use super::Exam;
 use crate::ability::{Ability, Posterior};
-use crate::constraint::{self, Constrained, Content, Eligible, Outside, Stage};
+use crate::constraint::{
+    self, Constrained, Constraint, Constraints, Content, Eligible, Exposure, Outside, Stage,
+};
 use crate::curve::Curve;
 use crate::event::{Answered, Next, Refusal, Started};
+use crate::exposure::{Control, Counts};
 use crate::random::Random;
-use crate::select::{Penalties, Situation};
+use crate::select::{Penalties, Priced, Selection, Situation};
 use crate::stop::{EndReason, Progress};
 
 /// Keeps the draw among the best items apart from those of the criteria.
@@ -99,13 +102,44 @@ impl Exam {
                 (shown, Some(eligible))
             }
         };
-        let open = eligible.as_ref().map_or(self.open.as_slice(), |eligible| &eligible.open);
-        let tried = eligible.as_ref().is_some_and(|eligible| eligible.field_test);
-        let at = self.situation(open, ability, answers, position);
-        let item = if tried { any(&at) } else { self.pick(&at, &shown) };
-        let constrained =
-            eligible.map_or_else(Constrained::default, |Eligible { constrained, .. }| constrained);
-        (item.map_or(Next::End(EndReason::BankExhausted), Next::Item), constrained)
+        let Some(Eligible { open, closed_by, field_test, exposure_holds, mut constrained }) = eligible else {
+            let at = self.situation(&self.open, ability, answers, position);
+            return (next(self.pick(&at, &shown)), Constrained::default());
+        };
+        let at = self.situation(&open, ability, answers, position);
+        if field_test {
+            return (next(Selection::Random.choose(&at)), constrained);
+        }
+        let Some(counts) = self.prices(outside).filter(|_| exposure_holds) else {
+            return (next(self.pick(&at, &shown)), constrained);
+        };
+        let held = |item: usize| closed_by[item] == Some(Constraint::Exposure);
+        let before: Vec<usize> = self.wanted().collect();
+        let Some(Priced { given, wanted, passed_over }) =
+            crate::select::priced(&at, held, |item| counts.price(item), &before)
+        else {
+            return (next(None), constrained);
+        };
+        constrained.held_back = passed_over;
+        constrained.wanted = wanted;
+        (next(Some(given)), constrained)
+    }
+
+    /// The shared counts, where items are chosen at their prices.
+    fn prices<'o>(&self, outside: &Outside<'o>) -> Option<&'o Counts> {
+        let Exposure::Counts(counts) = outside.exposure else { return None };
+        let Constraints { content, exposure, randomesque, .. } = &self.policy.constraints;
+        let applies = exposure.is_some_and(Control::has_prices)
+            && self.policy.selection == Selection::MaximumInformation
+            && *randomesque <= 1
+            && (self.policy.start.among <= 1 || !self.steps.is_empty())
+            && !matches!(content, Some(Content::WeightedPenalty { .. }));
+        applies.then_some(counts)
+    }
+
+    /// Items that were wanted and not given, in order.
+    fn wanted(&self) -> impl Iterator<Item = usize> {
+        (0..=self.steps.len()).filter_map(|position| self.constrained(position)?.wanted)
     }
 
     /// The item that the policy fixes for a position.
@@ -163,7 +197,6 @@ impl Exam {
     }
 }
 
-/// Any open item.
-fn any(at: &Situation<'_>) -> Option<usize> {
-    crate::select::Selection::Random.choose(at)
+fn next(item: Option<usize>) -> Next {
+    item.map_or(Next::End(EndReason::BankExhausted), Next::Item)
 }

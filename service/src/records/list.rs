@@ -1,7 +1,7 @@
 //! Lists of exams for those who run them: filtered, in pages, with their count.
 
 use super::{Error, Records};
-use crate::event::{Event, Next};
+use crate::event::{Event, ItemId, Next};
 
 /// Which exams to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Given {
     pub seed: i64,
     /// What came next in it.
     pub next: Next,
+    /// The item that was wanted and not given.
+    pub wanted: Option<ItemId>,
 }
 
 /// A page of a list.
@@ -123,10 +125,13 @@ impl Records {
         let read = |(exam, seed, body): (i64, i64, String)| {
             let event = serde_json::from_str(&body)
                 .map_err(|error| Error::Damaged(format!("an event of exam {exam}: {error}")))?;
-            Ok(match event {
-                Event::Started { next, .. } | Event::Answered { next, .. } => Given { exam, seed, next },
-                Event::Completed { reason } => Given { exam, seed, next: Next::End(reason) },
-            })
+            let (next, wanted) = match event {
+                Event::Started { next, constrained, .. } | Event::Answered { next, constrained, .. } => {
+                    (next, constrained.wanted)
+                }
+                Event::Completed { reason } => (Next::End(reason), None),
+            };
+            Ok(Given { exam, seed, next, wanted })
         };
         rows.into_iter().map(read).collect()
     }
