@@ -20,6 +20,7 @@ pub mod exposure;
 pub mod flow;
 pub mod metrics;
 pub mod ops;
+pub mod page;
 pub mod policy;
 pub mod problem;
 pub mod records;

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::problem::Problem;
-use crate::{auth, exams, ops};
+use crate::{auth, exams, ops, page};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{Method, Uri};
@@ -35,6 +35,7 @@ pub fn api(app: App) -> Router {
         .with_state(app.flow.clone());
     Router::new()
         .nest(contract::API_PREFIX, exams)
+        .merge(page::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -1,0 +1,1 @@
+// The page to take an exam.
