@@ -23,6 +23,8 @@ pub const STORE_MODE: &str = "adaptive_exam_store_mode";
 pub const STORE_BREAKER_OPEN: &str = "adaptive_exam_store_breaker_open";
 /// Histogram: seconds until an event is durable in the database of record.
 pub const COMMIT_SECONDS: &str = "adaptive_exam_commit_seconds";
+/// Histogram: starts and events that were committed together.
+pub const COMMIT_BATCH: &str = "adaptive_exam_commit_batch";
 /// Gauge: exams that have started and not ended.
 pub const OPEN_EXAMS: &str = "adaptive_exam_open_exams";
 /// Gauge: always 1; labels `version` and `settings_revision`.

@@ -66,8 +66,12 @@ pub enum Auth {
 /// The database of record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Database {
-    /// `sqlite:PATH`. The file is made when it is absent.
+    /// `sqlite:PATH`, made when it is absent, or `postgres://USER@HOST:PORT/DATABASE` without a password.
+    /// `?sslmode=verify-full&sslrootcert=FILE` asks for TLS with a private CA.
     pub url: String,
+    /// File with PostgreSQL's password, if it wants one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<String>,
 }
 
 /// Where snapshots live.
@@ -133,7 +137,7 @@ impl Default for Settings {
             api: loopback(API_PORT),
             ops: loopback(OPS_PORT),
             auth: Auth::None { allow_public: false },
-            database: Database { url: "sqlite:exams.db".to_owned() },
+            database: Database { url: "sqlite:exams.db".to_owned(), password_file: None },
             store: Store::Memory { ttl_seconds: SNAPSHOT_TTL_SECONDS },
             log: Log { format: LogFormat::Text },
             banks: Vec::new(),

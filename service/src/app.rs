@@ -38,6 +38,8 @@ pub struct App {
 pub struct Secrets {
     /// The store's password.
     pub store_password: Option<String>,
+    /// The database's password.
+    pub database_password: Option<String>,
     /// The text of the token file.
     pub tokens: Option<String>,
 }
@@ -83,7 +85,9 @@ impl App {
         let metrics = Metrics::new();
         metrics.build(revision);
         let store = Store::open(&settings.store, secrets.store_password.as_deref(), metrics.clone())?;
-        let records = Records::open(&settings.database.url).await?;
+        let records =
+            Records::open(&settings.database.url, secrets.database_password.as_deref(), metrics.clone())
+                .await?;
         catalogue.keep(&records).await?;
         let exposure = Shared::of(&catalogue, &records).await?;
         Ok(Self {

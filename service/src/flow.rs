@@ -123,8 +123,10 @@ impl Flow {
         let new = NewExam { head, student_id, class_id, idempotency_key, fingerprint };
         let bank = Arc::clone(&rules.bank);
         let began = Instant::now();
-        let begin = |head: &Head| {
-            self.exposure.with(&head.bank_version, |exposure| Exam::begin(head.clone(), bank, exposure))
+        let exposure = self.exposure.clone();
+        let begin = move |head: &Head| {
+            exposure
+                .with(&head.bank_version, |exposure| Exam::begin(head.clone(), Arc::clone(&bank), exposure))
         };
         match self.records.create(new, begin).await? {
             Created::New(exam) => {

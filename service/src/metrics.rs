@@ -29,6 +29,7 @@ pub struct Metrics {
     rebuilds: IntCounterVec,
     repeats: IntCounterVec,
     commit_seconds: Histogram,
+    commit_batch: Histogram,
     open_exams: IntGauge,
     build_info: IntGaugeVec,
 }
@@ -75,6 +76,11 @@ impl Metrics {
                     .buckets(SECONDS.to_vec()),
             )
             .expect("a metric's name and buckets should be valid"),
+            commit_batch: Histogram::with_opts(
+                HistogramOpts::new(names::COMMIT_BATCH, "Starts and events that were committed together.")
+                    .buckets(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
+            )
+            .expect("a metric's name and buckets should be valid"),
             open_exams: gauge(names::OPEN_EXAMS, "Exams that have started and not ended."),
             build_info: gauges(names::BUILD_INFO, "Always 1; what runs.", &["version", "settings_revision"]),
             registry,
@@ -95,6 +101,7 @@ impl Metrics {
             Box::new(self.rebuilds.clone()),
             Box::new(self.repeats.clone()),
             Box::new(self.commit_seconds.clone()),
+            Box::new(self.commit_batch.clone()),
             Box::new(self.open_exams.clone()),
             Box::new(self.build_info.clone()),
             Box::new(prometheus::process_collector::ProcessCollector::for_self()),
@@ -127,6 +134,11 @@ impl Metrics {
     pub(crate) fn committed(&self, kind: &str, took: Duration) {
         self.events.with_label_values(&[kind]).inc();
         self.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
+    pub(crate) fn batch(&self, size: usize) {
+        self.commit_batch.observe(size as f64);
     }
 
     pub(crate) fn rebuilt(&self, reason: &str) {

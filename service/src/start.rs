@@ -2,7 +2,7 @@
 
 use crate::arguments::Serve;
 use anyhow::{Context, anyhow, bail};
-use contract::settings::{Auth, LogFormat, Store, revision};
+use contract::settings::{Auth, Database, LogFormat, Store, revision};
 use contract::{Fault, Settings};
 use indicatif::{ProgressBar, ProgressStyle};
 use service::app::{self, App, Secrets};
@@ -79,15 +79,15 @@ fn settings(serve: &Serve) -> anyhow::Result<(Settings, String)> {
 }
 
 /// The database that arguments name: themselves, by a Settings file, or by default.
-pub fn database_url(settings: Option<&Path>, database: Option<&str>) -> anyhow::Result<String> {
+pub fn database(settings: Option<&Path>, database: Option<&str>) -> anyhow::Result<Database> {
     match (database, settings) {
-        (Some(url), _) => Ok(url.to_owned()),
+        (Some(url), _) => Ok(Database { url: url.to_owned(), password_file: None }),
         (None, Some(path)) => {
             let name = path.display().to_string();
             let settings = Settings::parse(&read(path)?).map_err(|faults| told(&name, &faults))?;
-            Ok(settings.database.url)
+            Ok(settings.database)
         }
-        (None, None) => Ok(Settings::default().database.url),
+        (None, None) => Ok(Settings::default().database),
     }
 }
 
@@ -110,12 +110,16 @@ fn secrets(settings: &Settings) -> anyhow::Result<Secrets> {
         Auth::None { .. } => None,
     };
     let store_password = match &settings.store {
-        Store::Basic { password_file: Some(file), .. } => {
-            Some(read(Path::new(file))?.trim_end_matches(['\r', '\n']).to_owned())
-        }
+        Store::Basic { password_file: Some(file), .. } => Some(secret(file)?),
         _ => None,
     };
-    Ok(Secrets { store_password, tokens })
+    let database_password = settings.database.password_file.as_deref().map(secret).transpose()?;
+    Ok(Secrets { store_password, database_password, tokens })
+}
+
+/// A secret, without the end of its line.
+pub fn secret(file: &str) -> anyhow::Result<String> {
+    Ok(read(Path::new(file))?.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

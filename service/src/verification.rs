@@ -1,18 +1,21 @@
 //! `exam-service verify`: every stored exam computed anew, differences on the terminal.
 
 use crate::arguments::Verify;
-use crate::start::{database_url, progress};
+use crate::start::{database, progress, secret};
 use anyhow::{Context, bail};
+use contract::settings::Database;
 use service::records::Records;
 use service::verify::verify;
 use std::io::Write;
 
 /// Verifies every exam of a database that no service is using.
 pub fn run(arguments: &Verify) -> anyhow::Result<()> {
-    let url = database_url(arguments.settings.as_deref(), arguments.database.as_deref())?;
+    let Database { url, password_file } =
+        database(arguments.settings.as_deref(), arguments.database.as_deref())?;
+    let password = password_file.as_deref().map(secret).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let verified = runtime.block_on(async {
-        let records = Records::open_existing(&url).await?;
+        let records = Records::open_existing(&url, password.as_deref()).await?;
         let bar = progress("exams", 0)?;
         let verified = verify(&records, |all| {
             bar.set_length(all);

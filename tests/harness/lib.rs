@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod cluster;
+pub mod postgres;
 pub mod process;
 pub mod redis;
 pub mod service;
@@ -12,5 +13,6 @@ pub mod wait;
 
 pub use client::{Client, Examinee};
 pub use cluster::Cluster;
+pub use postgres::Postgres;
 pub use redis::Redis;
 pub use service::Service;

@@ -21,6 +21,8 @@ pub struct Setup {
     pub settings: Option<String>,
     /// `REDIS_URL`.
     pub redis_url: Option<String>,
+    /// `DATABASE_URL`; without it a SQLite file in the service's folder.
+    pub database_url: Option<String>,
     /// The token that callers send.
     pub token: Option<String>,
 }
@@ -113,11 +115,17 @@ impl Service {
     pub fn command(&self) -> Result<Command> {
         let mut command = Command::new(program("exam-service")?);
         command.current_dir(self.folder.path()).env_remove("REDIS_URL").env("NO_COLOR", "1");
-        command.env("DATABASE_URL", format!("sqlite:{}", self.database().display()));
+        command.env("DATABASE_URL", self.database_url());
         if let Some(url) = &self.setup.redis_url {
             command.env("REDIS_URL", url);
         }
         Ok(command)
+    }
+
+    /// The URL of its database.
+    pub fn database_url(&self) -> String {
+        let file = || format!("sqlite:{}", self.database().display());
+        self.setup.database_url.clone().unwrap_or_else(file)
     }
 
     /// The file of its database.

@@ -7,6 +7,7 @@ mod e2e;
 mod exposure;
 mod outage;
 mod policies;
+mod postgres;
 mod settings;
 mod simulate;
 mod store;

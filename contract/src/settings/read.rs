@@ -46,20 +46,28 @@ pub(super) fn embedded(redis: Option<&str>, database: Option<&str>) -> Result<Se
     }
     if let Some(url) = database {
         root.expect("DATABASE_URL", is_database_url(url), DATABASE_URL_FORM);
-        settings.database = Database { url: url.to_owned() };
+        settings.database = Database { url: url.to_owned(), password_file: None };
     }
     if faults.is_empty() { Ok(settings) } else { Err(faults) }
 }
 
 const REDIS_URL_FORM: &str = "must be redis://HOST:PORT/DB, as in redis://127.0.0.1:6379/0";
-const DATABASE_URL_FORM: &str = "must be sqlite:PATH, as in sqlite:exams.db";
+const DATABASE_URL_FORM: &str =
+    "must be sqlite:PATH or postgres://USER@HOST:PORT/DATABASE, as in sqlite:exams.db";
 
 fn is_redis_url(url: &str) -> bool {
     url.strip_prefix("redis://").is_some_and(|rest| !rest.is_empty())
 }
 
 fn is_database_url(url: &str) -> bool {
-    url.strip_prefix("sqlite:").is_some_and(|rest| !rest.is_empty())
+    let prefixes = ["sqlite:", "postgres://", "postgresql://"];
+    prefixes.iter().any(|prefix| url.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty()))
+}
+
+/// Whether the part before the host holds a colon: `USER:PASSWORD@`.
+fn holds_password(url: &str) -> bool {
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) || url.contains("password=")
 }
 
 fn listener(mut fields: Fields<'_>, default: Listener) -> Listener {
@@ -89,8 +97,12 @@ fn auth(mut fields: Fields<'_>) -> Auth {
 fn database(mut fields: Fields<'_>, default: Database) -> Database {
     let url = fields.or("url", default.url);
     fields.expect("url", is_database_url(&url), DATABASE_URL_FORM);
+    fields.expect("url", !holds_password(&url), "must not hold a password; use password_file");
+    let password_file: Option<String> = fields.optional("password_file");
+    let good = password_file.is_none() || !url.starts_with("sqlite:");
+    fields.expect("password_file", good, "is for PostgreSQL; SQLite has no password");
     fields.finish();
-    Database { url }
+    Database { url, password_file }
 }
 
 fn store(mut fields: Fields<'_>) -> Store {

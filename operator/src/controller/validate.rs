@@ -127,7 +127,10 @@ impl Desired {
                 }
                 AuthMode::None => Auth::None { allow_public: true },
             },
-            database: Database { url: format!("sqlite:{}/exams.db", names::DATA_FOLDER) },
+            database: Database {
+                url: format!("sqlite:{}/exams.db", names::DATA_FOLDER),
+                password_file: None,
+            },
             store: match mode {
                 Mode::Memory => Store::Memory { ttl_seconds: contract::SNAPSHOT_TTL_SECONDS },
                 Mode::Basic => Store::basic(

@@ -1,5 +1,6 @@
 //! Lists of exams for those who run them: filtered, in pages, with their count.
 
+use super::pool::on;
 use super::{Error, Records};
 use crate::event::{Event, ItemId, Next};
 
@@ -78,24 +79,24 @@ impl Records {
     /// The database's.
     pub async fn list(&self, filter: &Filter) -> Result<Page, Error> {
         let ended = filter.ended.map(i64::from);
-        let count = sqlx::query_scalar(fits!("SELECT COUNT(*)", ""))
-            .bind(ended)
-            .bind(&filter.exam_type)
-            .bind(filter.student_id)
-            .fetch_one(&self.pool)
-            .await?;
-        let exams = sqlx::query_as(fits!(
+        let count = fits!("SELECT COUNT(*)", "");
+        let exams = fits!(
             "SELECT id, exam_type, student_id, started_at, ended_at, \
              (SELECT COUNT(*) FROM events WHERE exam_id = exams.id AND kind = 'answered') AS items_completed",
             " AND id > $4 ORDER BY id LIMIT $5"
-        ))
-        .bind(ended)
-        .bind(&filter.exam_type)
-        .bind(filter.student_id)
-        .bind(filter.after)
-        .bind(filter.limit)
-        .fetch_all(&self.pool)
-        .await?;
+        );
+        let (kind, student) = (&filter.exam_type, filter.student_id);
+        let (count, exams) = on!(&self.pool, pool => (
+            sqlx::query_scalar(count).bind(ended).bind(kind).bind(student).fetch_one(pool).await?,
+            sqlx::query_as(exams)
+                .bind(ended)
+                .bind(kind)
+                .bind(student)
+                .bind(filter.after)
+                .bind(filter.limit)
+                .fetch_all(pool)
+                .await?,
+        ));
         Ok(Page { count, exams })
     }
 
@@ -104,8 +105,8 @@ impl Records {
     /// # Errors
     /// The database's.
     pub async fn hashes(&self, exam: i64) -> Result<Vec<String>, Error> {
-        let query = sqlx::query_scalar("SELECT hash FROM events WHERE exam_id = $1 ORDER BY seq");
-        Ok(query.bind(exam).fetch_all(&self.pool).await?)
+        let select = "SELECT hash FROM events WHERE exam_id = $1 ORDER BY seq";
+        on!(&self.pool, pool => Ok(sqlx::query_scalar(select).bind(exam).fetch_all(pool).await?))
     }
 
     /// What the latest exams on a bank version gave, in order; at most so many exams.
@@ -113,15 +114,13 @@ impl Records {
     /// # Errors
     /// The database's, or an event that cannot be read.
     pub async fn given(&self, bank_version: &str, exams: i64) -> Result<Vec<Given>, Error> {
-        let rows: Vec<(i64, i64, String)> = sqlx::query_as(
-            "SELECT exams.id, exams.seed, events.body FROM exams JOIN events ON events.exam_id = exams.id \
+        let select = "SELECT exams.id, exams.seed, events.body FROM exams \
+             JOIN events ON events.exam_id = exams.id \
              WHERE exams.id IN (SELECT id FROM exams WHERE bank_version = $1 ORDER BY id DESC LIMIT $2) \
-             ORDER BY exams.id, events.seq",
-        )
-        .bind(bank_version)
-        .bind(exams)
-        .fetch_all(&self.pool)
-        .await?;
+             ORDER BY exams.id, events.seq";
+        let rows: Vec<(i64, i64, String)> = on!(&self.pool, pool => {
+            sqlx::query_as(select).bind(bank_version).bind(exams).fetch_all(pool).await?
+        });
         let read = |(exam, seed, body): (i64, i64, String)| {
             let event = serde_json::from_str(&body)
                 .map_err(|error| Error::Damaged(format!("an event of exam {exam}: {error}")))?;
@@ -141,9 +140,8 @@ impl Records {
     /// # Errors
     /// The database's.
     pub async fn open_exams(&self) -> Result<u64, Error> {
-        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM exams WHERE ended_at IS NULL")
-            .fetch_one(&self.pool)
-            .await?;
+        let select = "SELECT COUNT(*) FROM exams WHERE ended_at IS NULL";
+        let count: i64 = on!(&self.pool, pool => sqlx::query_scalar(select).fetch_one(pool).await?);
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
@@ -152,7 +150,9 @@ impl Records {
     /// # Errors
     /// The database's.
     pub async fn student(&self, exam: i64) -> Result<Option<i64>, Error> {
-        let query = sqlx::query_scalar("SELECT student_id FROM examinees WHERE exam_id = $1");
-        Ok(query.bind(exam).fetch_optional(&self.pool).await?.flatten())
+        let select = "SELECT student_id FROM examinees WHERE exam_id = $1";
+        let student: Option<Option<i64>> =
+            on!(&self.pool, pool => sqlx::query_scalar(select).bind(exam).fetch_optional(pool).await?);
+        Ok(student.flatten())
     }
 }

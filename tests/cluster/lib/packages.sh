@@ -13,6 +13,7 @@ declare -A PACKAGES=(
 	[redis-server]=redis-server
 	[redis-sentinel]=redis-sentinel
 	[redis-cli]=redis-tools
+	[/usr/lib/postgresql]=postgresql
 	[unshare]=util-linux
 	[mount]=mount
 	[objcopy]=binutils

@@ -1,0 +1,196 @@
+//! Many wishes as one transaction: a few statements of many rows, whatever their number.
+//!
+//! Comes in: wishes. Goes out: their fates, in the same order, once the commit is durable. Rows go in
+//! powers of two, so that the database sees few different statements, and sorted by exam, so that two
+//! services never wait for each other in a circle. Must not know: who waits.
+
+use super::pool::{Pool, on};
+use super::writer::{Event, Fate, Wish};
+use super::{Appended, Created, Error, NewExam, rows};
+use crate::crash;
+use crate::event::Head;
+use crate::exam::Exam;
+use sqlx::QueryBuilder;
+use std::collections::{HashMap, HashSet};
+
+/// Rows of a statement: at most so many.
+const ROWS: usize = 128;
+
+/// Writes all of these in one transaction.
+pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Error> {
+    let news: Vec<&NewExam> = wishes
+        .iter()
+        .filter_map(|wish| match wish {
+            Wish::Create(new, _) => Some(new.as_ref()),
+            Wish::Append(_) => None,
+        })
+        .collect();
+    let keys: Vec<String> = news.iter().map(|new| key(new)).collect();
+    on!(pool, pool => {
+        let mut transaction = pool.begin().await?;
+        let mut ids: HashMap<String, i64> = HashMap::new();
+        let numbered: Vec<(&NewExam, &String)> = news.into_iter().zip(&keys).collect();
+        for some in powers(&numbered) {
+            let mut insert = QueryBuilder::new(
+                "INSERT INTO exams (exam_type, policy, bank_version, seed, engine_version, started_at, \
+                 idempotency_key, fingerprint) ",
+            );
+            insert.push_values(some, |mut row, (new, key)| {
+                row.push_bind(&new.head.exam_type)
+                    .push_bind(rows::policy_text(&new.head.policy))
+                    .push_bind(&new.head.bank_version)
+                    .push_bind(new.head.seed)
+                    .push_bind(&new.head.engine_version)
+                    .push_bind(new.head.started_at)
+                    .push_bind(*key)
+                    .push_bind(&new.fingerprint);
+            });
+            insert.push(" ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, idempotency_key");
+            let made: Vec<(i64, String)> = insert.build_query_as().fetch_all(&mut *transaction).await?;
+            ids.extend(made.into_iter().map(|(id, key)| (key, id)));
+        }
+        let Sorted { mut fates, events, people } = sort(wishes, &mut ids);
+        for some in powers(&people) {
+            let mut insert = QueryBuilder::new("INSERT INTO examinees (exam_id, student_id, class_id) ");
+            insert.push_values(some, |mut row, (id, new)| {
+                row.push_bind(*id).push_bind(new.student_id).push_bind(new.class_id);
+            });
+            insert.build().execute(&mut *transaction).await?;
+        }
+        let mut inserted: HashSet<(i64, i64)> = HashSet::new();
+        for some in powers(&events) {
+            let mut insert = QueryBuilder::new(
+                "INSERT INTO events (exam_id, seq, at, kind, body, hash, recovered) ",
+            );
+            insert.push_values(some, |mut row, event| {
+                row.push_bind(event.exam)
+                    .push_bind(event.entry.seq)
+                    .push_bind(event.entry.at)
+                    .push_bind(event.entry.event.kind())
+                    .push_bind(event.entry.body())
+                    .push_bind(&event.hash)
+                    .push_bind(i64::from(event.recovered));
+            });
+            insert.push(" ON CONFLICT (exam_id, seq) DO NOTHING RETURNING exam_id, seq");
+            let rows: Vec<(i64, i64)> = insert.build_query_as().fetch_all(&mut *transaction).await?;
+            inserted.extend(rows);
+        }
+        let is_new = |event: &&Event| inserted.contains(&(event.exam, event.entry.seq));
+        let ended: Vec<&Event> =
+            events.iter().filter(is_new).filter(|event| event.entry.event.is_ending()).collect();
+        for some in powers(&ended) {
+            let mut update = QueryBuilder::new("UPDATE exams SET ended_at = ends.column2 FROM (");
+            update.push_values(some, |mut row, event| {
+                row.push("CAST(").push_bind_unseparated(event.exam).push_unseparated(" AS BIGINT)");
+                row.push("CAST(").push_bind_unseparated(event.entry.at).push_unseparated(" AS BIGINT)");
+            });
+            update.push(") AS ends WHERE exams.id = ends.column1");
+            update.build().execute(&mut *transaction).await?;
+        }
+        for (wish, fate) in wishes.iter().zip(&mut fates) {
+            match (wish, &fate) {
+                (Wish::Append(event), None) => {
+                    // Of two at one place the first to be told has it.
+                    let first = inserted.remove(&(event.exam, event.entry.seq));
+                    *fate = Some(Fate::Appended(if first { Appended::Committed } else { Appended::Conflict }));
+                }
+                (Wish::Create(new, _), None) => {
+                    let before = sqlx::query_as("SELECT id, fingerprint FROM exams WHERE idempotency_key = $1");
+                    let (id, fingerprint): (i64, String) =
+                        before.bind(key(new)).fetch_one(&mut *transaction).await?;
+                    let same = fingerprint == new.fingerprint;
+                    *fate = Some(Fate::Created(if same { Created::Before(id) } else { Created::KeyReused }));
+                }
+                _ => {}
+            }
+        }
+        pass(wishes, ["start.commit.before", "answer.commit.before", "complete.commit.before"]);
+        transaction.commit().await?;
+        pass(wishes, ["start.commit.after", "answer.commit.after", "complete.commit.after"]);
+        Ok(fates.into_iter().flatten().collect())
+    })
+}
+
+/// Wishes, sorted into rows.
+struct Sorted<'w> {
+    /// New exams know theirs; the others are not known yet.
+    fates: Vec<Option<Fate>>,
+    /// By exam and place.
+    events: Vec<Event>,
+    people: Vec<(i64, &'w NewExam)>,
+}
+
+fn sort<'w>(wishes: &'w [Wish], ids: &mut HashMap<String, i64>) -> Sorted<'w> {
+    let mut sorted =
+        Sorted { fates: Vec::with_capacity(wishes.len()), events: Vec::new(), people: Vec::new() };
+    for wish in wishes {
+        let fate = match wish {
+            Wish::Append(event) => {
+                sorted.events.push(event.clone());
+                None
+            }
+            Wish::Create(new, begin) => ids.remove(&key(new)).map(|id| {
+                let exam: Exam = begin(&Head { id, ..new.head.clone() });
+                sorted.people.push((id, new));
+                sorted.events.extend(exam.entries().iter().map(|entry| Event {
+                    exam: id,
+                    entry: entry.clone(),
+                    hash: exam.chain().as_str().to_owned(),
+                    recovered: false,
+                }));
+                Fate::Created(Created::New(Box::new(exam)))
+            }),
+        };
+        sorted.fates.push(fate);
+    }
+    sorted.events.sort_by_key(|event| (event.exam, event.entry.seq));
+    // Two at one place: one of them is enough to try.
+    sorted.events.dedup_by_key(|event| (event.exam, event.entry.seq));
+    sorted
+}
+
+/// The key of a start. One without a key of its caller's has one of its own, so that a transaction that
+/// is tried again makes no second exam; no caller can send its first character.
+fn key(new: &NewExam) -> String {
+    match &new.idempotency_key {
+        Some(key) => key.clone(),
+        None => format!("\u{1}{}.{}", new.head.seed, new.head.started_at),
+    }
+}
+
+/// Slices of falling powers of two that make up the whole.
+fn powers<T>(all: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = all;
+    std::iter::from_fn(move || {
+        let size = ROWS.min(if rest.is_empty() { return None } else { 1 << rest.len().ilog2() });
+        let (some, others) = rest.split_at(size);
+        rest = others;
+        Some(some)
+    })
+}
+
+/// Passes the place of each wish's kind: start, answer, complete.
+fn pass(wishes: &[Wish], [start, answer, complete]: [&'static str; 3]) {
+    for wish in wishes {
+        crash::point(match wish {
+            Wish::Create(..) => start,
+            Wish::Append(event) if event.entry.event.kind() == "answered" => answer,
+            Wish::Append(_) => complete,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ROWS, powers};
+
+    #[test]
+    fn slices_are_powers_of_two_and_make_up_the_whole() {
+        for count in [0_usize, 1, 2, 3, 37, 128, 129, 300] {
+            let all: Vec<usize> = (0..count).collect();
+            let slices: Vec<&[usize]> = powers(&all).collect();
+            assert!(slices.iter().all(|some| some.len().is_power_of_two() && some.len() <= ROWS));
+            assert_eq!(slices.concat(), all);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The one who writes: all that waits goes into one transaction, and nobody is told before it is durable.
+//!
+//! Comes in: new exams and events, each with somebody who waits for its fate. Goes out: each one's fate.
+//! The task owns the writes, so a caller that hangs up cancels nothing. A transaction that fails is tried
+//! once more: what it may have committed after all comes back as a conflict, and whoever waits reads the
+//! log then. If it is refused again, one request at a time shows whose fault it is.
+//! Must not know: why an event was decided.
+
+use super::pool::Pool;
+use super::{Appended, Created, Error, NewExam, batch};
+use crate::event::{Entry, Head};
+use crate::exam::Exam;
+use crate::metrics::Metrics;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+/// Most requests of one transaction.
+const MOST: usize = 256;
+/// Requests that may wait; more wait to be let in.
+const WAITING: usize = 4096;
+/// Longest time for a transaction: below that of a request.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Makes an exam once its number is known; called again when a transaction is tried again.
+pub(super) type Begin = Arc<dyn Fn(&Head) -> Exam + Send + Sync>;
+
+/// Somebody's wish.
+pub(super) enum Wish {
+    Create(Box<NewExam>, Begin),
+    Append(Event),
+}
+
+/// An event with its place and its hash.
+#[derive(Clone, Debug)]
+pub(super) struct Event {
+    pub exam: i64,
+    pub entry: Entry,
+    pub hash: String,
+    pub recovered: bool,
+}
+
+/// What became of a wish.
+pub(super) enum Fate {
+    Created(Created),
+    Appended(Appended),
+}
+
+/// A wish, and whoever waits for its fate.
+struct Request {
+    wish: Wish,
+    waiting: oneshot::Sender<Result<Fate, Error>>,
+}
+
+/// The way to the task.
+#[derive(Clone, Debug)]
+pub(super) struct Writer(mpsc::Sender<Request>);
+
+impl Writer {
+    /// Starts the task; it ends when the last way to it is gone.
+    pub(super) fn start(pool: Pool, metrics: Metrics) -> Self {
+        let (sender, mut receiver) = mpsc::channel(WAITING);
+        tokio::spawn(async move {
+            let mut waiting = Vec::with_capacity(MOST);
+            while receiver.recv_many(&mut waiting, MOST).await > 0 {
+                metrics.batch(waiting.len());
+                let (wishes, callers): (Vec<Wish>, Vec<_>) =
+                    waiting.drain(..).map(|Request { wish, waiting }| (wish, waiting)).unzip();
+                for (caller, fate) in callers.into_iter().zip(write(&pool, wishes).await) {
+                    // Whoever has hung up will ask again.
+                    let _gone = caller.send(fate);
+                }
+            }
+        });
+        Self(sender)
+    }
+
+    /// Has a wish written.
+    pub(super) async fn write(&self, wish: Wish) -> Result<Fate, Error> {
+        let (waiting, fate) = oneshot::channel();
+        let closed = || Error::Unavailable(sqlx::Error::PoolClosed);
+        self.0.send(Request { wish, waiting }).await.map_err(|_| closed())?;
+        fate.await.map_err(|_| closed())?
+    }
+}
+
+async fn write(pool: &Pool, wishes: Vec<Wish>) -> Vec<Result<Fate, Error>> {
+    let count = wishes.len();
+    let error = match twice(pool, &wishes).await {
+        Ok(fates) => return fates.into_iter().map(Ok).collect(),
+        Err(error) => error,
+    };
+    let mut fates = Vec::with_capacity(count);
+    let mut refused = Some(error).filter(|error| count == 1 || !is_refusal(error));
+    for wish in wishes {
+        if refused.is_none() {
+            match twice(pool, std::slice::from_ref(&wish)).await {
+                Ok(fate) => {
+                    fates.extend(fate.into_iter().map(Ok));
+                    continue;
+                }
+                Err(error) if is_refusal(&error) => {
+                    fates.push(Err(error));
+                    continue;
+                }
+                Err(error) => refused = Some(error),
+            }
+        }
+        let told = refused.as_ref().map_or_else(String::new, ToString::to_string);
+        fates.push(Err(Error::Unavailable(sqlx::Error::Protocol(told))));
+    }
+    fates
+}
+
+async fn twice(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Error> {
+    match once(pool, wishes).await {
+        Err(error) if !is_silence(&error) => {
+            tracing::warn!(%error, wishes = wishes.len(), "a transaction failed and is tried once more");
+            once(pool, wishes).await
+        }
+        settled => settled,
+    }
+}
+
+async fn once(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Error> {
+    match timeout(PATIENCE, batch::commit(pool, wishes)).await {
+        Ok(settled) => settled,
+        Err(_) => Err(Error::Unavailable(sqlx::Error::PoolTimedOut)),
+    }
+}
+
+/// Whether the database answered, and said no.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::Unavailable(sqlx::Error::Database(_)) | Error::Damaged(_))
+}
+
+/// Whether it did not answer at all: asking again at once would only make everybody wait.
+fn is_silence(error: &Error) -> bool {
+    matches!(error, Error::Unavailable(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed))
+}
