@@ -158,28 +158,34 @@ impl Flow {
     /// Why the answer was not taken; then nothing has changed.
     pub async fn answer(&self, answer: Answer) -> Result<(Exam, i64), Error> {
         let Answer { exam: id, item, submitted, response_time_ms } = answer;
-        let mut exam = self.load(id).await?;
+        // A new answer needs no check beforehand: the log takes it only after the very event it was
+        // decided on. Whatever else an unchecked exam says may be out of date, and is asked again.
+        let (mut exam, mut checked) = match self.at_hand(id).await {
+            Some(exam) => (exam, false),
+            None => (self.load(id).await?, true),
+        };
         loop {
             let verdict = self.exposure.with(&exam.head().bank_version, |exposure| {
                 exam.answer(item, submitted, response_time_ms, now(), exposure)
             });
-            let entry = match verdict {
-                Ok(Verdict::Append(entry)) => entry,
+            match verdict {
+                Ok(Verdict::Append(entry)) => {
+                    let seq = entry.seq;
+                    if self.commit(&mut exam, entry).await? == Appended::Committed {
+                        return Ok((exam, seq));
+                    }
+                    // Somebody was first. The log has grown, so this ends: what is read now decides.
+                    self.metrics.repeated("conflict");
+                }
+                _ if !checked => {}
                 Ok(Verdict::Repeat(seq)) => {
                     self.metrics.repeated("same_answer");
                     return Ok((exam, seq));
                 }
                 Err(refusal) => return Err(refused(refusal, exam)),
-            };
-            let seq = entry.seq;
-            match self.commit(&mut exam, entry).await? {
-                Appended::Committed => return Ok((exam, seq)),
-                // Somebody was first. The log has grown, so this ends: what is read now decides.
-                Appended::Conflict => {
-                    self.metrics.repeated("conflict");
-                    exam = self.replay(id).await?;
-                }
             }
+            exam = if checked { self.replay(id).await? } else { self.load(id).await? };
+            checked = true;
         }
     }
 
@@ -202,8 +208,7 @@ impl Flow {
     async fn commit(&self, exam: &mut Exam, entry: Entry) -> Result<Appended, Error> {
         let kind = entry.event.kind();
         let began = Instant::now();
-        let chain = exam.chain().after(&entry);
-        let appended = self.records.append(exam.head().id, &entry, &chain).await?;
+        let appended = self.records.append(exam.head().id, &entry, exam.chain()).await?;
         if appended == Appended::Committed {
             self.metrics.committed(kind, began.elapsed());
             exam.apply(entry).map_err(|error| records::Error::Damaged(error.to_string()))?;

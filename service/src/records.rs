@@ -8,6 +8,7 @@
 mod batch;
 mod list;
 mod pool;
+mod reader;
 mod rows;
 mod writer;
 
@@ -17,6 +18,7 @@ use crate::event::{Chain, Entry, Head};
 use crate::exam::Exam;
 use crate::metrics::Metrics;
 use pool::{Pool, on};
+use reader::Reader;
 use std::sync::Arc;
 use writer::{Event, Fate, Wish, Writer};
 
@@ -24,6 +26,7 @@ use writer::{Event, Fate, Wish, Writer};
 #[derive(Clone, Debug)]
 pub struct Records {
     pool: Pool,
+    reader: Reader,
     writer: Writer,
     durability: String,
 }
@@ -81,7 +84,7 @@ pub enum OpenError {
 pub enum Appended {
     /// The event is durable.
     Committed,
-    /// Another event stands at that seq; nothing was written.
+    /// Another event stands at that seq, or another one before it; nothing was written.
     Conflict,
 }
 
@@ -146,7 +149,8 @@ impl Records {
     ) -> Result<Self, OpenError> {
         let (pool, durability) = Pool::open(url, password, create).await?;
         let writer = Writer::start(pool.clone(), metrics);
-        Ok(Self { pool, writer, durability })
+        let reader = Reader::start(pool.clone());
+        Ok(Self { pool, reader, writer, durability })
     }
 
     /// What this database promises of a commit, in its own words.
@@ -189,31 +193,33 @@ impl Records {
         }
     }
 
-    /// Appends an event. This is the commit of an answer: when it returns `Committed`, the event is
-    /// durable.
+    /// Appends an event to the one that `before` is the hash of. This is the commit of an answer: when
+    /// it returns `Committed`, the event is durable.
     ///
     /// # Errors
     /// The database's; then the event may or may not be in the log, and the caller may come again.
-    pub async fn append(&self, exam: i64, entry: &Entry, chain: &Chain) -> Result<Appended, Error> {
-        self.append_as(exam, entry, chain, false).await
+    pub async fn append(&self, exam: i64, entry: &Entry, before: &Chain) -> Result<Appended, Error> {
+        self.append_as(exam, entry, before, false).await
     }
 
     /// Appends an event that a snapshot held and the log had lost.
     ///
     /// # Errors
     /// As [`Records::append`].
-    pub async fn recover(&self, exam: i64, entry: &Entry, chain: &Chain) -> Result<Appended, Error> {
-        self.append_as(exam, entry, chain, true).await
+    pub async fn recover(&self, exam: i64, entry: &Entry, before: &Chain) -> Result<Appended, Error> {
+        self.append_as(exam, entry, before, true).await
     }
 
     async fn append_as(
         &self,
         exam: i64,
         entry: &Entry,
-        chain: &Chain,
+        before: &Chain,
         recovered: bool,
     ) -> Result<Appended, Error> {
-        let event = Event { exam, entry: entry.clone(), hash: chain.as_str().to_owned(), recovered };
+        let hash = before.after(entry).as_str().to_owned();
+        let before = before.as_str().to_owned();
+        let event = Event { exam, entry: entry.clone(), before, hash, recovered };
         match self.writer.write(Wish::Append(event)).await? {
             Fate::Appended(appended) => Ok(appended),
             Fate::Created(_) => Err(Error::Damaged("an event was taken for a start".to_owned())),
@@ -225,15 +231,7 @@ impl Records {
     /// # Errors
     /// The database's.
     pub async fn tip(&self, exam: i64) -> Result<Option<Tip>, Error> {
-        let select = "SELECT (SELECT MAX(seq) FROM events WHERE exam_id = exams.id), ended_at \
-                      FROM exams WHERE id = $1";
-        let row: Option<(Option<i64>, Option<i64>)> =
-            on!(&self.pool, pool => sqlx::query_as(select).bind(exam).fetch_optional(pool).await)?;
-        match row {
-            None => Ok(None),
-            Some((Some(seq), ended_at)) => Ok(Some(Tip { seq, ended: ended_at.is_some() })),
-            Some((None, _)) => Err(Error::Damaged(format!("exam {exam} has no event"))),
-        }
+        self.reader.tip(exam).await
     }
 
     /// The head of an exam and all its events; `None` when there is no such exam.

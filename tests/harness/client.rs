@@ -20,6 +20,8 @@ pub struct Reply {
     pub status: u16,
     /// Its `Content-Type`.
     pub content_type: String,
+    /// Its `Retry-After`, in seconds.
+    pub retry_after: Option<u64>,
     /// Its body.
     pub body: Value,
 }
@@ -79,11 +81,12 @@ impl Client {
         }
         let response = request.send().await?;
         let status = response.status().as_u16();
-        let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
-        let content_type = content_type.unwrap_or_default().to_owned();
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let content_type = header("content-type").unwrap_or_default().to_owned();
+        let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok());
         let text = response.text().await?;
         let body = serde_json::from_str(&text).with_context(|| format!("{status}: not JSON: {text}"))?;
-        Ok(Reply { status, content_type, body })
+        Ok(Reply { status, content_type, retry_after, body })
     }
 
     /// `POST` with a JSON body.

@@ -72,9 +72,9 @@ impl Postgres {
         format!("postgres://exam@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// Its port.
-    pub fn port(&self) -> u16 {
-        self.port
+    /// Its pid, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref()?.pid()
     }
 
     /// Ends it as SIGKILL does; it may be started again.

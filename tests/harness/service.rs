@@ -122,6 +122,19 @@ impl Service {
         Ok(command)
     }
 
+    /// The address of its exam API.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn api(&self) -> SocketAddr {
+        self.running.as_ref().expect("the service should run").1
+    }
+
+    /// Its pid, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.running.as_ref()?.0.pid()
+    }
+
     /// The URL of its database.
     pub fn database_url(&self) -> String {
         let file = || format!("sqlite:{}", self.database().display());

@@ -1,20 +1,21 @@
 //! The log on PostgreSQL: what holds on SQLite holds there, with several services on one database too.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use futures::future::{join_all, try_join_all};
 use harness::process::program;
 use harness::service::Setup;
-use harness::{Client, Examinee, Postgres, Redis, Service};
+use harness::{Examinee, Postgres, Service, wait};
 use rstest::rstest;
-use serde_json::json;
-use std::time::Duration;
+use serde_json::Value;
+use std::time::{Duration, Instant};
 use tokio::process::Command;
 
-async fn service(postgres: &Postgres, redis: Option<&Redis>) -> Result<Service> {
-    let setup =
-        Setup { database_url: Some(postgres.url()), redis_url: redis.map(Redis::url), ..Setup::default() };
+async fn service(postgres: &Postgres) -> Result<Service> {
+    let setup = Setup { database_url: Some(postgres.url()), ..Setup::default() };
     Service::start_with(setup).await
 }
 
+/// What `exam-service verify` says of a database in which there is no difference.
 async fn verified(postgres: &Postgres) -> Result<String> {
     let verify = ["verify", "--database", &postgres.url()];
     let output = Command::new(program("exam-service")?).args(verify).output().await?;
@@ -26,17 +27,163 @@ async fn verified(postgres: &Postgres) -> Result<String> {
 #[tokio::test]
 async fn an_exam_runs_and_is_verified() -> Result<()> {
     let postgres = Postgres::start().await?;
-    let service = service(&postgres, None).await?;
+    let service = service(&postgres).await?;
     let client = service.client();
     let mut examinee = Examinee::start(&client, 10).await?;
     assert_eq!(examinee.exam, 1);
     examinee.finish(&client).await?;
     assert_eq!(client.status(1).await?.body["items_completed"], 10);
-    let listed = client.get("/exams?status=completed").await?.body;
+    let listed = client.get("/exams?status=completed&exam_type=placement").await?.body;
     assert_eq!(listed["count"], 1, "{listed}");
-    let state: serde_json::Value = reqwest::get(format!("{}/state", service.ops())).await?.json().await?;
+    let state: Value = reqwest::get(format!("{}/state", service.ops())).await?.json().await?;
     let durability = state["durability"].as_str().unwrap_or_default();
     assert!(durability.contains("synchronous_commit on, fsync on"), "{durability}");
     assert!(verified(&postgres).await?.contains("1 exams, 11 events"));
+    Ok(())
+}
+
+/// Two services that share nothing but the log, each with snapshots of its own in memory.
+#[tokio::test]
+async fn two_services_on_one_database_tell_one_story() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let (one, other) = tokio::try_join!(service(&postgres), service(&postgres))?;
+    let clients = [one.client(), other.client()];
+    let mut examinee = Examinee::start(&clients[0], 20).await?;
+    for turn in 0.. {
+        let Some(item) = examinee.item else { break };
+        examinee.answer(&clients[turn % 2]).await?;
+        // The other one knows of it at once, and gives a retry the same reply.
+        let next = clients[(turn + 1) % 2].next(examinee.exam).await?.body;
+        assert_eq!(next["item"]["id"].as_i64(), examinee.item, "turn {turn}");
+        let again = clients[(turn + 1) % 2].answer(examinee.exam, item, Examinee::knows(item)).await?;
+        assert_eq!(Some(&again.body), examinee.replies.last(), "turn {turn}");
+    }
+    // Eight identical answers at once, four to each.
+    for _ in 0..10 {
+        let examinee = Examinee::start(&clients[0], 10).await?;
+        let item = examinee.item.context("an item")?;
+        let all = (0..8).map(|turn| clients[turn % 2].answer(examinee.exam, item, true));
+        let replies = try_join_all(all).await?;
+        assert!(replies.iter().all(|reply| reply.body == replies[0].body), "{replies:?}");
+        assert_eq!(clients[1].status(examinee.exam).await?.body["items_completed"], 1);
+    }
+    verified(&postgres).await.map(drop)
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_process_ends_around_a_commit(
+    #[values(
+        "start.commit.after",
+        "answer.commit.before:4",
+        "answer.commit.after:4",
+        "answer.commit.after:10"
+    )]
+    point: &str,
+) -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let setup = Setup { database_url: Some(postgres.url()), ..Setup::default() };
+    let mut service = Service::stopped(setup)?;
+    service.restart(Some(point)).await?;
+    let key = [("content-type", "application/json"), ("idempotency-key", "one")];
+    let body = r#"{"exam_type":"placement","max_items":10}"#;
+    let mut crashes = 0;
+    let started = loop {
+        match service.client().send_as(reqwest::Method::POST, "/start", Some(body), &key).await {
+            Ok(reply) => break reply.body,
+            Err(_) => {
+                crashes += 1;
+                service.restart(None).await?;
+            }
+        }
+    };
+    let mut examinee = Examinee { exam: 1, item: started["item"]["id"].as_i64(), replies: Vec::new() };
+    while examinee.item.is_some() {
+        if examinee.answer(&service.client()).await.is_err() {
+            crashes += 1;
+            service.restart(None).await?;
+        }
+    }
+    assert_eq!((crashes, examinee.replies.len()), (1, 10), "{point}");
+    assert!(verified(&postgres).await?.contains("1 exams, 11 events"), "{point}");
+    Ok(())
+}
+
+/// A database that does not answer costs time, not answers: 503 with Retry-After, never a hang, and what
+/// was acknowledged is there.
+#[rstest]
+#[tokio::test]
+async fn an_outage_of_the_database_is_told(#[values("frozen", "killed")] outage: &str) -> Result<()> {
+    let mut postgres = Postgres::start().await?;
+    let service = service(&postgres).await?;
+    let client = service.client();
+    let mut examinees = try_join_all((0..8).map(|_| Examinee::start(&client, 10))).await?;
+    for examinee in &mut examinees {
+        examinee.answer(&client).await?;
+    }
+    match outage {
+        "frozen" => postgres.freeze()?,
+        _ => postgres.kill().await?,
+    }
+    let asked = Instant::now();
+    let refused = join_all(examinees.iter().map(|examinee| {
+        let item = examinee.item.unwrap_or_default();
+        client.answer(examinee.exam, item, Examinee::knows(item))
+    }))
+    .await;
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+    for reply in refused {
+        let reply = reply?;
+        assert_eq!(reply.status, 503, "{reply:?}");
+        assert!(reply.retry_after.is_some(), "{reply:?}");
+    }
+    match outage {
+        "frozen" => postgres.thaw()?,
+        _ => postgres.restart().await?,
+    }
+    wait::until("answers are taken again", Duration::from_secs(30), || async {
+        let next = client.next(examinees[0].exam).await.ok()?;
+        (next.status == 200).then_some(())
+    })
+    .await?;
+    for examinee in &mut examinees {
+        // Whether the refused answer is in the log or not, sending it again is right.
+        examinee.finish(&client).await?;
+        assert_eq!(examinee.replies.len(), 10);
+    }
+    assert!(verified(&postgres).await?.contains("8 exams, 88 events"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_forgets_is_refused() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let set = |sql: &'static str| {
+        let mut psql = postgres.command("psql");
+        psql.args(["-q", "-c", sql, &postgres.url()]);
+        async move { psql.status().await }
+    };
+    // A role's default is not believed: the service asks for what it needs.
+    assert!(set("ALTER ROLE exam SET synchronous_commit = off").await?.success());
+    let running = service(&postgres).await?;
+    let state: Value = reqwest::get(format!("{}/state", running.ops())).await?.json().await?;
+    assert!(
+        state["durability"].as_str().is_some_and(|told| told.contains("synchronous_commit on")),
+        "{state}"
+    );
+    drop(running);
+    assert!(set("ALTER SYSTEM SET fsync = off").await?.success());
+    assert!(set("SELECT pg_reload_conf()").await?.success());
+    let refused = wait::until("the setting is read", Duration::from_secs(10), || async {
+        service(&postgres).await.err().map(|error| error.to_string())
+    })
+    .await?;
+    assert!(refused.contains("fsync off"), "{refused}");
+    let setup = Setup {
+        database_url: Some("postgres://exam:secret-word@127.0.0.1:1/nowhere".to_owned()),
+        ..Setup::default()
+    };
+    let told = Service::start_with(setup).await.expect_err("nothing is there").to_string();
+    assert!(told.contains("postgres://exam@127.0.0.1:1/nowhere") && !told.contains("secret-word"), "{told}");
     Ok(())
 }

@@ -21,6 +21,14 @@ enum Kept {
 }
 
 impl Flow {
+    /// The exam as its snapshot has it, unchecked; `None` where there is none of use.
+    pub(super) async fn at_hand(&self, id: i64) -> Option<Exam> {
+        let text = self.store.load(id).await.ok()??;
+        let snapshot = Snapshot::parse(&text, id).ok()?;
+        let bank = self.catalogue.bank(&snapshot.exam.bank_version, &self.records).await.ok()?;
+        snapshot.restore(bank).ok()
+    }
+
     /// The exam as the log has it, by its snapshot if that is as new.
     pub(super) async fn load(&self, id: i64) -> Result<Exam, Error> {
         let (tip, kept) = tokio::join!(self.records.tip(id), self.store.load(id));
@@ -90,6 +98,7 @@ impl Flow {
         let stored = self.replay(id).await?;
         let mut chain = Chain::root(exam.head());
         for entry in exam.entries() {
+            let before = chain.clone();
             chain = chain.after(entry);
             if entry.seq == log && &chain != stored.chain() {
                 tracing::error!(
@@ -101,7 +110,7 @@ impl Flow {
                 let _survivable = self.store.remove(id).await;
                 return Ok(stored);
             }
-            if entry.seq > log && self.records.recover(id, entry, &chain).await? == Appended::Conflict {
+            if entry.seq > log && self.records.recover(id, entry, &before).await? == Appended::Conflict {
                 return self.replay(id).await;
             }
         }

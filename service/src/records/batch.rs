@@ -49,7 +49,7 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
             let made: Vec<(i64, String)> = insert.build_query_as().fetch_all(&mut *transaction).await?;
             ids.extend(made.into_iter().map(|(id, key)| (key, id)));
         }
-        let Sorted { mut fates, events, people } = sort(wishes, &mut ids);
+        let Sorted { mut fates, first, events, people } = sort(wishes, &mut ids);
         for some in powers(&people) {
             let mut insert = QueryBuilder::new("INSERT INTO examinees (exam_id, student_id, class_id) ");
             insert.push_values(some, |mut row, (id, new)| {
@@ -58,7 +58,7 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
             insert.build().execute(&mut *transaction).await?;
         }
         let mut inserted: HashSet<(i64, i64)> = HashSet::new();
-        for some in powers(&events) {
+        for some in powers(&first) {
             let mut insert = QueryBuilder::new(
                 "INSERT INTO events (exam_id, seq, at, kind, body, hash, recovered) ",
             );
@@ -71,13 +71,39 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
                     .push_bind(&event.hash)
                     .push_bind(i64::from(event.recovered));
             });
-            insert.push(" ON CONFLICT (exam_id, seq) DO NOTHING RETURNING exam_id, seq");
+            insert.build().execute(&mut *transaction).await?;
+            inserted.extend(some.iter().map(|event| (event.exam, event.entry.seq)));
+        }
+        for some in powers(&events) {
+            // An event follows the one that its hash covers, or it is not written: whoever decided it
+            // on an exam that has moved on, or on one that the database has lost, is told so.
+            let mut insert = QueryBuilder::new(
+                "INSERT INTO events (exam_id, seq, at, kind, body, hash, recovered) \
+                 SELECT more.column1, more.column2, more.column3, more.column4, more.column5, more.column6, \
+                 more.column7 FROM (",
+            );
+            insert.push_values(some, |mut row, event| {
+                for number in [event.exam, event.entry.seq, event.entry.at] {
+                    row.push("CAST(").push_bind_unseparated(number).push_unseparated(" AS BIGINT)");
+                }
+                row.push_bind(event.entry.event.kind())
+                    .push_bind(event.entry.body())
+                    .push_bind(&event.hash);
+                let recovered = i64::from(event.recovered);
+                row.push("CAST(").push_bind_unseparated(recovered).push_unseparated(" AS BIGINT)");
+                row.push_bind(&event.before);
+            });
+            insert.push(
+                ") AS more JOIN events AS before ON before.exam_id = more.column1 \
+                 AND before.seq = more.column2 - 1 AND before.hash = more.column8 WHERE true \
+                 ON CONFLICT (exam_id, seq) DO NOTHING RETURNING exam_id, seq",
+            );
             let rows: Vec<(i64, i64)> = insert.build_query_as().fetch_all(&mut *transaction).await?;
             inserted.extend(rows);
         }
         let is_new = |event: &&Event| inserted.contains(&(event.exam, event.entry.seq));
         let ended: Vec<&Event> =
-            events.iter().filter(is_new).filter(|event| event.entry.event.is_ending()).collect();
+            first.iter().chain(&events).filter(is_new).filter(|event| event.entry.event.is_ending()).collect();
         for some in powers(&ended) {
             let mut update = QueryBuilder::new("UPDATE exams SET ended_at = ends.column2 FROM (");
             update.push_values(some, |mut row, event| {
@@ -115,14 +141,20 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
 struct Sorted<'w> {
     /// New exams know theirs; the others are not known yet.
     fates: Vec<Option<Fate>>,
-    /// By exam and place.
+    /// Starts of new exams.
+    first: Vec<Event>,
+    /// The others, by exam and place.
     events: Vec<Event>,
     people: Vec<(i64, &'w NewExam)>,
 }
 
 fn sort<'w>(wishes: &'w [Wish], ids: &mut HashMap<String, i64>) -> Sorted<'w> {
-    let mut sorted =
-        Sorted { fates: Vec::with_capacity(wishes.len()), events: Vec::new(), people: Vec::new() };
+    let mut sorted = Sorted {
+        fates: Vec::with_capacity(wishes.len()),
+        first: Vec::new(),
+        events: Vec::new(),
+        people: Vec::new(),
+    };
     for wish in wishes {
         let fate = match wish {
             Wish::Append(event) => {
@@ -132,9 +164,10 @@ fn sort<'w>(wishes: &'w [Wish], ids: &mut HashMap<String, i64>) -> Sorted<'w> {
             Wish::Create(new, begin) => ids.remove(&key(new)).map(|id| {
                 let exam: Exam = begin(&Head { id, ..new.head.clone() });
                 sorted.people.push((id, new));
-                sorted.events.extend(exam.entries().iter().map(|entry| Event {
+                sorted.first.extend(exam.entries().iter().map(|entry| Event {
                     exam: id,
                     entry: entry.clone(),
+                    before: String::new(),
                     hash: exam.chain().as_str().to_owned(),
                     recovered: false,
                 }));
@@ -159,7 +192,7 @@ fn key(new: &NewExam) -> String {
 }
 
 /// Slices of falling powers of two that make up the whole.
-fn powers<T>(all: &[T]) -> impl Iterator<Item = &[T]> {
+pub(super) fn powers<T>(all: &[T]) -> impl Iterator<Item = &[T]> {
     let mut rest = all;
     std::iter::from_fn(move || {
         let size = ROWS.min(if rest.is_empty() { return None } else { 1 << rest.len().ilog2() });

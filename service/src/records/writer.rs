@@ -37,6 +37,8 @@ pub(super) enum Wish {
 pub(super) struct Event {
     pub exam: i64,
     pub entry: Entry,
+    /// The hash of the event before.
+    pub before: String,
     pub hash: String,
     pub recovered: bool,
 }

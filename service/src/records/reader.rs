@@ -1,0 +1,92 @@
+//! Where logs end, asked by many at once: what waits goes into one query.
+//!
+//! Comes in: numbers of exams. Goes out: where each one's log ends. Every request asks this, so a busy
+//! service asks the database a few large questions instead of many small ones; an idle one asks at once.
+
+use super::batch::powers;
+use super::pool::{Pool, on};
+use super::{Error, Tip};
+use sqlx::QueryBuilder;
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+/// Most exams of one query.
+const MOST: usize = 256;
+/// Requests that may wait; more wait to be let in.
+const WAITING: usize = 4096;
+/// Longest time for a query: below that of a request.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+struct Request {
+    exam: i64,
+    waiting: oneshot::Sender<Result<Option<Tip>, Error>>,
+}
+
+/// The way to the task.
+#[derive(Clone, Debug)]
+pub(super) struct Reader(mpsc::Sender<Request>);
+
+impl Reader {
+    /// Starts the task; it ends when the last way to it is gone.
+    pub(super) fn start(pool: Pool) -> Self {
+        let (sender, mut receiver) = mpsc::channel(WAITING);
+        tokio::spawn(async move {
+            let mut waiting: Vec<Request> = Vec::with_capacity(MOST);
+            while receiver.recv_many(&mut waiting, MOST).await > 0 {
+                let mut exams: Vec<i64> = waiting.iter().map(|request| request.exam).collect();
+                exams.sort_unstable();
+                exams.dedup();
+                let late = || Err(Error::Unavailable(sqlx::Error::PoolTimedOut));
+                let tips = timeout(PATIENCE, tips(&pool, &exams)).await.unwrap_or_else(|_| late());
+                for Request { exam, waiting } in waiting.drain(..) {
+                    // Whoever has hung up does not ask any more.
+                    let _gone = waiting.send(match &tips {
+                        Ok(tips) => tip(exam, tips.get(&exam).copied()),
+                        Err(error) => Err(Error::Unavailable(sqlx::Error::Protocol(error.to_string()))),
+                    });
+                }
+            }
+        });
+        Self(sender)
+    }
+
+    /// Where the log of an exam ends; `None` when there is no such exam.
+    pub(super) async fn tip(&self, exam: i64) -> Result<Option<Tip>, Error> {
+        let (waiting, told) = oneshot::channel();
+        let closed = || Error::Unavailable(sqlx::Error::PoolClosed);
+        self.0.send(Request { exam, waiting }).await.map_err(|_| closed())?;
+        told.await.map_err(|_| closed())?
+    }
+}
+
+/// Last seq and end of each exam that there is.
+type Row = (Option<i64>, Option<i64>);
+
+async fn tips(pool: &Pool, exams: &[i64]) -> Result<HashMap<i64, Row>, Error> {
+    let mut found = HashMap::with_capacity(exams.len());
+    for some in powers(exams) {
+        let rows: Vec<(i64, Option<i64>, Option<i64>)> = on!(pool, pool => {
+            let mut select = QueryBuilder::new(
+                "SELECT id, (SELECT MAX(seq) FROM events WHERE exam_id = exams.id), ended_at \
+                 FROM exams WHERE id IN (",
+            );
+            let mut list = select.separated(", ");
+            for exam in some {
+                list.push_bind(*exam);
+            }
+            select.push(")").build_query_as().fetch_all(pool).await?
+        });
+        found.extend(rows.into_iter().map(|(id, seq, ended)| (id, (seq, ended))));
+    }
+    Ok(found)
+}
+
+fn tip(exam: i64, row: Option<Row>) -> Result<Option<Tip>, Error> {
+    match row {
+        None => Ok(None),
+        Some((Some(seq), ended_at)) => Ok(Some(Tip { seq, ended: ended_at.is_some() })),
+        Some((None, _)) => Err(Error::Damaged(format!("exam {exam} has no event"))),
+    }
+}
