@@ -7,6 +7,7 @@ pub mod client;
 pub mod cluster;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod redis;
 pub mod service;
 pub mod wait;

@@ -39,7 +39,7 @@ async fn log(pool: &SqlitePool, exam: i64) -> Result<Vec<Value>> {
 }
 
 /// Compares what an examinee was told with what the log holds, and the log with its replay.
-fn compare(exam: i64, told: &BTreeMap<i64, Value>, log: &[Value]) -> Result<()> {
+pub fn compare(exam: i64, told: &BTreeMap<i64, Value>, log: &[Value]) -> Result<()> {
     let answers: Vec<&Value> = log.iter().filter(|event| event["kind"] == "answered").collect();
     for (item, reply) in told {
         let found: Vec<_> = answers.iter().filter(|event| event["item"] == json!(item)).collect();

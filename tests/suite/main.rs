@@ -2,6 +2,7 @@
 
 mod api;
 mod bad_input;
+mod chaos;
 mod crash;
 mod e2e;
 mod exposure;
