@@ -25,7 +25,7 @@ const DRAIN: Duration = Duration::from_secs(15);
 #[derive(Clone, Debug)]
 pub struct App {
     /// The story of exams, with all it needs.
-    pub flow: Flow,
+    pub flow: Arc<Flow>,
     /// The door.
     pub auth: Auth,
     /// Which Settings text is in use.
@@ -91,7 +91,7 @@ impl App {
         catalogue.keep(&records).await?;
         let exposure = Shared::of(&catalogue, &records).await?;
         Ok(Self {
-            flow: Flow { records, store, catalogue: Arc::new(catalogue), exposure, metrics },
+            flow: Arc::new(Flow { records, store, catalogue: Arc::new(catalogue), exposure, metrics }),
             auth,
             settings_revision: revision.into(),
             draining: Arc::default(),

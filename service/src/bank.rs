@@ -6,7 +6,7 @@
 mod rows;
 pub mod survey;
 
-use crate::event::{ItemId, Submitted, hex};
+use crate::event::{ItemId, Submitted, digest};
 use contract::Fault;
 use engine::{Attributes, BankFault};
 use serde::{Deserialize, Serialize};
@@ -141,7 +141,7 @@ impl ItemBank {
         let measures = engine::Bank::new(scaling, parameters)?.with_attributes(&attributes)?;
         let body = Body { scaling, items };
         let text = serde_json::to_string(&body).expect("a bank should have a JSON form");
-        let version = hex(&[text.as_bytes()])[..16].to_owned();
+        let version = digest(&[text.as_bytes()])[..16].to_owned();
         Ok(Self { version, body: text, items: body.items, measures: Arc::new(measures) })
     }
 

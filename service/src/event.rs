@@ -7,7 +7,6 @@
 use engine::{Constraint, EndReason};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// Number of an item in its bank version, counted from 1.
 pub type ItemId = u32;
@@ -154,6 +153,19 @@ impl Entry {
     }
 }
 
+/// An event in the form that is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sealed {
+    /// The event in its place.
+    pub entry: Entry,
+    /// Its JSON.
+    pub body: String,
+    /// The chain before it.
+    pub before: Chain,
+    /// The chain with it.
+    pub after: Chain,
+}
+
 /// The chain that makes a changed row show: each event's hash covers the hash before it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain(String);
@@ -162,13 +174,24 @@ impl Chain {
     /// The chain's root: the exam's unchanging row.
     pub fn root(head: &Head) -> Self {
         let head = serde_json::to_string(head).expect("a head should have a JSON form");
-        Self(hex(&[head.as_bytes()]))
+        Self(digest(&[head.as_bytes()]))
     }
 
     /// The chain after one more event.
     pub fn after(&self, entry: &Entry) -> Self {
+        self.after_body(entry, &entry.body())
+    }
+
+    fn after_body(&self, entry: &Entry, body: &str) -> Self {
         let place = format!("{} {} ", entry.seq, entry.at);
-        Self(hex(&[self.0.as_bytes(), place.as_bytes(), entry.body().as_bytes()]))
+        Self(digest(&[self.0.as_bytes(), place.as_bytes(), body.as_bytes()]))
+    }
+
+    /// One more event in the form that is stored, with the chain before and after it.
+    pub fn seal(&self, entry: Entry) -> Sealed {
+        let body = entry.body();
+        let after = self.after_body(&entry, &body);
+        Sealed { entry, body, before: self.clone(), after }
     }
 
     /// The hash at the end of the chain, in hexadecimal.
@@ -178,11 +201,8 @@ impl Chain {
 }
 
 /// SHA-256 of the parts in a row, in hexadecimal.
-pub fn hex(parts: &[&[u8]]) -> String {
+pub fn digest(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     parts.iter().for_each(|part| hash.update(part));
-    hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String should take any text");
-        text
-    })
+    hex::encode(hash.finalize())
 }

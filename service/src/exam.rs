@@ -5,7 +5,7 @@
 //! Must not know: the database, the store, HTTP, the clock.
 
 use crate::bank::ItemBank;
-use crate::event::{Chain, Constrained, Entry, Event, Head, ItemId, Next, Submitted};
+use crate::event::{Chain, Constrained, Entry, Event, Head, ItemId, Next, Sealed, Submitted};
 use crate::snapshot::Response;
 use contract::Fault;
 use engine::{Ability, EndReason, Estimate, Exposure, Outside};
@@ -121,6 +121,20 @@ impl Exam {
         }
         self.engine.apply(&engine_event(&entry.event)).map_err(|error| fault(error.to_string()))?;
         self.keep(entry);
+        Ok(())
+    }
+
+    /// Takes the next event in, as it was stored.
+    ///
+    /// # Errors
+    /// As [`Exam::apply`].
+    pub fn apply_sealed(&mut self, sealed: Sealed) -> Result<(), ReplayError> {
+        let Sealed { entry, after, .. } = sealed;
+        self.engine
+            .apply(&engine_event(&entry.event))
+            .map_err(|error| ReplayError { seq: entry.seq, reason: error.to_string() })?;
+        self.chain = after;
+        self.entries.push(entry);
         Ok(())
     }
 

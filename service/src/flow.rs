@@ -9,7 +9,7 @@ mod load;
 
 use crate::catalogue::Catalogue;
 use crate::crash;
-use crate::event::{Entry, Head, ItemId, Submitted, hex};
+use crate::event::{Entry, Head, ItemId, Submitted, digest};
 use crate::exam::{Exam, Refusal, Verdict};
 use crate::exposure::Shared;
 use crate::metrics::Metrics;
@@ -208,10 +208,11 @@ impl Flow {
     async fn commit(&self, exam: &mut Exam, entry: Entry) -> Result<Appended, Error> {
         let kind = entry.event.kind();
         let began = Instant::now();
-        let appended = self.records.append(exam.head().id, &entry, exam.chain()).await?;
+        let sealed = exam.chain().seal(entry);
+        let appended = self.records.append(exam.head().id, sealed.clone()).await?;
         if appended == Appended::Committed {
             self.metrics.committed(kind, began.elapsed());
-            exam.apply(entry).map_err(|error| records::Error::Damaged(error.to_string()))?;
+            exam.apply_sealed(sealed).map_err(|error| records::Error::Damaged(error.to_string()))?;
             self.exposure.gave(exam);
             self.snapshot(exam).await;
         }
@@ -244,7 +245,7 @@ fn refused(refusal: Refusal, exam: Exam) -> Error {
 /// What makes two starts under one key the same request.
 fn fingerprint(start: &Start) -> String {
     let same = (&start.exam_type, start.max_items, start.initial_theta, start.student_id, start.class_id);
-    hex(&[serde_json::to_string(&same).expect("a request should have a JSON form").as_bytes()])
+    digest(&[serde_json::to_string(&same).expect("a request should have a JSON form").as_bytes()])
 }
 
 /// Milliseconds since 1970 UTC.

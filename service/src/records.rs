@@ -14,7 +14,7 @@ mod writer;
 
 pub use list::{Filter, Given, Listed, Page};
 
-use crate::event::{Chain, Entry, Head};
+use crate::event::{Entry, Head, Sealed};
 use crate::exam::Exam;
 use crate::metrics::Metrics;
 use pool::{Pool, on};
@@ -193,33 +193,25 @@ impl Records {
         }
     }
 
-    /// Appends an event to the one that `before` is the hash of. This is the commit of an answer: when
+    /// Appends an event to the one it was sealed on. This is the commit of an answer: when
     /// it returns `Committed`, the event is durable.
     ///
     /// # Errors
     /// The database's; then the event may or may not be in the log, and the caller may come again.
-    pub async fn append(&self, exam: i64, entry: &Entry, before: &Chain) -> Result<Appended, Error> {
-        self.append_as(exam, entry, before, false).await
+    pub async fn append(&self, exam: i64, sealed: Sealed) -> Result<Appended, Error> {
+        self.append_as(exam, sealed, false).await
     }
 
     /// Appends an event that a snapshot held and the log had lost.
     ///
     /// # Errors
     /// As [`Records::append`].
-    pub async fn recover(&self, exam: i64, entry: &Entry, before: &Chain) -> Result<Appended, Error> {
-        self.append_as(exam, entry, before, true).await
+    pub async fn recover(&self, exam: i64, sealed: Sealed) -> Result<Appended, Error> {
+        self.append_as(exam, sealed, true).await
     }
 
-    async fn append_as(
-        &self,
-        exam: i64,
-        entry: &Entry,
-        before: &Chain,
-        recovered: bool,
-    ) -> Result<Appended, Error> {
-        let hash = before.after(entry).as_str().to_owned();
-        let before = before.as_str().to_owned();
-        let event = Event { exam, entry: entry.clone(), before, hash, recovered };
+    async fn append_as(&self, exam: i64, sealed: Sealed, recovered: bool) -> Result<Appended, Error> {
+        let event = Event { exam, sealed, recovered };
         match self.writer.write(Wish::Append(event)).await? {
             Fate::Appended(appended) => Ok(appended),
             Fate::Created(_) => Err(Error::Damaged("an event was taken for a start".to_owned())),

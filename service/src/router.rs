@@ -10,6 +10,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use std::any::Any;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -32,7 +33,7 @@ pub fn api(app: App) -> Router {
         .layer(from_fn_with_state(app.auth.clone(), auth::check))
         // Whether the store is up is no secret, and a probe has no token.
         .route("/health/redis", get(exams::health_redis))
-        .with_state(app.flow.clone());
+        .with_state(Arc::clone(&app.flow));
     Router::new()
         .nest(contract::API_PREFIX, exams)
         .merge(page::routes())

@@ -98,8 +98,8 @@ impl Flow {
         let stored = self.replay(id).await?;
         let mut chain = Chain::root(exam.head());
         for entry in exam.entries() {
-            let before = chain.clone();
-            chain = chain.after(entry);
+            let sealed = chain.seal(entry.clone());
+            chain = sealed.after.clone();
             if entry.seq == log && &chain != stored.chain() {
                 tracing::error!(
                     exam = id,
@@ -110,7 +110,7 @@ impl Flow {
                 let _survivable = self.store.remove(id).await;
                 return Ok(stored);
             }
-            if entry.seq > log && self.records.recover(id, entry, &before).await? == Appended::Conflict {
+            if entry.seq > log && self.records.recover(id, sealed).await? == Appended::Conflict {
                 return self.replay(id).await;
             }
         }

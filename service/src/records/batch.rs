@@ -8,7 +8,7 @@ use super::pool::{Pool, on};
 use super::writer::{Event, Fate, Wish};
 use super::{Appended, Created, Error, NewExam, rows};
 use crate::crash;
-use crate::event::Head;
+use crate::event::{Chain, Head};
 use crate::exam::Exam;
 use sqlx::QueryBuilder;
 use std::collections::{HashMap, HashSet};
@@ -64,15 +64,15 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
             );
             insert.push_values(some, |mut row, event| {
                 row.push_bind(event.exam)
-                    .push_bind(event.entry.seq)
-                    .push_bind(event.entry.at)
-                    .push_bind(event.entry.event.kind())
-                    .push_bind(event.entry.body())
-                    .push_bind(&event.hash)
+                    .push_bind(event.sealed.entry.seq)
+                    .push_bind(event.sealed.entry.at)
+                    .push_bind(event.sealed.entry.event.kind())
+                    .push_bind(&event.sealed.body)
+                    .push_bind(event.sealed.after.as_str())
                     .push_bind(i64::from(event.recovered));
             });
             insert.build().execute(&mut *transaction).await?;
-            inserted.extend(some.iter().map(|event| (event.exam, event.entry.seq)));
+            inserted.extend(some.iter().map(|event| (event.exam, event.sealed.entry.seq)));
         }
         for some in powers(&events) {
             // An event follows the one that its hash covers, or it is not written: whoever decided it
@@ -83,15 +83,15 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
                  more.column7 FROM (",
             );
             insert.push_values(some, |mut row, event| {
-                for number in [event.exam, event.entry.seq, event.entry.at] {
+                for number in [event.exam, event.sealed.entry.seq, event.sealed.entry.at] {
                     row.push("CAST(").push_bind_unseparated(number).push_unseparated(" AS BIGINT)");
                 }
-                row.push_bind(event.entry.event.kind())
-                    .push_bind(event.entry.body())
-                    .push_bind(&event.hash);
+                row.push_bind(event.sealed.entry.event.kind())
+                    .push_bind(&event.sealed.body)
+                    .push_bind(event.sealed.after.as_str());
                 let recovered = i64::from(event.recovered);
                 row.push("CAST(").push_bind_unseparated(recovered).push_unseparated(" AS BIGINT)");
-                row.push_bind(&event.before);
+                row.push_bind(event.sealed.before.as_str());
             });
             insert.push(
                 ") AS more JOIN events AS before ON before.exam_id = more.column1 \
@@ -101,14 +101,14 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
             let rows: Vec<(i64, i64)> = insert.build_query_as().fetch_all(&mut *transaction).await?;
             inserted.extend(rows);
         }
-        let is_new = |event: &&Event| inserted.contains(&(event.exam, event.entry.seq));
+        let is_new = |event: &&Event| inserted.contains(&(event.exam, event.sealed.entry.seq));
         let ended: Vec<&Event> =
-            first.iter().chain(&events).filter(is_new).filter(|event| event.entry.event.is_ending()).collect();
+            first.iter().chain(&events).filter(is_new).filter(|event| event.sealed.entry.event.is_ending()).collect();
         for some in powers(&ended) {
             let mut update = QueryBuilder::new("UPDATE exams SET ended_at = ends.column2 FROM (");
             update.push_values(some, |mut row, event| {
                 row.push("CAST(").push_bind_unseparated(event.exam).push_unseparated(" AS BIGINT)");
-                row.push("CAST(").push_bind_unseparated(event.entry.at).push_unseparated(" AS BIGINT)");
+                row.push("CAST(").push_bind_unseparated(event.sealed.entry.at).push_unseparated(" AS BIGINT)");
             });
             update.push(") AS ends WHERE exams.id = ends.column1");
             update.build().execute(&mut *transaction).await?;
@@ -117,7 +117,7 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
             match (wish, &fate) {
                 (Wish::Append(event), None) => {
                     // Of two at one place the first to be told has it.
-                    let first = inserted.remove(&(event.exam, event.entry.seq));
+                    let first = inserted.remove(&(event.exam, event.sealed.entry.seq));
                     *fate = Some(Fate::Appended(if first { Appended::Committed } else { Appended::Conflict }));
                 }
                 (Wish::Create(new, _), None) => {
@@ -164,11 +164,10 @@ fn sort<'w>(wishes: &'w [Wish], ids: &mut HashMap<String, i64>) -> Sorted<'w> {
             Wish::Create(new, begin) => ids.remove(&key(new)).map(|id| {
                 let exam: Exam = begin(&Head { id, ..new.head.clone() });
                 sorted.people.push((id, new));
-                sorted.first.extend(exam.entries().iter().map(|entry| Event {
+                let root = Chain::root(exam.head());
+                sorted.first.extend(exam.entries().first().map(|entry| Event {
                     exam: id,
-                    entry: entry.clone(),
-                    before: String::new(),
-                    hash: exam.chain().as_str().to_owned(),
+                    sealed: root.seal(entry.clone()),
                     recovered: false,
                 }));
                 Fate::Created(Created::New(Box::new(exam)))
@@ -176,9 +175,9 @@ fn sort<'w>(wishes: &'w [Wish], ids: &mut HashMap<String, i64>) -> Sorted<'w> {
         };
         sorted.fates.push(fate);
     }
-    sorted.events.sort_by_key(|event| (event.exam, event.entry.seq));
+    sorted.events.sort_by_key(|event| (event.exam, event.sealed.entry.seq));
     // Two at one place: one of them is enough to try.
-    sorted.events.dedup_by_key(|event| (event.exam, event.entry.seq));
+    sorted.events.dedup_by_key(|event| (event.exam, event.sealed.entry.seq));
     sorted
 }
 
@@ -207,7 +206,7 @@ fn pass(wishes: &[Wish], [start, answer, complete]: [&'static str; 3]) {
     for wish in wishes {
         crash::point(match wish {
             Wish::Create(..) => start,
-            Wish::Append(event) if event.entry.event.kind() == "answered" => answer,
+            Wish::Append(event) if event.sealed.entry.event.kind() == "answered" => answer,
             Wish::Append(_) => complete,
         });
     }

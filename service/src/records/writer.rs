@@ -8,7 +8,7 @@
 
 use super::pool::Pool;
 use super::{Appended, Created, Error, NewExam, batch};
-use crate::event::{Entry, Head};
+use crate::event::{Head, Sealed};
 use crate::exam::Exam;
 use crate::metrics::Metrics;
 use std::sync::Arc;
@@ -32,14 +32,11 @@ pub(super) enum Wish {
     Append(Event),
 }
 
-/// An event with its place and its hash.
+/// An event of an exam.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
     pub exam: i64,
-    pub entry: Entry,
-    /// The hash of the event before.
-    pub before: String,
-    pub hash: String,
+    pub sealed: Sealed,
     pub recovered: bool,
 }
 
