@@ -46,6 +46,9 @@ pub struct State {
     pub mode: String,
     /// [`settings::revision`] of the Settings text in use.
     pub settings_revision: String,
+    /// [`settings::revision`] of a newer text that was refused; its faults are in the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_rejected: Option<String>,
     /// Health of the store as this process sees it: `up`, `down` or `disabled`.
     pub store: String,
     /// What the database of record promises of a commit, in its own words.

@@ -3,14 +3,12 @@
 //! Comes in: Settings, the secrets' texts, listeners, and a future that ends when it is time to
 //! stop. Goes out: nothing but what the ports say. The caller owns sockets and signals.
 
-use crate::auth::Auth;
-use crate::catalogue::Catalogue;
-use crate::exposure::Shared;
-use crate::flow::Flow;
+use crate::live::{Live, Rejected};
 use crate::metrics::Metrics;
 use crate::records::{self, Records};
 use crate::router;
-use crate::store::{SetupError, Store};
+use crate::store::SetupError;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use contract::{Fault, Settings};
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -24,17 +22,13 @@ const DRAIN: Duration = Duration::from_secs(15);
 /// One running service.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// The story of exams, with all it needs.
-    pub flow: Arc<Flow>,
-    /// The door.
-    pub auth: Auth,
-    /// Which Settings text is in use.
-    pub settings_revision: Arc<str>,
+    live: Arc<ArcSwap<Live>>,
+    rejected: Arc<ArcSwapOption<Rejected>>,
     draining: Arc<AtomicBool>,
 }
 
 /// What Settings only point to, read by the caller.
-#[derive(Debug, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets {
     /// The store's password.
     pub store_password: Option<String>,
@@ -64,6 +58,12 @@ pub enum StartError {
     Records(#[from] records::Error),
 }
 
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets(not shown)")
+    }
+}
+
 impl App {
     /// Builds a service; everything that can be wrong is found here. `revision` names the Settings
     /// text, `read` gives the text of a file.
@@ -76,26 +76,39 @@ impl App {
         secrets: &Secrets,
         read: impl Fn(&str) -> Result<String, String>,
     ) -> Result<Self, StartError> {
-        let catalogue = Catalogue::build(settings, read).map_err(StartError::Faults)?;
-        catalogue.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
-        let auth = match &secrets.tokens {
-            None => Auth::None,
-            Some(text) => Auth::tokens(text).map_err(StartError::Tokens)?,
-        };
         let metrics = Metrics::new();
-        metrics.build(revision);
-        let store = Store::open(&settings.store, secrets.store_password.as_deref(), metrics.clone())?;
-        let records =
-            Records::open(&settings.database.url, secrets.database_password.as_deref(), metrics.clone())
-                .await?;
-        catalogue.keep(&records).await?;
-        let exposure = Shared::of(&catalogue, &records).await?;
+        let password = secrets.database_password.as_deref();
+        let records = Records::open(&settings.database.url, password, metrics.clone()).await?;
+        let live = Live::build(settings, revision, secrets, read, (&records, &metrics), None).await?;
         Ok(Self {
-            flow: Arc::new(Flow { records, store, catalogue: Arc::new(catalogue), exposure, metrics }),
-            auth,
-            settings_revision: revision.into(),
+            live: Arc::new(ArcSwap::from_pointee(live)),
+            rejected: Arc::default(),
             draining: Arc::default(),
         })
+    }
+
+    /// What runs now.
+    pub fn live(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// The Settings text that was refused last, unless one was adopted since.
+    pub fn rejected(&self) -> Option<Arc<Rejected>> {
+        self.rejected.load_full()
+    }
+
+    pub(crate) fn go_over(&self, live: Live) {
+        self.live.store(Arc::new(live));
+        self.rejected.store(None);
+    }
+
+    /// Says that a Settings text is refused, once.
+    pub fn reject(&self, rejected: Rejected) {
+        if self.rejected().is_none_or(|before| *before != rejected) {
+            let Rejected { revision, reason } = &rejected;
+            tracing::error!(revision, "the new settings are refused, and those in use stay: {reason}");
+            self.rejected.store(Some(Arc::new(rejected)));
+        }
     }
 
     /// Whether the end has come and new work should go elsewhere.
@@ -136,7 +149,7 @@ pub async fn serve(
             Ok(())
         }
     };
-    app.flow.records.close().await;
+    app.live().flow.records.close().await;
     ops.abort();
     served
 }

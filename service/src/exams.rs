@@ -3,62 +3,62 @@
 pub mod reply;
 pub mod request;
 
-use crate::flow::{self, Flow};
+use crate::flow;
+use crate::live::Now;
 use crate::problem::Problem;
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::RawQuery;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use reply::{AnswerReply, CompleteReply, HealthReply, ListReply, NextReply, StartReply, StatusReply};
-use std::sync::Arc;
 
 type Body = Result<Bytes, BytesRejection>;
 type Reply<T> = Result<Json<T>, Problem>;
 
 /// `POST /start`
-pub async fn start(State(flow): State<Arc<Flow>>, headers: HeaderMap, body: Body) -> Reply<StartReply> {
+pub async fn start(Now(live): Now, headers: HeaderMap, body: Body) -> Reply<StartReply> {
     let start = request::start(&headers, body)?;
-    let exam = flow.start(start).await?;
+    let exam = live.flow.start(start).await?;
     Ok(Json(StartReply::of(&exam)))
 }
 
 /// `GET /next`: a pure read; the item was chosen and committed with the answer before it.
-pub async fn next(State(flow): State<Arc<Flow>>, RawQuery(query): RawQuery) -> Reply<NextReply> {
-    let exam = flow.exam(request::exam_id(query)?).await?;
+pub async fn next(Now(live): Now, RawQuery(query): RawQuery) -> Reply<NextReply> {
+    let exam = live.flow.exam(request::exam_id(query)?).await?;
     Ok(Json(NextReply::of(&exam)))
 }
 
 /// `POST /answer`
-pub async fn answer(State(flow): State<Arc<Flow>>, headers: HeaderMap, body: Body) -> Reply<AnswerReply> {
+pub async fn answer(Now(live): Now, headers: HeaderMap, body: Body) -> Reply<AnswerReply> {
     let answer = request::answer(&headers, body)?;
-    let (exam, seq) = flow.answer(answer).await?;
+    let (exam, seq) = live.flow.answer(answer).await?;
     AnswerReply::of(&exam, seq).map(Json).ok_or_else(Problem::internal)
 }
 
 /// `POST /complete`
-pub async fn complete(State(flow): State<Arc<Flow>>, headers: HeaderMap, body: Body) -> Reply<CompleteReply> {
-    let exam = flow.complete(request::complete(&headers, body)?).await?;
+pub async fn complete(Now(live): Now, headers: HeaderMap, body: Body) -> Reply<CompleteReply> {
+    let exam = live.flow.complete(request::complete(&headers, body)?).await?;
     Ok(Json(CompleteReply::of(&exam)))
 }
 
 /// `GET /status`
-pub async fn status(State(flow): State<Arc<Flow>>, RawQuery(query): RawQuery) -> Reply<StatusReply> {
+pub async fn status(Now(live): Now, RawQuery(query): RawQuery) -> Reply<StatusReply> {
     let id = request::exam_id(query)?;
-    let exam = flow.exam(id).await?;
-    let student = flow.records.student(id).await.map_err(flow::Error::from)?;
-    Ok(Json(StatusReply::of(&exam, student, flow.store.mode())))
+    let exam = live.flow.exam(id).await?;
+    let student = live.flow.records.student(id).await.map_err(flow::Error::from)?;
+    Ok(Json(StatusReply::of(&exam, student, live.flow.store.mode())))
 }
 
 /// `GET /exams`: for those who run exams.
-pub async fn list(State(flow): State<Arc<Flow>>, RawQuery(query): RawQuery) -> Reply<ListReply> {
+pub async fn list(Now(live): Now, RawQuery(query): RawQuery) -> Reply<ListReply> {
     let filter = request::filter(query)?;
-    let page = flow.records.list(&filter).await.map_err(flow::Error::from)?;
+    let page = live.flow.records.list(&filter).await.map_err(flow::Error::from)?;
     Ok(Json(ListReply::of(page)))
 }
 
 /// `GET /health/redis`: always 200; the body tells.
-pub async fn health_redis(State(flow): State<Arc<Flow>>) -> Json<HealthReply> {
-    let health = flow.store.health().await;
-    Json(HealthReply::of(health, flow.store.mode()))
+pub async fn health_redis(Now(live): Now) -> Json<HealthReply> {
+    let health = live.flow.store.health().await;
+    Json(HealthReply::of(health, live.flow.store.mode()))
 }

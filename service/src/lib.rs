@@ -18,6 +18,7 @@ pub mod exam;
 pub mod exams;
 pub mod exposure;
 pub mod flow;
+pub mod live;
 pub mod metrics;
 pub mod ops;
 pub mod page;

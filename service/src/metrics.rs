@@ -150,6 +150,7 @@ impl Metrics {
     }
 
     pub(crate) fn build(&self, settings_revision: &str) {
+        self.build_info.reset();
         self.build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), settings_revision]).set(1);
     }
 

@@ -25,19 +25,22 @@ pub async fn ready(State(app): State<App>) -> Response {
 
 /// `GET /metrics`
 pub async fn metrics(State(app): State<App>) -> Response {
-    let open_exams = app.flow.records.open_exams().await.ok();
+    let live = app.live();
+    let open_exams = live.flow.records.open_exams().await.ok();
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (content_type, app.flow.metrics.text(open_exams)).into_response()
+    (content_type, live.flow.metrics.text(open_exams)).into_response()
 }
 
 /// `GET /state`
 pub async fn state(State(app): State<App>) -> Response {
-    match app.flow.records.open_exams().await {
+    let live = app.live();
+    match live.flow.records.open_exams().await {
         Ok(open_exams) => Json(contract::State {
-            mode: app.flow.store.mode().to_owned(),
-            settings_revision: app.settings_revision.to_string(),
-            store: app.flow.store.health().await.as_str().to_owned(),
-            durability: app.flow.records.durability().to_owned(),
+            mode: live.flow.store.mode().to_owned(),
+            settings_revision: live.revision.to_string(),
+            settings_rejected: app.rejected().map(|rejected| rejected.revision.clone()),
+            store: live.flow.store.health().await.as_str().to_owned(),
+            durability: live.flow.records.durability().to_owned(),
             open_exams,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })

@@ -10,7 +10,6 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use std::any::Any;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -30,10 +29,10 @@ pub fn api(app: App) -> Router {
         .route("/complete", post(exams::complete))
         .route("/status", get(exams::status))
         .route("/exams", get(exams::list))
-        .layer(from_fn_with_state(app.auth.clone(), auth::check))
+        .layer(from_fn_with_state(app.clone(), auth::check))
         // Whether the store is up is no secret, and a probe has no token.
         .route("/health/redis", get(exams::health_redis))
-        .with_state(Arc::clone(&app.flow));
+        .with_state(app.clone());
     Router::new()
         .nest(contract::API_PREFIX, exams)
         .merge(page::routes())
@@ -84,7 +83,7 @@ async fn measure(State(app): State<App>, request: Request, next: Next) -> Respon
     };
     let start = Instant::now();
     let response = next.run(request).await;
-    app.flow.metrics.request(&route, method, response.status().as_u16(), start.elapsed());
+    app.live().flow.metrics.request(&route, method, response.status().as_u16(), start.elapsed());
     response
 }
 

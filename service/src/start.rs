@@ -6,27 +6,39 @@ use contract::settings::{Auth, Database, LogFormat, Store, revision};
 use contract::{Fault, Settings};
 use indicatif::{ProgressBar, ProgressStyle};
 use service::app::{self, App, Secrets};
+use service::live::Rejected;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+/// How often the Settings file is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Serves until SIGTERM or SIGINT.
 pub fn serve(serve: &Serve) -> anyhow::Result<()> {
     let (mut settings, revision) = settings(serve)?;
-    settings.api.bind = serve.api.unwrap_or(settings.api.bind);
-    settings.ops.bind = serve.ops.unwrap_or(settings.ops.bind);
+    let fixed = Fixed { api: serve.api, ops: serve.ops };
+    fixed.hold(&mut settings);
     if settings.auth == (Auth::None { allow_public: false }) && !settings.api.bind.ip().is_loopback() {
         bail!("--api {} is open to others, and auth.mode none would serve them all", settings.api.bind);
     }
     let secrets = secrets(&settings)?;
     log(settings.log.format);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.context("no runtime")?.block_on(run(serve, settings, &revision, secrets))
+    runtime.context("no runtime")?.block_on(run(serve, settings, &revision, secrets, fixed))
 }
 
-async fn run(serve: &Serve, settings: Settings, revision: &str, secrets: Secrets) -> anyhow::Result<()> {
+async fn run(
+    serve: &Serve,
+    settings: Settings,
+    revision: &str,
+    secrets: Secrets,
+    fixed: Fixed,
+) -> anyhow::Result<()> {
     let read = |path: &str| std::fs::read_to_string(path).map_err(|error| error.to_string());
     let app = App::build(&settings, revision, &secrets, read).await?;
     if serve.check {
@@ -46,14 +58,65 @@ async fn run(serve: &Serve, settings: Settings, revision: &str, secrets: Secrets
         api = %api.local_addr()?,
         ops = %ops.local_addr()?,
         store = settings.store.mode(),
-        durability = app.flow.records.durability(),
-        auth = ?app.auth,
+        durability = app.live().flow.records.durability(),
+        auth = ?app.live().auth,
         revision,
         "serving exams"
     );
+    let watching = serve.settings.clone().map(|path| tokio::spawn(watch(path, app.clone(), fixed)));
     app::serve(api, ops, app, stop).await?;
+    watching.inspect(tokio::task::JoinHandle::abort);
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Looks at the Settings file and at the secrets it names, and has changes adopted. A file in a mounted
+/// `ConfigMap` is replaced by way of links, so it is read, not watched.
+async fn watch(path: PathBuf, app: App, fixed: Fixed) {
+    let mut ticks = tokio::time::interval(LOOK);
+    loop {
+        ticks.tick().await;
+        // While the file is being replaced it may not be there.
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let revision = revision(&text);
+        let refuse = |reason: String| app.reject(Rejected { revision: revision.clone(), reason });
+        let mut settings = match Settings::parse(&text) {
+            Ok(settings) => settings,
+            Err(faults) => {
+                refuse(told(&path.display().to_string(), &faults).to_string());
+                continue;
+            }
+        };
+        fixed.hold(&mut settings);
+        let secrets = match secrets(&settings) {
+            Ok(secrets) => secrets,
+            Err(error) => {
+                refuse(format!("{error:#}"));
+                continue;
+            }
+        };
+        if *app.live().revision == *revision && app.live().is(&settings, &secrets) {
+            continue;
+        }
+        let read = |path: &str| std::fs::read_to_string(path).map_err(|error| error.to_string());
+        if let Err(error) = app.adopt(&settings, &revision, &secrets, read).await {
+            refuse(error.to_string());
+        }
+    }
+}
+
+/// What the command line says, whatever the file does.
+#[derive(Clone, Copy)]
+struct Fixed {
+    api: Option<SocketAddr>,
+    ops: Option<SocketAddr>,
+}
+
+impl Fixed {
+    fn hold(self, settings: &mut Settings) {
+        settings.api.bind = self.api.unwrap_or(settings.api.bind);
+        settings.ops.bind = self.ops.unwrap_or(settings.ops.bind);
+    }
 }
 
 async fn listen(what: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {

@@ -147,7 +147,14 @@ impl Examinee {
     /// # Errors
     /// The service refused.
     pub async fn start(client: &Client, max_items: u32) -> Result<Self> {
-        let body = json!({"exam_type": "placement", "max_items": max_items});
+        Self::start_as(client, json!({"exam_type": "placement", "max_items": max_items})).await
+    }
+
+    /// Starts an exam as this body asks.
+    ///
+    /// # Errors
+    /// The service refused.
+    pub async fn start_as(client: &Client, body: Value) -> Result<Self> {
         let reply = client.post("/start", body).await?;
         if reply.status != 200 {
             bail!("start: {reply:?}");

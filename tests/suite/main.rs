@@ -6,6 +6,7 @@ mod chaos;
 mod crash;
 mod e2e;
 mod exposure;
+mod live;
 mod outage;
 mod policies;
 mod postgres;

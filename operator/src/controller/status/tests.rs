@@ -19,6 +19,7 @@ fn state(mode: &str, revision: &str, store: &str) -> State {
     State {
         mode: mode.to_owned(),
         settings_revision: revision.to_owned(),
+        settings_rejected: None,
         store: store.to_owned(),
         durability: "SQLite".to_owned(),
         open_exams: 0,

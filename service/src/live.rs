@@ -1,0 +1,139 @@
+//! What may change while the service runs: store, exam types, banks, and who may call.
+//!
+//! Comes in: Settings that differ from those in use. Goes out: one value that requests take whole, so that
+//! none sees half a change; or every fault, and what is in use stays. Listeners, database and log form are
+//! fixed at the start. Must not know: files; when to look for a change.
+
+use crate::app::{App, Secrets, StartError};
+use crate::auth::Auth;
+use crate::catalogue::Catalogue;
+use crate::exposure::Shared;
+use crate::flow::Flow;
+use crate::metrics::Metrics;
+use crate::records::Records;
+use crate::store::Store;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use contract::Settings;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// What runs under one Settings text.
+#[derive(Debug)]
+pub struct Live {
+    /// The story of exams, with all it needs.
+    pub flow: Flow,
+    /// The door.
+    pub auth: Auth,
+    /// Which Settings text this is.
+    pub revision: Arc<str>,
+    settings: Settings,
+    secrets: Secrets,
+}
+
+/// A Settings text that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Which.
+    pub revision: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Live {
+    /// Builds what these Settings want. What is the same as `before` is kept: a store with its
+    /// connections and its snapshots.
+    ///
+    /// # Errors
+    /// Why they cannot run; then nothing has changed.
+    pub async fn build(
+        settings: &Settings,
+        revision: &str,
+        secrets: &Secrets,
+        read: impl Fn(&str) -> Result<String, String>,
+        (records, metrics): (&Records, &Metrics),
+        before: Option<&Self>,
+    ) -> Result<Self, StartError> {
+        let catalogue = Catalogue::build(settings, read).map_err(StartError::Faults)?;
+        catalogue.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
+        let auth = match &secrets.tokens {
+            None => Auth::None,
+            Some(text) => Auth::tokens(text).map_err(StartError::Tokens)?,
+        };
+        catalogue.keep(records).await?;
+        let exposure = Shared::of(&catalogue, records).await?;
+        let same = before.filter(|before| {
+            before.settings.store == settings.store && before.secrets.store_password == secrets.store_password
+        });
+        // Last of all: what is counted of the store tells what runs.
+        let store = match same {
+            Some(before) => before.flow.store.clone(),
+            None => Store::open(&settings.store, secrets.store_password.as_deref(), metrics.clone())?,
+        };
+        metrics.build(revision);
+        let (records, metrics) = (records.clone(), metrics.clone());
+        Ok(Self {
+            flow: Flow { records, store, catalogue: Arc::new(catalogue), exposure, metrics },
+            auth,
+            revision: revision.into(),
+            settings: settings.clone(),
+            secrets: secrets.clone(),
+        })
+    }
+
+    /// Whether these are the Settings and secrets in use.
+    pub fn is(&self, settings: &Settings, secrets: &Secrets) -> bool {
+        self.settings == *settings && self.secrets == *secrets
+    }
+
+    /// What these Settings change that takes effect only after a restart.
+    fn after_restart(&self, settings: &Settings) -> Vec<&'static str> {
+        let (now, then) = (&self.settings, settings);
+        let changed = [
+            ("api", now.api != then.api),
+            ("ops", now.ops != then.ops),
+            ("database", now.database != then.database),
+            ("log", now.log != then.log),
+        ];
+        changed.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
+    }
+}
+
+impl App {
+    /// Goes over to these Settings. Requests that are under way end on what they began with.
+    ///
+    /// # Errors
+    /// Why they cannot run; what is in use stays.
+    pub async fn adopt(
+        &self,
+        settings: &Settings,
+        revision: &str,
+        secrets: &Secrets,
+        read: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<(), StartError> {
+        let before = self.live();
+        let with = (&before.flow.records, &before.flow.metrics);
+        let live = Live::build(settings, revision, secrets, read, with, Some(&before)).await?;
+        let restart = before.after_restart(settings);
+        if !restart.is_empty() {
+            tracing::warn!(
+                sections = restart.join(", "),
+                "changed settings that take effect after a restart"
+            );
+        }
+        tracing::info!(revision, store = live.flow.store.mode(), auth = ?live.auth, "settings adopted");
+        self.go_over(live);
+        Ok(())
+    }
+}
+
+/// What runs now, for a request: taken once, and kept to its end.
+pub struct Now(pub Arc<Live>);
+
+impl FromRequestParts<App> for Now {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self(app.live()))
+    }
+}
