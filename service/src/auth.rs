@@ -4,8 +4,8 @@
 //! Both modes mean a trusted caller, who may grade. Tokens are compared in constant time and never
 //! logged. Must not know: what is asked for.
 
-use crate::live::Now;
 use crate::problem::Problem;
+use crate::router::Now;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;

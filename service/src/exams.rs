@@ -4,8 +4,8 @@ pub mod reply;
 pub mod request;
 
 use crate::flow;
-use crate::live::Now;
 use crate::problem::Problem;
+use crate::router::Now;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::RawQuery;

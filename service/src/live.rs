@@ -2,7 +2,7 @@
 //!
 //! Comes in: Settings that differ from those in use. Goes out: one value that requests take whole, so that
 //! none sees half a change; or every fault, and what is in use stays. Listeners, database and log form are
-//! fixed at the start. Must not know: files; when to look for a change.
+//! fixed at the start. Must not know: HTTP; files; when to look for a change.
 
 use crate::app::{App, Secrets, StartError};
 use crate::auth::Auth;
@@ -12,10 +12,7 @@ use crate::flow::Flow;
 use crate::metrics::Metrics;
 use crate::records::Records;
 use crate::store::Store;
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use contract::Settings;
-use std::convert::Infallible;
 use std::sync::Arc;
 
 /// What runs under one Settings text.
@@ -124,16 +121,5 @@ impl App {
         tracing::info!(revision, store = live.flow.store.mode(), auth = ?live.auth, "settings adopted");
         self.go_over(live);
         Ok(())
-    }
-}
-
-/// What runs now, for a request: taken once, and kept to its end.
-pub struct Now(pub Arc<Live>);
-
-impl FromRequestParts<App> for Now {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(_: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        Ok(Self(app.live()))
     }
 }

@@ -1,15 +1,19 @@
 //! Every route and every layer, in order.
 
 use crate::app::App;
+use crate::live::Live;
 use crate::problem::Problem;
 use crate::{auth, exams, ops, page};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{Method, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use std::any::Any;
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -55,6 +59,17 @@ pub fn ops(app: App) -> Router {
         .route(contract::METRICS_PATH, get(ops::metrics))
         .route(contract::STATE_PATH, get(ops::state))
         .with_state(app)
+}
+
+/// What runs now, for a request: taken once, and kept to its end.
+pub struct Now(pub Arc<Live>);
+
+impl FromRequestParts<App> for Now {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self(app.live()))
+    }
 }
 
 async fn unknown_path(uri: Uri) -> Problem {
