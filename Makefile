@@ -37,8 +37,10 @@ test: toolchains packages build ## Run every test: pure values, real processes, 
 check: format lint layers generated chart-lint ## Check form: format, lints, layers, generated files, chart
 
 .PHONY: bench
-bench: ## Measure: cost of a step of the engine, and its growth with bank and answers
+bench: packages ## Measure: cost of a step of the engine; what the service bears beside its limits
 	cargo bench --package engine
+	cargo build --release --package service --package tests --bins
+	$(TARGET_DIR)/release/load
 
 # ---- parts of check ------------------------------------------------------------------------------
 
