@@ -20,6 +20,7 @@ pub mod exposure;
 pub mod flow;
 pub mod live;
 pub mod metrics;
+pub mod openapi;
 pub mod ops;
 pub mod page;
 pub mod policy;

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::live::Live;
 use crate::problem::Problem;
-use crate::{auth, exams, ops, page};
+use crate::{auth, exams, openapi, ops, page};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
@@ -40,6 +40,7 @@ pub fn api(app: App) -> Router {
     Router::new()
         .nest(contract::API_PREFIX, exams)
         .merge(page::routes())
+        .merge(openapi::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -69,7 +69,8 @@ impl Client {
         body: Option<impl Into<reqwest::Body>>,
         headers: &[(&'static str, &str)],
     ) -> Result<Reply> {
-        let mut request = self.http.request(method, format!("{}{}{path}", self.base, contract::API_PREFIX));
+        let name = method.to_string();
+        let mut request = self.http.request(method, format!("{}{}{path}", self.base, ::contract::API_PREFIX));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -86,6 +87,8 @@ impl Client {
         let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok());
         let text = response.text().await?;
         let body = serde_json::from_str(&text).with_context(|| format!("{status}: not JSON: {text}"))?;
+        let path = format!("{}{path}", ::contract::API_PREFIX);
+        crate::contract::hold(&name, &path, status, &content_type, &body)?;
         Ok(Reply { status, content_type, retry_after, body })
     }
 

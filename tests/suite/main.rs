@@ -7,6 +7,7 @@ mod crash;
 mod e2e;
 mod exposure;
 mod live;
+mod openapi;
 mod outage;
 mod policies;
 mod postgres;

@@ -1,0 +1,51 @@
+//! The API's own document, to which every reply is held.
+
+use anyhow::{Context, Result, bail};
+use jsonschema::Validator;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+
+static DOCUMENT: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(service::openapi::DOCUMENT).expect("openapi.json should be JSON"));
+
+/// Validators by the name of their schema.
+static VALIDATORS: LazyLock<Mutex<HashMap<String, Validator>>> = LazyLock::new(Mutex::default);
+
+/// Holds a reply to the document.
+///
+/// # Errors
+/// What the document does not say, or says otherwise.
+pub fn hold(method: &str, path: &str, status: u16, kind: &str, body: &Value) -> Result<()> {
+    let path = path.split('?').next().unwrap_or_default();
+    let operation = &DOCUMENT["paths"][path][method.to_ascii_lowercase()];
+    // A path or a method that is not served has no entry: a problem all the same.
+    let schema = match operation["responses"].get(status.to_string()) {
+        Some(response) => {
+            let content = response["content"].get(kind);
+            let content =
+                content.with_context(|| format!("{method} {path} {status} is not said to be {kind}"))?;
+            content["schema"]["$ref"].as_str().context("a schema by name")?.to_owned()
+        }
+        None if operation.is_null() && [404, 405].contains(&status) => {
+            "#/components/schemas/Problem".to_owned()
+        }
+        None if status == 405 => "#/components/schemas/Problem".to_owned(),
+        None => bail!("{method} {path} is not said to reply {status}: {body}"),
+    };
+    let mut validators = VALIDATORS.lock().expect("no holder of the validators should panic");
+    if !validators.contains_key(&schema) {
+        let whole = json!({"$ref": schema, "components": DOCUMENT["components"]});
+        let validator =
+            jsonschema::draft202012::new(&whole).context("openapi.json should hold JSON schemas")?;
+        validators.insert(schema.clone(), validator);
+    }
+    let faults: Vec<String> = validators[&schema]
+        .iter_errors(body)
+        .map(|fault| format!("{fault} at {}", fault.instance_path()))
+        .collect();
+    if faults.is_empty() {
+        return Ok(());
+    }
+    bail!("{method} {path} {status} is not a {schema}: {}\n{body}", faults.join("; "))
+}
