@@ -34,6 +34,9 @@ pub enum EndReason {
     /// Time was up.
     #[serde(rename = "time_limit")]
     TimeLimit,
+    /// Nobody went on with it for too long.
+    #[serde(rename = "expired")]
+    Expired,
     /// No item was left.
     #[serde(rename = "no_items_available")]
     BankExhausted,
@@ -54,6 +57,7 @@ impl EndReason {
             Self::Classified => "classified",
             Self::AllRules => "all_rules_met",
             Self::TimeLimit => "time_limit",
+            Self::Expired => "expired",
             Self::BankExhausted => "no_items_available",
             Self::Manual => "manual_completion",
         }

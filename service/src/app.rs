@@ -8,6 +8,7 @@ use crate::metrics::Metrics;
 use crate::records::{self, Records};
 use crate::router;
 use crate::store::SetupError;
+use crate::sweep;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use contract::{Fault, Settings};
 use std::future::IntoFuture;
@@ -136,6 +137,7 @@ pub async fn serve(
         tracing::info!("draining: no new connections, answers in flight finish");
         drop(drain);
     };
+    let sweeping = tokio::spawn(sweep::run(app.clone()));
     let ops = tokio::spawn(axum::serve(ops, router::ops(app.clone())).into_future());
     let api = axum::serve(api, router::api(app.clone())).with_graceful_shutdown(stop).into_future();
     let overdue = async move {
@@ -149,6 +151,7 @@ pub async fn serve(
             Ok(())
         }
     };
+    sweeping.abort();
     app.live().flow.records.close().await;
     ops.abort();
     served

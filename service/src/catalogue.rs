@@ -19,6 +19,8 @@ pub struct Rules {
     pub policy: Policy,
     /// The items.
     pub bank: Arc<ItemBank>,
+    /// How long an exam may stay open, in milliseconds.
+    pub lasts: i64,
 }
 
 /// Exam types and bank versions.
@@ -74,7 +76,14 @@ impl Catalogue {
             };
             match checked {
                 Ok(policy) => {
-                    exam_types.insert(name.clone(), Rules { policy, bank: Arc::clone(bank) });
+                    exam_types.insert(
+                        name.clone(),
+                        Rules {
+                            policy,
+                            bank: Arc::clone(bank),
+                            lasts: i64::from(exam_type.expires_after_seconds) * 1000,
+                        },
+                    );
                 }
                 Err(found) => faults.extend(found.into_iter().map(|fault| Fault {
                     field:

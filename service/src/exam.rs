@@ -210,10 +210,17 @@ impl Exam {
         Ok(Verdict::Append(Entry { seq: self.version() + 1, at, event }))
     }
 
-    /// The event that ends the exam by hand, or `None` when it has ended already.
-    pub fn complete(&self, at: i64) -> Option<Entry> {
-        let event = Event::Completed { reason: EndReason::Manual };
+    /// The event that ends the exam for a reason of somebody's, or `None` when it has ended already.
+    pub fn complete(&self, reason: EndReason, at: i64) -> Option<Entry> {
+        let event = Event::Completed { reason };
         self.end().is_none().then(|| Entry { seq: self.version() + 1, at, event })
+    }
+
+    /// Why an exam whose time is over ends: by its rules, or because nobody went on with it.
+    pub fn overdue(&self, at: i64) -> EndReason {
+        let limit = self.head.policy.stop.max_seconds;
+        let over = limit.is_some_and(|limit| seconds(at - self.head.started_at) >= f64::from(limit));
+        if over { EndReason::TimeLimit } else { EndReason::Expired }
     }
 
     /// Every event that is not the one the engine decides, with that one; items are chosen anew.

@@ -120,7 +120,9 @@ impl Flow {
         };
         let fingerprint = fingerprint(&start);
         let Start { student_id, class_id, idempotency_key, .. } = start;
-        let new = NewExam { head, student_id, class_id, idempotency_key, fingerprint };
+        let limit = head.policy.stop.max_seconds.map_or(i64::MAX, |limit| i64::from(limit) * 1000);
+        let expires_at = head.started_at + rules.lasts.min(limit);
+        let new = NewExam { head, student_id, class_id, expires_at, idempotency_key, fingerprint };
         let bank = Arc::clone(&rules.bank);
         let began = Instant::now();
         let exposure = self.exposure.clone();
@@ -194,8 +196,21 @@ impl Flow {
     /// # Errors
     /// There is no such exam, or the database's.
     pub async fn complete(&self, id: i64) -> Result<Exam, Error> {
+        self.end(id, |_| EndReason::Manual).await
+    }
+
+    /// Ends an exam whose time is over, and gives the reason it has ended for.
+    ///
+    /// # Errors
+    /// There is no such exam, or the database's.
+    pub async fn expire(&self, id: i64) -> Result<EndReason, Error> {
+        let ended = self.end(id, |exam| exam.overdue(now())).await?;
+        Ok(ended.end().unwrap_or(EndReason::Expired))
+    }
+
+    async fn end(&self, id: i64, reason: impl Fn(&Exam) -> EndReason) -> Result<Exam, Error> {
         let mut exam = self.load(id).await?;
-        while let Some(entry) = exam.complete(now()) {
+        while let Some(entry) = exam.complete(reason(&exam), now()) {
             if self.commit(&mut exam, entry).await? == Appended::Committed {
                 break;
             }
@@ -249,7 +264,7 @@ fn fingerprint(start: &Start) -> String {
 }
 
 /// Milliseconds since 1970 UTC.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -30,4 +30,5 @@ pub mod router;
 pub mod simulate;
 pub mod snapshot;
 pub mod store;
+pub mod sweep;
 pub mod verify;

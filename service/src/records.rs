@@ -106,6 +106,8 @@ pub struct NewExam {
     pub student_id: Option<i64>,
     /// The class's number, if the caller gave one.
     pub class_id: Option<i64>,
+    /// When it ends by itself if nobody ends it, in milliseconds since 1970 UTC.
+    pub expires_at: i64,
     /// The caller's key for this very start.
     pub idempotency_key: Option<String>,
     /// Hash of the request, to tell a retry from another request under the same key.

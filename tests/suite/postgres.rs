@@ -109,6 +109,37 @@ async fn the_process_ends_around_a_commit(
     Ok(())
 }
 
+/// Exams that nobody ends, swept by two services at once.
+#[tokio::test]
+async fn an_overdue_exam_ends_by_one_event() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let settings = format!(
+        "[database]\nurl = \"{}\"\n[exam_types.placement]\nexpires_after_seconds = 1\n\
+         [exam_types.timed]\n[exam_types.timed.policy]\nstop = {{ max_seconds = 1 }}\n[exam_types.long]\n",
+        postgres.url()
+    );
+    let start = || Service::start_with(Setup { settings: Some(settings.clone()), ..Setup::default() });
+    let (one, other) = tokio::try_join!(start(), start())?;
+    let client = one.client();
+    for _ in 0..20 {
+        Examinee::start(&client, 10).await?.answer(&client).await?;
+        client.post("/start", serde_json::json!({"exam_type": "timed"})).await?;
+    }
+    client.post("/start", serde_json::json!({"exam_type": "long"})).await?;
+    wait::until("forty exams end by themselves", Duration::from_secs(40), || async {
+        let listed = other.client().get("/exams?status=in_progress").await.ok()?;
+        (listed.body["count"] == 1).then_some(())
+    })
+    .await?;
+    for (exam, reason) in [(1, "expired"), (2, "time_limit"), (39, "expired"), (40, "time_limit")] {
+        let status = other.client().status(exam).await?.body;
+        assert_eq!(status["termination_reason"], reason, "exam {exam}: {status}");
+    }
+    // 20 x (start, answer, end), 20 x (start, end), and one start.
+    assert!(verified(&postgres).await?.contains("41 exams, 101 events"));
+    Ok(())
+}
+
 /// A database that does not answer costs time, not answers: 503 with Retry-After, never a hang, and what
 /// was acknowledged is there.
 #[rstest]

@@ -43,6 +43,8 @@ pub struct ExamType {
     pub grid_to: f64,
     /// Number of equally spaced quadrature nodes (3 to 1001).
     pub grid_nodes: u32,
+    /// An exam that is still open so long after its start ends by itself, in seconds.
+    pub expires_after_seconds: u32,
     /// All the rules at once, instead of the fields above but `bank`; the service knows its form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<Map<String, Value>>,
@@ -61,6 +63,7 @@ impl Default for ExamType {
             grid_from: -6.0,
             grid_to: 6.0,
             grid_nodes: 121,
+            expires_after_seconds: 604_800,
             policy: None,
         }
     }

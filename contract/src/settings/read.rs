@@ -165,8 +165,11 @@ fn exam_type(name: &str, fields: &mut Fields<'_>) -> ExamType {
         grid_from: fields.or("grid_from", default.grid_from),
         grid_to: fields.or("grid_to", default.grid_to),
         grid_nodes: fields.or("grid_nodes", default.grid_nodes),
+        expires_after_seconds: fields.or("expires_after_seconds", default.expires_after_seconds),
         policy: fields.optional("policy"),
     };
+    let lasts = (1..=31_536_000).contains(&read.expires_after_seconds);
+    fields.expect("expires_after_seconds", lasts, "must be 1 to 31536000");
     let alone = read.policy.is_none() || beside.is_empty();
     fields.expect("policy", alone, format!("holds all rules; remove {}", beside.join(", ")));
     let within = |value: f64| (-6.0..=6.0).contains(&value);

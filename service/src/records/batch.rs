@@ -33,7 +33,7 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
         for some in powers(&numbered) {
             let mut insert = QueryBuilder::new(
                 "INSERT INTO exams (exam_type, policy, bank_version, seed, engine_version, started_at, \
-                 idempotency_key, fingerprint) ",
+                 idempotency_key, fingerprint, expires_at) ",
             );
             insert.push_values(some, |mut row, (new, key)| {
                 row.push_bind(&new.head.exam_type)
@@ -43,7 +43,8 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
                     .push_bind(&new.head.engine_version)
                     .push_bind(new.head.started_at)
                     .push_bind(*key)
-                    .push_bind(&new.fingerprint);
+                    .push_bind(&new.fingerprint)
+                    .push_bind(new.expires_at);
             });
             insert.push(" ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, idempotency_key");
             let made: Vec<(i64, String)> = insert.build_query_as().fetch_all(&mut *transaction).await?;

@@ -100,6 +100,16 @@ impl Records {
         Ok(Page { count, exams })
     }
 
+    /// Open exams whose time is over, the longest overdue first; at most so many.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn overdue(&self, now: i64, most: i64) -> Result<Vec<i64>, Error> {
+        let select = "SELECT id FROM exams WHERE ended_at IS NULL AND expires_at <= $1 \
+                      ORDER BY expires_at LIMIT $2";
+        on!(&self.pool, pool => Ok(sqlx::query_scalar(select).bind(now).bind(most).fetch_all(pool).await?))
+    }
+
     /// The stored hashes of an exam's events, in order.
     ///
     /// # Errors

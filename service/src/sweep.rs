@@ -1,0 +1,38 @@
+//! Exams that nobody ends: each ends by one event, however many services look.
+//!
+//! Comes in: a running service. Goes out: an ending in the log of every exam whose time is over. Services need
+//! not know of each other: the log takes one event at a place. Must not know: why an exam has a time.
+
+use crate::app::App;
+use crate::flow::{Error, now};
+use std::time::Duration;
+
+/// How often overdue exams are looked for.
+const LOOK: Duration = Duration::from_secs(5);
+/// Most exams of one look.
+const MOST: i64 = 200;
+
+/// Looks for overdue exams, for as long as the service runs.
+pub async fn run(app: App) {
+    let mut ticks = tokio::time::interval(LOOK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = once(&app).await {
+            tracing::warn!(%error, "overdue exams wait: the database does not answer");
+        }
+    }
+}
+
+async fn once(app: &App) -> Result<(), Error> {
+    let flow = &app.live().flow;
+    let overdue = flow.records.overdue(now(), MOST).await?;
+    for exam in &overdue {
+        match flow.expire(*exam).await {
+            Ok(reason) => tracing::info!(exam, reason = reason.as_str(), "an exam's time is over"),
+            Err(Error::Records(error)) => return Err(Error::Records(error)),
+            Err(error) => tracing::error!(exam, %error, "an overdue exam cannot be ended"),
+        }
+    }
+    Ok(())
+}
