@@ -3,6 +3,7 @@
 //! Comes in: Settings, the secrets' texts, listeners, and a future that ends when it is time to
 //! stop. Goes out: nothing but what the ports say. The caller owns sockets and signals.
 
+use crate::catalogue::Catalogue;
 use crate::live::{Live, Rejected};
 use crate::metrics::Metrics;
 use crate::records::{self, Records};
@@ -77,6 +78,8 @@ impl App {
         secrets: &Secrets,
         read: impl Fn(&str) -> Result<String, String>,
     ) -> Result<Self, StartError> {
+        // What is wrong with the settings is found before anything is made.
+        Catalogue::build(settings, &read).map_err(StartError::Faults)?;
         let metrics = Metrics::new();
         let password = secrets.database_password.as_deref();
         let records = Records::open(&settings.database.url, password, metrics.clone()).await?;

@@ -15,6 +15,7 @@ pub struct Arguments {
 pub enum Command {
     Serve(Serve),
     Simulate(Simulate),
+    Ping(Ping),
     Verify(Verify),
     /// Look into an item bank.
     #[command(subcommand)]
@@ -91,6 +92,23 @@ pub struct Simulate {
     /// Draw bias and RMSE by ability, exposure, and standard error by length (SVG).
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,
+}
+
+/// Ask every dependency once: the database, the store and the bank files, with the time each took.
+///
+/// Ends with 1 if one of them does not answer. The database's tables are brought to this version, as a start
+/// would. A SQLite file that a running service holds cannot be asked.
+#[derive(Debug, Args)]
+pub struct Ping {
+    /// The Settings file that names them.
+    #[arg(long, env = contract::SETTINGS_ENV, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// The store, as in redis://127.0.0.1:6379/0. Only without --settings.
+    #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
+    /// The database, as in sqlite:exams.db. Only without --settings.
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
 }
 
 /// Verify stored exams: every ability, item and hash is computed anew and compared to the bit.

@@ -2,6 +2,7 @@
 //! to stop, or simulates, or verifies. Wiring only.
 
 mod arguments;
+mod ping;
 mod simulation;
 mod start;
 mod verification;
@@ -13,6 +14,7 @@ fn main() -> ExitCode {
     let outcome = match arguments::Arguments::parse().command {
         arguments::Command::Serve(serve) => start::serve(&serve),
         arguments::Command::Simulate(simulate) => simulation::simulate(&simulate),
+        arguments::Command::Ping(ping) => ping::run(&ping),
         arguments::Command::Verify(verify) => verification::run(&verify),
         arguments::Command::Bank(arguments::Bank::Check(check)) => simulation::check_bank(&check),
     };

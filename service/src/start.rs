@@ -185,7 +185,8 @@ pub fn secret(file: &str) -> anyhow::Result<String> {
     Ok(read(Path::new(file))?.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn read(path: &Path) -> anyhow::Result<String> {
+/// The text of a file.
+pub fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 

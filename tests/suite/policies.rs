@@ -161,3 +161,21 @@ async fn policies_that_cannot_be_are_refused_by_field() -> Result<()> {
     }
     Ok(())
 }
+
+/// A bank that is used up ends an exam, by its reason and with a result.
+#[tokio::test]
+async fn a_bank_that_is_used_up_ends_an_exam() -> Result<()> {
+    let folder = tempfile::TempDir::new()?;
+    let file = folder.path().join("small.csv");
+    std::fs::write(&file, "item_id,a,b\none,1,-1\ntwo,1,0\nthree,1,1\n")?;
+    let text = format!(
+        "[[banks]]\nname = \"small\"\nfile = {file:?}\nscaling = 1.0\n[exam_types.placement]\nbank = \"small\"\n"
+    );
+    let service = Service::start_with(Setup { settings: Some(text), ..Setup::default() }).await?;
+    let client = service.client();
+    let (exam, items, last) = sit(&client).await?;
+    assert_eq!((items.len(), &last["termination_reason"]), (3, &json!("no_items_available")));
+    let next = client.next(exam).await?.body;
+    assert_eq!((&next["completed"], &next["theta"]), (&json!(true), &last["theta"]));
+    Ok(())
+}

@@ -67,3 +67,24 @@ async fn the_environment_does_not_override_a_settings_file() -> Result<()> {
     assert!(!service.database().exists(), "DATABASE_URL should not be honoured beside a file");
     Ok(())
 }
+
+#[tokio::test]
+async fn ping_asks_every_dependency() -> Result<()> {
+    let mut redis = harness::Redis::start().await?;
+    let service = Service::stopped(Setup { redis_url: Some(redis.url()), ..Setup::default() })?;
+    let ping = || async {
+        let output = service.command()?.arg("ping").output().await?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        anyhow::Ok((output.status.success(), said))
+    };
+    let (good, said) = ping().await?;
+    assert!(
+        good && said.contains("synchronous FULL; 0 open exams") && said.contains("basic, it answers"),
+        "{said}"
+    );
+    redis.kill().await?;
+    let (good, said) = ping().await?;
+    let line = said.lines().find(|line| line.starts_with("store")).unwrap_or_default();
+    assert!(!good && line.contains("FAILED") && line.contains("does not answer"), "{said}");
+    Ok(())
+}
