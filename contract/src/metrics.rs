@@ -15,6 +15,8 @@ pub const REQUEST_SECONDS: &str = "adaptive_exam_request_seconds";
 pub const EVENTS_TOTAL: &str = "adaptive_exam_events_total";
 /// Counter: exams rebuilt from the log because the snapshot was of no use, by `reason`.
 pub const REBUILDS_TOTAL: &str = "adaptive_exam_rebuilds_total";
+/// Counter: open exams whose snapshots were put back into a store that had lost them.
+pub const REWARMED_TOTAL: &str = "adaptive_exam_rewarmed_total";
 /// Counter: submissions that found their event already in the log, by `outcome`.
 pub const REPEATS_TOTAL: &str = "adaptive_exam_repeats_total";
 /// Gauge: 1 for the store mode that runs, 0 for the others, by `mode`.

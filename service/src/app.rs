@@ -7,6 +7,7 @@ use crate::catalogue::Catalogue;
 use crate::live::{Live, Rejected};
 use crate::metrics::Metrics;
 use crate::records::{self, Records};
+use crate::rewarm;
 use crate::router;
 use crate::store::SetupError;
 use crate::sweep;
@@ -141,6 +142,7 @@ pub async fn serve(
         drop(drain);
     };
     let sweeping = tokio::spawn(sweep::run(app.clone()));
+    let filling = tokio::spawn(rewarm::run(app.clone()));
     let ops = tokio::spawn(axum::serve(ops, router::ops(app.clone())).into_future());
     let api = axum::serve(api, router::api(app.clone())).with_graceful_shutdown(stop).into_future();
     let overdue = async move {
@@ -155,6 +157,7 @@ pub async fn serve(
         }
     };
     sweeping.abort();
+    filling.abort();
     app.live().flow.records.close().await;
     ops.abort();
     served

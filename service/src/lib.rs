@@ -26,6 +26,7 @@ pub mod page;
 pub mod policy;
 pub mod problem;
 pub mod records;
+pub mod rewarm;
 pub mod router;
 pub mod simulate;
 pub mod snapshot;

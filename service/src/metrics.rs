@@ -4,8 +4,8 @@
 
 use contract::metrics as names;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ pub struct Metrics {
     events: IntCounterVec,
     rebuilds: IntCounterVec,
     repeats: IntCounterVec,
+    rewarmed: IntCounter,
     commit_seconds: Histogram,
     commit_batch: Histogram,
     open_exams: IntGauge,
@@ -66,6 +67,11 @@ impl Metrics {
                 "Exams rebuilt from the log because the snapshot was of no use, by reason.",
                 &["reason"],
             ),
+            rewarmed: IntCounter::with_opts(Opts::new(
+                names::REWARMED_TOTAL,
+                "Open exams whose snapshots were put back into a store that had lost them.",
+            ))
+            .expect("a metric's name should be valid"),
             repeats: counter(
                 names::REPEATS_TOTAL,
                 "Submissions whose place in the log was taken, by outcome.",
@@ -100,6 +106,7 @@ impl Metrics {
             Box::new(self.events.clone()),
             Box::new(self.rebuilds.clone()),
             Box::new(self.repeats.clone()),
+            Box::new(self.rewarmed.clone()),
             Box::new(self.commit_seconds.clone()),
             Box::new(self.commit_batch.clone()),
             Box::new(self.open_exams.clone()),
@@ -143,6 +150,10 @@ impl Metrics {
 
     pub(crate) fn rebuilt(&self, reason: &str) {
         self.rebuilds.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn rewarmed(&self) {
+        self.rewarmed.inc();
     }
 
     pub(crate) fn repeated(&self, outcome: &str) {

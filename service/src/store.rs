@@ -157,6 +157,18 @@ impl Store {
         removed
     }
 
+    /// Marks the store as filled; gives whether it was not, as one that has lost everything is not. A store
+    /// in the process is never lost alone.
+    ///
+    /// # Errors
+    /// The store did not do it, or its reply was lost.
+    pub async fn mark(&self) -> Result<bool, Error> {
+        match &self.backend {
+            Backend::Memory(_) => Ok(false),
+            Backend::Redis(redis) => redis.mark().await,
+        }
+    }
+
     /// Whether the store answers just now.
     pub async fn health(&self) -> Health {
         match &self.backend {

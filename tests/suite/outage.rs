@@ -5,6 +5,7 @@ use anyhow::Result;
 use harness::service::Setup;
 use harness::{Client, Examinee, Redis, Service};
 use serde_json::Value;
+use std::time::Duration;
 
 async fn with_redis(redis: &Redis) -> Result<Service> {
     Service::start_with(Setup { redis_url: Some(redis.url()), ..Setup::default() }).await
@@ -178,5 +179,47 @@ async fn the_service_starts_without_its_redis() -> Result<()> {
         serde_json::from_str(&reqwest::get(format!("{}/state", service.ops())).await?.text().await?)?;
     assert_eq!((state.mode.as_str(), state.store.as_str(), state.open_exams), ("basic", "down", 0));
     assert!(state.durability.contains("synchronous FULL"), "{state:?}");
+    Ok(())
+}
+
+/// Nobody asks for these exams after the loss; their snapshots are there again all the same.
+#[tokio::test]
+async fn an_empty_store_is_filled_again() -> Result<()> {
+    let mut redis = Redis::start().await?;
+    let service = with_redis(&redis).await?;
+    let client = service.client();
+    let mut open = Vec::new();
+    for _ in 0..30 {
+        let mut examinee = Examinee::start(&client, 10).await?;
+        examinee.answer(&client).await?;
+        open.push(examinee.exam);
+    }
+    let key = |exam: &i64| format!("adaptive_engine:{exam}");
+    harness::wait::until("the store is marked", Duration::from_secs(10), || async {
+        redis.get("adaptive_engine:filled").await.ok()?
+    })
+    .await?;
+    let filled = || async { metric(&service, "adaptive_exam_rewarmed_total ").await };
+    let before = filled().await?.unwrap_or_default();
+    for loss in ["flushed", "killed"] {
+        match loss {
+            "flushed" => redis::cmd("FLUSHALL").query_async(&mut redis.connection().await?).await?,
+            _ => {
+                redis.kill().await?;
+                redis.restart().await?;
+            }
+        }
+        harness::wait::until("every snapshot is back", Duration::from_secs(20), || async {
+            for exam in &open {
+                redis.get(&key(exam)).await.ok()??;
+            }
+            Some(())
+        })
+        .await?;
+    }
+    harness::wait::until("both are counted", Duration::from_secs(10), || async {
+        (filled().await.ok()?? == before + 60.0).then_some(())
+    })
+    .await?;
     Ok(())
 }

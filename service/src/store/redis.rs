@@ -109,6 +109,13 @@ impl Redis {
         self.call(|connection| command_on(&command, connection)).await
     }
 
+    pub(super) async fn mark(&self) -> Result<bool, Error> {
+        let mut command = redis::cmd("SET");
+        command.arg(format!("{}filled", self.shared.key_prefix)).arg(1).arg("NX");
+        let set: Option<String> = self.call(|connection| command_on(&command, connection)).await?;
+        Ok(set.is_some())
+    }
+
     /// Asks Redis itself, whatever the breaker says: this is how its health is known.
     pub(super) async fn ping(&self) -> Result<(), Error> {
         let command = redis::cmd("PING");
