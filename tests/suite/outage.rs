@@ -188,6 +188,10 @@ async fn an_empty_store_is_filled_again() -> Result<()> {
     let mut redis = Redis::start().await?;
     let service = with_redis(&redis).await?;
     let client = service.client();
+    harness::wait::until("the store is marked", Duration::from_secs(10), || async {
+        redis.get("adaptive_engine:filled").await.ok()?
+    })
+    .await?;
     let mut open = Vec::new();
     for _ in 0..30 {
         let mut examinee = Examinee::start(&client, 10).await?;
@@ -195,10 +199,6 @@ async fn an_empty_store_is_filled_again() -> Result<()> {
         open.push(examinee.exam);
     }
     let key = |exam: &i64| format!("adaptive_engine:{exam}");
-    harness::wait::until("the store is marked", Duration::from_secs(10), || async {
-        redis.get("adaptive_engine:filled").await.ok()?
-    })
-    .await?;
     let filled = || async { metric(&service, "adaptive_exam_rewarmed_total ").await };
     let before = filled().await?.unwrap_or_default();
     for loss in ["flushed", "killed"] {
