@@ -232,7 +232,9 @@ async function advance() {
   const exam = currentExam();
   if (exam === null) return showStart();
   if (outcome.standing && !outcome.standing.completed) return showQuestion(outcome.standing);
-  return readStanding(exam);
+  await readStanding(exam);
+  if (outcome.refused) showRefused(outcome.refused);
+  return undefined;
 }
 
 async function sendStart(stored) {
@@ -264,6 +266,7 @@ function refuseStart(reply) {
 /** Sends every stored answer; gives where the current exam stands after its own, if the reply told. */
 async function sendUnsavedAnswers() {
   let standing = null;
+  let refused = null;
   for (const answer of unsavedAnswers()) {
     const isCurrent = answer.exam_session_id === currentExam();
     if (isCurrent) say('Sending …');
@@ -273,9 +276,9 @@ async function sendUnsavedAnswers() {
     if (reply.status === 200) standing = acknowledge(answer, reply.body) ?? standing;
     else if (reply.status === 409 || reply.status === 410) moveOn(answer);
     else if (isCurrent && isOnScreen(answer)) return stopWith(reply);
-    else if (isCurrent) await showRefused(reply);
+    else if (isCurrent) refused = reply;
   }
-  return { standing };
+  return { standing, refused };
 }
 
 function acknowledge(answer, reply) {
@@ -295,15 +298,15 @@ function moveOn(answer) {
 }
 
 function stopWith(reply) {
-  say('Not saved.', 'waiting');
-  showProblem(reply);
+  showRefused(reply);
   return { stop: true };
 }
 
-/** An answer that was kept from before a reload and is refused: its question first, then why. */
-async function showRefused(reply) {
-  await readStanding(currentExam());
+/** An answer that can never be saved as it is: why, and for an exam that is none a way out. */
+function showRefused(reply) {
+  say('Not saved.', 'waiting');
   showProblem(reply);
+  byId('another').hidden = reply.status !== 404;
 }
 
 function askForToken(reply) {
