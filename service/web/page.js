@@ -21,6 +21,7 @@ const NORMAL_95 = 1.96;
 const REASONS = {
   max_items_reached: 'All items were given',
   time_limit: 'The time was up',
+  expired: 'It was left alone for too long',
   standard_error_threshold: 'The ability is known precisely enough',
   standard_error_settled: 'The precision no longer improved',
   ability_settled: 'The ability no longer changed',
