@@ -68,9 +68,21 @@ impl Service {
     /// # Errors
     /// It does not start; the error holds what it said.
     pub async fn restart(&mut self, crash: Option<&str>) -> Result<()> {
+        self.serve("127.0.0.1:0", crash).await
+    }
+
+    /// Starts it (again) on the same database where its exam API was before.
+    ///
+    /// # Errors
+    /// It does not start, as when somebody else has that port by now.
+    pub async fn restart_at(&mut self, api: SocketAddr) -> Result<()> {
+        self.serve(&api.to_string(), None).await
+    }
+
+    async fn serve(&mut self, api: &str, crash: Option<&str>) -> Result<()> {
         self.running = None;
         let mut command = self.command()?;
-        command.args(["serve", "--api", "127.0.0.1:0", "--ops", "127.0.0.1:0"]);
+        command.args(["serve", "--api", api, "--ops", "127.0.0.1:0"]);
         if let Some(settings) = &self.setup.settings {
             let path = self.path("settings.toml");
             std::fs::write(&path, settings)?;
@@ -156,8 +168,7 @@ impl Service {
     /// # Panics
     /// It does not run.
     pub fn client(&self) -> Client {
-        let (_, api, _) = self.running.as_ref().expect("the service should run");
-        Client::new(format!("http://{api}"), self.setup.token.clone())
+        Client::new(format!("http://{}", self.api()), self.setup.token.clone())
     }
 
     /// The base URL of its ops port.

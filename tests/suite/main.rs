@@ -9,6 +9,7 @@ mod exposure;
 mod live;
 mod openapi;
 mod outage;
+mod page;
 mod policies;
 mod postgres;
 mod settings;

@@ -19,6 +19,8 @@ declare -A PACKAGES=(
 	[objcopy]=binutils
 	[ldd]=libc-bin
 	[/etc/ssl/certs/ca-certificates.crt]=ca-certificates
+	[chromium]=chromium
+	[chromedriver]=chromium-driver
 )
 
 # missing_packages  Prints the packages whose program is not there, sorted, on one line.
