@@ -70,9 +70,9 @@ impl Browser {
         Ok(self.tab.goto(&format!("http://{service}/")).await?)
     }
 
-    /// Loads the page again; whether that worked.
-    pub async fn reload(&self) -> bool {
-        self.tab.refresh().await.is_ok()
+    /// Loads the page again, or what the browser shows in its place.
+    pub async fn reload(&self) -> Result<()> {
+        Ok(self.tab.refresh().await?)
     }
 
     /// Presses keys one after the other, wherever the focus is.
