@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Debian packages. In: nothing. Out: the programs that the other files call.
 
-# Program (or file) → the package that brings it.
+# Program (or file, or pattern of one) → the package that brings it.
 declare -A PACKAGES=(
 	[containerd]=containerd
 	[runc]=runc
@@ -13,7 +13,7 @@ declare -A PACKAGES=(
 	[redis-server]=redis-server
 	[redis-sentinel]=redis-sentinel
 	[redis-cli]=redis-tools
-	[/usr/lib/postgresql]=postgresql
+	['/usr/lib/postgresql/*/bin/initdb']=postgresql
 	[unshare]=util-linux
 	[mount]=mount
 	[objcopy]=binutils
@@ -28,7 +28,7 @@ missing_packages() {
 	local thing missing=()
 	for thing in "${!PACKAGES[@]}"; do
 		# root's PATH may lack the sbin folders when a harness starts us.
-		PATH=$PATH:/usr/sbin:/sbin type -P "$thing" >/dev/null || [[ -e $thing ]] || missing+=("${PACKAGES[$thing]}")
+		PATH=$PATH:/usr/sbin:/sbin type -P "$thing" >/dev/null || compgen -G "$thing" >/dev/null || missing+=("${PACKAGES[$thing]}")
 	done
 	[[ ${#missing[@]} = 0 ]] || printf '%s\n' "${missing[@]}" | sort -u | paste -sd ' '
 }
