@@ -4,12 +4,15 @@
 //! the next event for a submission (decided here, nowhere else), or why there is none.
 //! Must not know: the database, the store, HTTP, the clock.
 
+pub(crate) mod words;
+
 use crate::bank::ItemBank;
 use crate::event::{Chain, Constrained, Entry, Event, Head, ItemId, Next, Sealed, Submitted};
 use crate::snapshot::Response;
 use contract::Fault;
 use engine::{Ability, EndReason, Estimate, Exposure, Outside};
 use std::sync::Arc;
+use words::{engine_constrained, engine_event, engine_next, index, number, said, told};
 
 /// An exam and all that happened in it.
 #[derive(Clone, Debug)]
@@ -310,64 +313,7 @@ impl Exam {
     }
 }
 
-fn engine_event(event: &Event) -> engine::Event {
-    match *event {
-        Event::Started { theta, standard_error, ref next, ref constrained } => {
-            engine::Event::Started(engine::Started {
-                next: engine_next(next),
-                ability: Ability { theta, standard_error },
-                constrained: engine_constrained(constrained),
-            })
-        }
-        Event::Answered { item, category, theta, standard_error, ref next, ref constrained, .. } => {
-            engine::Event::Answered(engine::Answered {
-                item: index(item),
-                category,
-                ability: Ability { theta, standard_error },
-                next: engine_next(next),
-                constrained: engine_constrained(constrained),
-            })
-        }
-        Event::Completed { reason } => engine::Event::Completed { reason },
-    }
-}
-
-fn engine_next(next: &Next) -> engine::Next {
-    match *next {
-        Next::Item(item) => engine::Next::Item(index(item)),
-        Next::End(reason) => engine::Next::End(reason),
-    }
-}
-
-fn engine_constrained(constrained: &Constrained) -> engine::Constrained {
-    let Constrained { relaxed, held_back, wanted } = constrained;
-    let held_back = held_back.iter().map(|item| index(*item)).collect();
-    engine::Constrained { relaxed: relaxed.clone(), held_back, wanted: wanted.map(index) }
-}
-
-fn said(next: &engine::Next) -> Next {
-    match *next {
-        engine::Next::Item(item) => Next::Item(number(item)),
-        engine::Next::End(reason) => Next::End(reason),
-    }
-}
-
-fn told(constrained: &engine::Constrained) -> Constrained {
-    let engine::Constrained { relaxed, held_back, wanted } = constrained;
-    let held_back = held_back.iter().map(|item| number(*item)).collect();
-    Constrained { relaxed: relaxed.clone(), held_back, wanted: wanted.map(number) }
-}
-
 #[expect(clippy::cast_precision_loss, reason = "a duration in milliseconds is far below 2^53")]
 fn seconds(milliseconds: i64) -> f64 {
     milliseconds as f64 / 1000.0
-}
-
-/// Callers count items from 1, the engine from 0; number 0 maps to no item at all.
-fn index(item: ItemId) -> usize {
-    usize::try_from(item).map_or(usize::MAX, |item| item.wrapping_sub(1))
-}
-
-fn number(index: usize) -> ItemId {
-    ItemId::try_from(index + 1).unwrap_or(ItemId::MAX)
 }

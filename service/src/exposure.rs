@@ -6,6 +6,7 @@
 use crate::catalogue::Catalogue;
 use crate::event::{Event, Head, ItemId, Next};
 use crate::exam::Exam;
+use crate::exam::words::index;
 use crate::records::{self, Records};
 use engine::{Control, Counts};
 use std::collections::HashMap;
@@ -92,9 +93,4 @@ fn give(counts: &mut Counts, control: Control, next: Next, wanted: Option<ItemId
     if let Some(item) = wanted {
         counts.want(control, index(item));
     }
-}
-
-/// Callers count items from 1, the engine from 0; number 0 is no item.
-fn index(item: ItemId) -> usize {
-    usize::try_from(item).map_or(usize::MAX, |item| item.wrapping_sub(1))
 }

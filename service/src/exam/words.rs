@@ -1,0 +1,61 @@
+//! From the log's words to the engine's, and back. Callers count items from 1, the engine from 0.
+
+use crate::event::{Constrained, Event, ItemId, Next};
+use engine::Ability;
+
+pub(crate) fn engine_event(event: &Event) -> engine::Event {
+    match *event {
+        Event::Started { theta, standard_error, ref next, ref constrained } => {
+            engine::Event::Started(engine::Started {
+                next: engine_next(next),
+                ability: Ability { theta, standard_error },
+                constrained: engine_constrained(constrained),
+            })
+        }
+        Event::Answered { item, category, theta, standard_error, ref next, ref constrained, .. } => {
+            engine::Event::Answered(engine::Answered {
+                item: index(item),
+                category,
+                ability: Ability { theta, standard_error },
+                next: engine_next(next),
+                constrained: engine_constrained(constrained),
+            })
+        }
+        Event::Completed { reason } => engine::Event::Completed { reason },
+    }
+}
+
+pub(crate) fn engine_next(next: &Next) -> engine::Next {
+    match *next {
+        Next::Item(item) => engine::Next::Item(index(item)),
+        Next::End(reason) => engine::Next::End(reason),
+    }
+}
+
+pub(crate) fn engine_constrained(constrained: &Constrained) -> engine::Constrained {
+    let Constrained { relaxed, held_back, wanted } = constrained;
+    let held_back = held_back.iter().map(|item| index(*item)).collect();
+    engine::Constrained { relaxed: relaxed.clone(), held_back, wanted: wanted.map(index) }
+}
+
+pub(crate) fn said(next: &engine::Next) -> Next {
+    match *next {
+        engine::Next::Item(item) => Next::Item(number(item)),
+        engine::Next::End(reason) => Next::End(reason),
+    }
+}
+
+pub(crate) fn told(constrained: &engine::Constrained) -> Constrained {
+    let engine::Constrained { relaxed, held_back, wanted } = constrained;
+    let held_back = held_back.iter().map(|item| number(*item)).collect();
+    Constrained { relaxed: relaxed.clone(), held_back, wanted: wanted.map(number) }
+}
+
+/// Callers count items from 1, the engine from 0; number 0 maps to no item at all.
+pub(crate) fn index(item: ItemId) -> usize {
+    usize::try_from(item).map_or(usize::MAX, |item| item.wrapping_sub(1))
+}
+
+pub(crate) fn number(index: usize) -> ItemId {
+    ItemId::try_from(index + 1).unwrap_or(ItemId::MAX)
+}
