@@ -29,7 +29,7 @@ pub enum Control {
         price_step: f64,
     },
     /// An item is eligible for an exam with probability `min(1, rate e_i / n_i)`, e the number of
-    /// exams it was eligible for, n of those it was given in (van der Linden & Veldkamp, 2004, eq. 12).
+    /// exams it was eligible for, n of those it was given in (van der Linden & Veldkamp, 2004).
     Eligibility {
         /// Greatest share of exams, above 0 to 1.
         rate: f64,

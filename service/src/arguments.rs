@@ -100,13 +100,21 @@ pub struct Simulate {
 /// would. A SQLite file that a running service holds cannot be asked.
 #[derive(Debug, Args)]
 pub struct Ping {
-    /// The Settings file that names them.
+    #[command(flatten)]
+    pub source: Source,
+}
+
+/// Where Settings come from.
+#[derive(Debug, Args)]
+pub struct Source {
+    /// The Settings file (TOML); all its faults are told at once.
     #[arg(long, env = contract::SETTINGS_ENV, value_name = "FILE")]
     pub settings: Option<PathBuf>,
-    /// The store, as in redis://127.0.0.1:6379/0. Only without --settings.
+    /// Snapshots go to this Redis, as in redis://127.0.0.1:6379/0. Only without --settings.
     #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true)]
     pub redis_url: Option<String>,
-    /// The database, as in sqlite:exams.db. Only without --settings.
+    /// Answers go to this database, as in sqlite:/var/lib/exams/exams.db or
+    /// postgres://exam@db:5432/exams. Only without --settings.
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
 }
@@ -114,7 +122,7 @@ pub struct Ping {
 /// Verify stored exams: every ability, item and hash is computed anew and compared to the bit.
 ///
 /// A SQLite file is opened for this process alone, so the service that writes it has to be stopped; a
-/// copy of the file will do.
+/// copy of the file will do. The database's tables are brought to this version, as a start would.
 #[derive(Debug, Args)]
 pub struct Verify {
     /// The Settings file that names the database.
@@ -158,15 +166,8 @@ A policy file:
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Serve {
-    /// The Settings file (TOML); all its faults are told at once.
-    #[arg(long, env = contract::SETTINGS_ENV, value_name = "FILE")]
-    pub settings: Option<PathBuf>,
-    /// Snapshots go to this Redis, as in redis://127.0.0.1:6379/0. Only without --settings.
-    #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true)]
-    pub redis_url: Option<String>,
-    /// Answers go to this database, as in sqlite:/var/lib/exams/exams.db. Only without --settings.
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub database_url: Option<String>,
+    #[command(flatten)]
+    pub source: Source,
     /// Address and port of the exam API, instead of the Settings'. Port 0: any free one.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub api: Option<std::net::SocketAddr>,

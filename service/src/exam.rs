@@ -150,19 +150,9 @@ impl Exam {
         let seq = self.version() + 1;
         let recorded =
             self.engine.record(index(item), category, engine_next(&next), engine_constrained(&constrained));
-        let Ability { theta, standard_error } =
-            recorded.map_err(|error| ReplayError { seq, reason: error.to_string() })?;
-        let event = Event::Answered {
-            item,
-            submitted,
-            category,
-            response_time_ms,
-            theta,
-            standard_error,
-            next,
-            constrained,
-        };
-        self.keep(Entry { seq, at, event });
+        let ability = recorded.map_err(|error| ReplayError { seq, reason: error.to_string() })?;
+        let response = Response { item, submitted, category, response_time_ms, at, constrained };
+        self.keep(response.entry(seq, ability, next));
         Ok(())
     }
 
@@ -198,19 +188,9 @@ impl Exam {
         let answered = self.engine.decide_answer(index(item), category, &outside);
         let engine::Answered { ability, next, constrained, .. } =
             answered.map_err(|_| Refusal::NotCurrent)?;
-        let Ability { theta, standard_error } = ability;
-        let (next, constrained) = (said(&next), told(&constrained));
-        let event = Event::Answered {
-            item,
-            submitted,
-            category,
-            response_time_ms,
-            theta,
-            standard_error,
-            next,
-            constrained,
-        };
-        Ok(Verdict::Append(Entry { seq: self.version() + 1, at, event }))
+        let constrained = told(&constrained);
+        let response = Response { item, submitted, category, response_time_ms, at, constrained };
+        Ok(Verdict::Append(response.entry(self.version() + 1, ability, said(&next))))
     }
 
     /// The event that ends the exam for a reason of somebody's, or `None` when it has ended already.

@@ -1,12 +1,15 @@
 //! The exam service: adaptive exams over HTTP, on a log that loses nothing.
 //!
 //! One answer, from the socket to the reply:
-//! [`router`] → [`auth`] → [`exams`] parses the request, every fault at once → [`flow`] loads the
-//! exam: its snapshot from the [`store`] and, at the same time, the end of its log from the
-//! [`records`]; an equal snapshot is used, else the log is folded → [`exam`] decides the next event
-//! with the engine, purely → [`records`] appends it: the commit, and the compare-and-set → the
-//! [`store`] gets the new snapshot → the reply. Whoever loses a race reads again and is told the
-//! truth; whoever asks twice is told the same.
+//! [`router`] → [`auth`] → [`exams`] parses the request, every fault at once → [`flow`] takes the
+//! exam's snapshot from the [`store`], unchecked → [`exam`] decides the next event with the engine, purely
+//! → [`records`] appends it, together with others that wait, after the very event it was decided on: the
+//! commit, and the compare-and-set → the [`store`] gets the new snapshot → the reply. Whatever is not a new
+//! answer is decided on a checked exam: a snapshot as new as the end of the log, else the log folded.
+//! Whoever loses a race reads again and is told the truth; whoever asks twice is told the same.
+//!
+//! What runs beside requests: [`sweep`] ends exams whose time is over, [`rewarm`] fills a store that was
+//! lost, and [`live`] is what a change of Settings replaces.
 
 pub mod app;
 pub mod auth;

@@ -1,7 +1,7 @@
 //! `exam-service ping`: every dependency, asked once, with the time it took.
 
 use crate::arguments::Ping;
-use crate::start::{read, secret, told};
+use crate::start::{secret, settings, told};
 use anyhow::{Context, bail};
 use contract::Settings;
 use contract::settings::Store;
@@ -14,13 +14,7 @@ use std::time::{Duration, Instant};
 
 /// Asks the database, the store and the bank files that Settings name.
 pub fn run(arguments: &Ping) -> anyhow::Result<()> {
-    let settings = match &arguments.settings {
-        Some(path) => {
-            Settings::parse(&read(path)?).map_err(|faults| told(&path.display().to_string(), &faults))?
-        }
-        None => Settings::embedded(arguments.redis_url.as_deref(), arguments.database_url.as_deref())
-            .map_err(|faults| told("the environment", &faults))?,
-    };
+    let (settings, _) = settings(&arguments.source)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let failed = runtime.block_on(async {
         let mut failed = 0;

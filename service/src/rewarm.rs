@@ -6,7 +6,7 @@
 
 use crate::app::App;
 use crate::flow::Error;
-use crate::records::Filter;
+use crate::records::{self, Filter};
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
@@ -42,9 +42,14 @@ async fn fill(app: &App) -> Result<(), Error> {
         let page = live.flow.records.list(&filter).await?;
         for listed in &page.exams {
             // Reading it, checked, puts it there.
-            live.flow.exam(listed.id).await?;
-            live.flow.metrics.rewarmed();
-            filled += 1;
+            match live.flow.exam(listed.id).await {
+                Ok(_) => {
+                    live.flow.metrics.rewarmed();
+                    filled += 1;
+                }
+                Err(error @ Error::Records(records::Error::Unavailable(_))) => return Err(error),
+                Err(error) => tracing::error!(exam = listed.id, %error, "an open exam cannot be read"),
+            }
         }
         match page.exams.last() {
             Some(last) => filter.after = last.id,

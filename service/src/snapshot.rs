@@ -8,6 +8,7 @@
 use crate::bank::ItemBank;
 use crate::event::{Chain, Constrained, Entry, Event, Head, ItemId, Next, Submitted};
 use crate::exam::Exam;
+use engine::Ability;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -54,6 +55,25 @@ pub struct Response {
     /// What constrained the choice of the item after it.
     #[serde(default, skip_serializing_if = "Constrained::is_none")]
     pub constrained: Constrained,
+}
+
+impl Response {
+    /// The event of this answer in its place, with the ability after it and what came next.
+    pub fn entry(self, seq: i64, ability: Ability, next: Next) -> Entry {
+        let Self { item, submitted, category, response_time_ms, at, constrained } = self;
+        let Ability { theta, standard_error } = ability;
+        let event = Event::Answered {
+            item,
+            submitted,
+            category,
+            response_time_ms,
+            theta,
+            standard_error,
+            next,
+            constrained,
+        };
+        Entry { seq, at, event }
+    }
 }
 
 /// A snapshot that cannot be used.

@@ -1,6 +1,6 @@
 //! From arguments to a running service: files and secrets are read here and nowhere else.
 
-use crate::arguments::Serve;
+use crate::arguments::{Serve, Source};
 use anyhow::{Context, anyhow, bail};
 use contract::settings::{Auth, Database, LogFormat, Store, revision};
 use contract::{Fault, Settings};
@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Serves until SIGTERM or SIGINT.
 pub fn serve(serve: &Serve) -> anyhow::Result<()> {
-    let (mut settings, revision) = settings(serve)?;
+    let (mut settings, revision) = settings(&serve.source)?;
     let fixed = Fixed { api: serve.api, ops: serve.ops };
     fixed.hold(&mut settings);
     if settings.auth == (Auth::None { allow_public: false }) && !settings.api.bind.ip().is_loopback() {
@@ -63,7 +63,7 @@ async fn run(
         revision,
         "serving exams"
     );
-    let watching = serve.settings.clone().map(|path| tokio::spawn(watch(path, app.clone(), fixed)));
+    let watching = serve.source.settings.clone().map(|path| tokio::spawn(watch(path, app.clone(), fixed)));
     app::serve(api, ops, app, stop).await?;
     watching.inspect(tokio::task::JoinHandle::abort);
     tracing::info!("stopped");
@@ -124,8 +124,9 @@ async fn listen(what: &str, address: std::net::SocketAddr) -> anyhow::Result<Tcp
     bound.with_context(|| format!("the {what} cannot listen on {address}"))
 }
 
-fn settings(serve: &Serve) -> anyhow::Result<(Settings, String)> {
-    match &serve.settings {
+/// The Settings that arguments name, and the revision of their text.
+pub fn settings(source: &Source) -> anyhow::Result<(Settings, String)> {
+    match &source.settings {
         Some(path) => {
             let text = read(path)?;
             let settings =
@@ -133,7 +134,7 @@ fn settings(serve: &Serve) -> anyhow::Result<(Settings, String)> {
             Ok((settings, revision(&text)))
         }
         None => {
-            let settings = Settings::embedded(serve.redis_url.as_deref(), serve.database_url.as_deref())
+            let settings = Settings::embedded(source.redis_url.as_deref(), source.database_url.as_deref())
                 .map_err(|faults| told("the environment", &faults))?;
             let revision = revision(&settings.to_text());
             Ok((settings, revision))

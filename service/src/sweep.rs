@@ -5,6 +5,8 @@
 
 use crate::app::App;
 use crate::flow::{Error, now};
+use crate::records;
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// How often overdue exams are looked for.
@@ -16,22 +18,27 @@ const MOST: i64 = 200;
 pub async fn run(app: App) {
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // Exams that cannot be ended; each is told once.
+    let mut stuck = HashSet::new();
     loop {
         ticks.tick().await;
-        if let Err(error) = once(&app).await {
+        if let Err(error) = once(&app, &mut stuck).await {
             tracing::warn!(%error, "overdue exams wait: the database does not answer");
         }
     }
 }
 
-async fn once(app: &App) -> Result<(), Error> {
+async fn once(app: &App, stuck: &mut HashSet<i64>) -> Result<(), Error> {
     let flow = &app.live().flow;
     let overdue = flow.records.overdue(now(), MOST).await?;
     for exam in &overdue {
         match flow.expire(*exam).await {
             Ok(reason) => tracing::info!(exam, reason = reason.as_str(), "an exam's time is over"),
-            Err(Error::Records(error)) => return Err(Error::Records(error)),
-            Err(error) => tracing::error!(exam, %error, "an overdue exam cannot be ended"),
+            Err(error @ Error::Records(records::Error::Unavailable(_))) => return Err(error),
+            Err(error) if stuck.insert(*exam) => {
+                tracing::error!(exam, %error, "an overdue exam cannot be ended");
+            }
+            Err(_) => {}
         }
     }
     Ok(())

@@ -213,3 +213,24 @@ async fn sit(
     }
     Ok(())
 }
+
+/// An exam whose log cannot be read is told once, and stops nobody else's from ending.
+#[tokio::test]
+async fn a_damaged_exam_does_not_keep_others_open() -> Result<()> {
+    let text = "[exam_types.placement]\nexpires_after_seconds = 1\n".to_owned();
+    let mut service = Service::start_with(Setup { settings: Some(text), ..Setup::default() }).await?;
+    for _ in 0..3 {
+        Examinee::start(&service.client(), 10).await?;
+    }
+    service.kill().await?;
+    let pool = database(&service).await?;
+    let damage = "UPDATE events SET body = '{' WHERE exam_id = 1";
+    assert_eq!(sqlx::query(damage).execute(&pool).await?.rows_affected(), 1);
+    pool.close().await;
+    service.restart(None).await?;
+    wait::until("the others end", Duration::from_secs(30), || async {
+        let listed = service.client().get("/exams?status=in_progress").await.ok()?;
+        (listed.body["count"] == 1).then_some(())
+    })
+    .await
+}

@@ -66,8 +66,8 @@ fn is_database_url(url: &str) -> bool {
 
 /// Whether the part before the host holds a colon: `USER:PASSWORD@`.
 fn holds_password(url: &str) -> bool {
-    let authority = url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
-    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) || url.contains("password=")
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    rest.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) || url.contains("password=")
 }
 
 fn listener(mut fields: Fields<'_>, default: Listener) -> Listener {

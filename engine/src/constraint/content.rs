@@ -120,7 +120,7 @@ pub(super) fn most_wanted(
     wanted.map(|(area, _)| area)
 }
 
-/// How each area of the bank stands to its bounds, and its penalty (Shin et al., 2009, eq. 1 to 4). The
+/// How each area of the bank stands to its bounds, and its penalty (Shin et al., 2009). The
 /// share an exam of this length comes to is expected from the items shown and, for the rest, from the
 /// area's share of the bank.
 pub(crate) fn penalties(

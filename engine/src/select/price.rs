@@ -3,8 +3,8 @@
 //! Comes in: which items may be given, which only exposure holds back, a price for each. Goes out: the
 //! item that is worth most after its price, the item that would be if exposure held none back, and the
 //! items that were better and not given. Prices are the multipliers of the bound on exposure: without
-//! them whoever comes first takes an item, with them whoever needs it most (Bertsekas, 1999, chapter 6,
-//! on dual ascent). Cost: one evaluation of information for each item.
+//! them whoever comes first takes an item, with them whoever needs it most (dual ascent:
+//! Bertsekas, 1999). Cost: one evaluation of information for each item.
 
 use super::Situation;
 

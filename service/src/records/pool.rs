@@ -140,14 +140,31 @@ const POSTGRES_HINT: &str = "Is it running, and are host, database, user and pas
 /// A URL as it may be shown.
 pub(super) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (authority, path) = rest.split_once('/').map_or((rest, ""), |(authority, path)| (authority, path));
-    match authority.rsplit_once('@') {
-        Some((user, host)) => {
-            let user = user.split(':').next().unwrap_or_default();
-            // Parameters may hold a password too.
-            let path = path.split('?').next().unwrap_or_default();
-            format!("{scheme}://{user}@{host}/{path}")
+    // Parameters may hold a password too; and one that was not escaped may hold anything but an @.
+    let shown = |text: &str| text.split('?').next().unwrap_or_default().to_owned();
+    match rest.rsplit_once('@') {
+        Some((user, place)) => {
+            format!("{scheme}://{}@{}", user.split(':').next().unwrap_or_default(), shown(place))
         }
-        None => format!("{scheme}://{authority}/{}", path.split('?').next().unwrap_or_default()),
+        None => format!("{scheme}://{}", shown(rest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn no_password_is_shown() {
+        for (url, shown) in [
+            ("postgres://exam:word@db:5432/exams?sslmode=require", "postgres://exam@db:5432/exams"),
+            ("postgres://exam:wo/rd@db/exams", "postgres://exam@db/exams"),
+            ("postgres://exam:wo?rd@db/exams", "postgres://exam@db/exams"),
+            ("postgres://exam:wo@rd@db/exams", "postgres://exam@db/exams"),
+            ("postgres://db/exams?password=word", "postgres://db/exams"),
+            ("sqlite:exams.db", "sqlite:exams.db"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
     }
 }
