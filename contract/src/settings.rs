@@ -7,7 +7,7 @@
 mod exams;
 mod read;
 
-pub use exams::{BankFile, ExamType, SAMPLE_BANK};
+pub use exams::{BankFile, ExamType, SAMPLE_BANK, Shown};
 
 use crate::{API_PORT, Fault, KEY_PREFIX, OPS_PORT, SNAPSHOT_TTL_SECONDS};
 use serde::Serialize;
@@ -26,6 +26,9 @@ pub struct Settings {
     pub ops: Listener,
     /// Who may call the exam API.
     pub auth: Auth,
+    /// How often one caller may call; absent: as often as they like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// The database of record.
     pub database: Database,
     /// Where snapshots live.
@@ -61,6 +64,45 @@ pub enum Auth {
         /// File with one token a line.
         token_file: String,
     },
+    /// Callers that send `Authorization: Bearer <JSON Web Token>` (RFC 7519). Its `sub` owns the exams it
+    /// starts; its `role` (or `roles`) is `student`, `proctor` or `admin`, and without one `student`.
+    Jwt {
+        /// File with what verifies a token: a JSON Web Key Set, or what `algorithm` says.
+        key_file: String,
+        /// Absent: `key_file` is a JSON Web Key Set, whose keys name theirs.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        algorithm: Option<Algorithm>,
+        /// A token's `aud` has to hold this.
+        audience: String,
+        /// A token's `iss` has to be this; absent: any.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        issuer: Option<String>,
+    },
+}
+
+/// How tokens are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub enum Algorithm {
+    /// HMAC with SHA-256; the file holds the secret, 32 bytes or more.
+    HS256,
+    /// ECDSA on P-256; the file holds the public key (PEM).
+    ES256,
+    /// ECDSA on P-384; the file holds the public key (PEM).
+    ES384,
+    /// Ed25519; the file holds the public key (PEM).
+    EdDSA,
+}
+
+/// How often one caller may call. A caller is the `sub` of a token, a token, or an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Requests a second in the long run (1 to 100000).
+    pub requests_per_second: u32,
+    /// Requests at once after a pause (1 to 100000).
+    pub burst: u32,
+    /// How many proxies of one's own stand before the service, each of which appends to `X-Forwarded-For` whom
+    /// it heard (0 to 8). 0: the header is not read.
+    pub trusted_proxies: u8,
 }
 
 /// The database of record.
@@ -137,6 +179,7 @@ impl Default for Settings {
             api: loopback(API_PORT),
             ops: loopback(OPS_PORT),
             auth: Auth::None { allow_public: false },
+            limits: None,
             database: Database { url: "sqlite:exams.db".to_owned(), password_file: None },
             store: Store::Memory { ttl_seconds: SNAPSHOT_TTL_SECONDS },
             log: Log { format: LogFormat::Text },

@@ -14,6 +14,7 @@ use crate::sweep;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use contract::{Fault, Settings};
 use std::future::IntoFuture;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -37,7 +38,7 @@ pub struct Secrets {
     pub store_password: Option<String>,
     /// The database's password.
     pub database_password: Option<String>,
-    /// The text of the token file.
+    /// The text of the token file, or of the key file.
     pub tokens: Option<String>,
 }
 
@@ -50,6 +51,9 @@ pub enum StartError {
     /// The token file is of no use.
     #[error("the token file is of no use: {0}")]
     Tokens(String),
+    /// The key file is of no use.
+    #[error("auth.key_file is of no use: {0}")]
+    Keys(String),
     /// The store cannot be set up.
     #[error(transparent)]
     Store(#[from] SetupError),
@@ -144,7 +148,9 @@ pub async fn serve(
     let sweeping = tokio::spawn(sweep::run(app.clone()));
     let filling = tokio::spawn(rewarm::run(app.clone()));
     let ops = tokio::spawn(axum::serve(ops, router::ops(app.clone())).into_future());
-    let api = axum::serve(api, router::api(app.clone())).with_graceful_shutdown(stop).into_future();
+    let api = axum::serve(api, router::api(app.clone()).into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(stop)
+        .into_future();
     let overdue = async move {
         let _ended = drained.await;
         tokio::time::sleep(DRAIN).await;

@@ -1,16 +1,24 @@
-//! Who may call: everybody, or those who hold a token.
+//! The door: who calls, and whether they have called too often.
 //!
-//! Comes in: the `Authorization` header. Goes out: the request, let through, or a problem.
-//! Both modes mean a trusted caller, who may grade. Tokens are compared in constant time and never
-//! logged. Must not know: what is asked for.
+//! Comes in: a request's `Authorization` header and where it came from. Goes out: the request, with its
+//! [`Caller`] beside it, or a problem. Tokens are compared in constant time and never logged.
+//! Must not know: what is asked for.
 
+mod jwt;
+
+pub use jwt::Keys;
+
+use crate::caller::{Caller, Role};
+use crate::limits::Key;
 use crate::problem::Problem;
 use crate::router::Now;
-use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::extract::{ConnectInfo, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
@@ -24,6 +32,8 @@ pub enum Auth {
     None,
     /// Open to holders of one of these.
     Token(Arc<Vec<String>>),
+    /// Open to holders of a token that one of these keys has signed.
+    Jwt(Arc<Keys>),
 }
 
 impl fmt::Debug for Auth {
@@ -31,9 +41,13 @@ impl fmt::Debug for Auth {
         match self {
             Self::None => f.write_str("None"),
             Self::Token(tokens) => write!(f, "Token({} tokens)", tokens.len()),
+            Self::Jwt(keys) => write!(f, "Jwt({} keys)", keys.len()),
         }
     }
 }
+
+/// Who was let in, and under which name their requests are counted.
+type Admitted = (Caller, Option<Key>);
 
 impl Auth {
     /// Reads a token file: one token a line; blank lines are passed over.
@@ -50,53 +64,124 @@ impl Auth {
         }
     }
 
-    fn admits(&self, presented: Option<&str>) -> bool {
+    fn admit(&self, presented: Option<&str>) -> Result<Admitted, String> {
+        let wanted = || "send the header Authorization: Bearer <token>".to_owned();
         match self {
-            Self::None => true,
-            Self::Token(tokens) => presented.is_some_and(|presented| {
-                tokens.iter().fold(false, |found, token| {
-                    found | bool::from(token.as_bytes().ct_eq(presented.as_bytes()))
-                })
-            }),
+            Self::None => Ok((Caller::trusted(), None)),
+            Self::Token(tokens) => {
+                let presented = presented.ok_or_else(wanted)?;
+                let found = tokens.iter().enumerate().fold(None, |found, (index, token)| {
+                    let same = bool::from(token.as_bytes().ct_eq(presented.as_bytes()));
+                    if same { Some(index) } else { found }
+                });
+                match found {
+                    Some(index) => Ok((Caller::trusted(), Some(Key::Token(index)))),
+                    None => Err("the token is not one of this service's".to_owned()),
+                }
+            }
+            Self::Jwt(keys) => {
+                let caller = keys.verify(presented.ok_or_else(wanted)?)?;
+                let key = caller.subject.clone().map(Key::Subject);
+                Ok((caller, key))
+            }
         }
     }
 }
 
-/// Lets a request through or answers 401.
-pub async fn check(Now(live): Now, request: Request, next: Next) -> Response {
+/// Lets a request through, with its caller beside it, or answers 401 or 429. Who shows no right token is counted by
+/// their address, so that nobody tries out many.
+pub async fn check(Now(live): Now, mut request: Request, next: Next) -> Response {
     let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let presented = header.and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
-    if live.auth.admits(presented) {
-        return next.run(request).await;
+    let admitted = live.auth.admit(presented);
+    if let Some(limits) = &live.limits {
+        let address = || Key::address(origin(request.extensions(), request.headers(), limits.proxies()));
+        let key = admitted.as_ref().ok().and_then(|(_, key)| key.clone()).unwrap_or_else(address);
+        if let Err(wait) = limits.pass(&key) {
+            return Problem::too_often(wait).into_response();
+        }
     }
-    let detail = match presented {
-        None => "send the header Authorization: Bearer <token>",
-        Some(_) => "the token is not one of this service's",
-    };
-    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).into_response()
+    match admitted {
+        Ok((caller, _)) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(detail) => Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).into_response(),
+    }
+}
+
+/// Lets those through who run exams.
+pub async fn proctors(caller: Caller, request: Request, next: Next) -> Response {
+    match caller.role {
+        Role::Student => Problem::forbidden("this call is for proctors and admins").into_response(),
+        Role::Proctor | Role::Admin => next.run(request).await,
+    }
+}
+
+/// Lets those through who may do all there is.
+pub async fn admins(caller: Caller, request: Request, next: Next) -> Response {
+    match caller.role {
+        Role::Student | Role::Proctor => Problem::forbidden("this call is for admins").into_response(),
+        Role::Admin => next.run(request).await,
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // Whatever stands before the door is a fault of ours.
+        parts.extensions.get::<Self>().cloned().ok_or_else(Problem::internal)
+    }
+}
+
+/// Where a request came from: the peer, or whom the outermost of so many trusted proxies heard. What stands further
+/// left in the header anybody may have written.
+fn origin(extensions: &axum::http::Extensions, headers: &HeaderMap, proxies: u8) -> IpAddr {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
+    let Some(place) = usize::from(proxies).checked_sub(1) else { return peer };
+    let heard = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let heard: Vec<&str> = heard.flat_map(|value| value.split(',')).map(str::trim).collect();
+    heard.iter().rev().nth(place).and_then(|text| text.parse().ok()).unwrap_or(peer)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::{Extensions, HeaderValue};
 
     #[test]
     fn only_a_whole_token_opens() {
         let auth = Auth::tokens("0123456789abcdef\n\nfedcba9876543210\n").unwrap();
-        assert!(auth.admits(Some("0123456789abcdef")));
-        assert!(auth.admits(Some("fedcba9876543210")));
+        assert!(auth.admit(Some("0123456789abcdef")).is_ok());
+        assert!(auth.admit(Some("fedcba9876543210")).is_ok());
         for wrong in [None, Some(""), Some("0123456789abcde"), Some("0123456789abcdef0")] {
-            assert!(!auth.admits(wrong), "{wrong:?}");
+            assert!(auth.admit(wrong).is_err(), "{wrong:?}");
         }
-        assert!(Auth::None.admits(None));
+        assert!(Auth::None.admit(None).is_ok());
     }
 
     #[test]
     fn a_token_file_must_hold_safe_tokens() {
         assert!(Auth::tokens("\n").unwrap_err().contains("no token"));
         assert!(Auth::tokens("0123456789abcdef\nshort").unwrap_err().contains("token 2"));
+    }
+
+    #[test]
+    fn nobody_chooses_their_own_address() {
+        let mut extensions = Extensions::new();
+        extensions.insert(ConnectInfo(SocketAddr::from(([10, 0, 0, 9], 4711))));
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", HeaderValue::from_static("1.1.1.1, 2.2.2.2"));
+        headers.append("x-forwarded-for", HeaderValue::from_static("3.3.3.3"));
+        let from = |proxies| origin(&extensions, &headers, proxies).to_string();
+        assert_eq!(from(0), "10.0.0.9", "the header is not read");
+        assert_eq!(from(1), "3.3.3.3", "what one's own proxy heard");
+        assert_eq!(from(2), "2.2.2.2");
+        assert_eq!(from(8), "10.0.0.9", "more proxies than there are");
     }
 }

@@ -194,6 +194,7 @@ impl ItemBank {
         };
         let categories = item.parameters.categories();
         match (submitted, item.key) {
+            (Submitted::Omitted, _) => Ok(0),
             (Submitted::Correct(_), _) if !item.is_dichotomous() => {
                 fault("correct", format!("item {id} has {categories} categories; send choice instead"))
             }

@@ -6,7 +6,7 @@
 use crate::bank::{Import, ItemBank};
 use crate::policy;
 use crate::records::{self, Records};
-use contract::settings::{ExamType, SAMPLE_BANK};
+use contract::settings::{ExamType, SAMPLE_BANK, Shown};
 use contract::{Fault, Settings};
 use engine::{Estimator, Grid, Policy, Prior, Rule, Stop, When};
 use std::collections::{BTreeMap, HashMap};
@@ -21,6 +21,14 @@ pub struct Rules {
     pub bank: Arc<ItemBank>,
     /// How long an exam may stay open, in milliseconds.
     pub lasts: i64,
+    /// Seconds for an item.
+    pub item_seconds: Option<u32>,
+    /// So many exams for one examinee.
+    pub attempts: Option<u32>,
+    /// Whether a start gives an examinee the exam that they have open.
+    pub resume: bool,
+    /// What students see of the measurement.
+    pub shown: Vec<Shown>,
 }
 
 /// Exam types and bank versions.
@@ -82,6 +90,10 @@ impl Catalogue {
                             policy,
                             bank: Arc::clone(bank),
                             lasts: i64::from(exam_type.expires_after_seconds) * 1000,
+                            item_seconds: exam_type.item_seconds,
+                            attempts: exam_type.attempts,
+                            resume: exam_type.resume,
+                            shown: exam_type.students_see.clone(),
                         },
                     );
                 }
@@ -157,7 +169,7 @@ fn plain(exam_type: &ExamType) -> Policy {
         },
         stop: Stop {
             max_items: exam_type.max_items,
-            max_seconds: None,
+            max_seconds: exam_type.max_seconds,
             min_items: exam_type.min_items,
             rules: exam_type
                 .target_standard_error

@@ -4,6 +4,7 @@
 //! bank version of the exam, counted from 1, as callers know them.
 //! Must not know: where events are kept, nor who sends them.
 
+use crate::terms::Terms;
 use engine::{Constraint, EndReason};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -28,6 +29,9 @@ pub struct Head {
     pub engine_version: String,
     /// Start, in milliseconds since 1970 UTC.
     pub started_at: i64,
+    /// Whose it is, its time, and what is seen of it.
+    #[serde(default, skip_serializing_if = "Terms::are_plain")]
+    pub terms: Terms,
 }
 
 /// What an examinee submitted.
@@ -38,6 +42,8 @@ pub enum Submitted {
     Choice(u8),
     /// The grade itself, from a trusted caller.
     Correct(bool),
+    /// Nothing: the item was passed over, which is wrong.
+    Omitted,
 }
 
 /// What comes after an event.
@@ -99,6 +105,9 @@ pub enum Event {
         /// Milliseconds the examinee took, as the caller measured them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         response_time_ms: Option<u32>,
+        /// Whether it came after the item's time, which makes it wrong.
+        #[serde(default, skip_serializing_if = "is_false")]
+        late: bool,
         /// Ability from this and all earlier answers.
         theta: f64,
         /// Its standard error, if there is one.
@@ -109,11 +118,28 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Constrained::is_none")]
         constrained: Constrained,
     },
-    /// Somebody ended the exam.
+    /// Time stands still, and no answer is taken.
+    Paused,
+    /// Time goes on.
+    Resumed,
+    /// There is more time: for the exam, and for the item on the screen.
+    Extended {
+        /// So many seconds more.
+        seconds: u32,
+        /// The caller's key for this very extension: it counts once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+    },
+    /// Somebody or the clock ended the exam.
     Completed {
         /// Why.
         reason: EndReason,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(crate) fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl Event {
@@ -122,6 +148,9 @@ impl Event {
         match self {
             Self::Started { .. } => "started",
             Self::Answered { .. } => "answered",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::Extended { .. } => "extended",
             Self::Completed { .. } => "completed",
         }
     }
@@ -130,8 +159,14 @@ impl Event {
     pub fn is_ending(&self) -> bool {
         match self {
             Self::Started { next, .. } | Self::Answered { next, .. } => matches!(next, Next::End(_)),
+            Self::Paused | Self::Resumed | Self::Extended { .. } => false,
             Self::Completed { .. } => true,
         }
+    }
+
+    /// Whether it is about the exam's time alone: the measurement does not see it.
+    pub fn is_timing(&self) -> bool {
+        matches!(self, Self::Paused | Self::Resumed | Self::Extended { .. })
     }
 }
 

@@ -4,6 +4,7 @@
 //! the next event for a submission (decided here, nowhere else), or why there is none.
 //! Must not know: the database, the store, HTTP, the clock.
 
+pub mod time;
 pub(crate) mod words;
 
 use crate::bank::ItemBank;
@@ -29,6 +30,8 @@ pub struct Exam {
 pub enum Verdict {
     /// It is new: this entry is to be appended to the log.
     Append(Entry),
+    /// Time was up before it came: this ending is to be appended, and the submission is refused.
+    Over(Entry),
     /// It is in the log already, at this seq: its first reply is due again.
     Repeat(i64),
 }
@@ -42,6 +45,8 @@ pub enum Refusal {
     AlreadyAnswered,
     /// Another item is on the screen.
     NotCurrent,
+    /// The exam's time stands still.
+    Paused,
     /// The exam is over.
     Ended(EndReason),
 }
@@ -122,9 +127,25 @@ impl Exam {
         if seq != expected {
             return Err(fault(format!("seq {expected} should come")));
         }
-        self.engine.apply(&engine_event(&entry.event)).map_err(|error| fault(error.to_string()))?;
+        self.measure(&entry.event).map_err(fault)?;
         self.keep(entry);
         Ok(())
+    }
+
+    /// Lets the engine see an event; one about time alone has to fit by itself.
+    fn measure(&mut self, event: &Event) -> Result<(), String> {
+        let fits = match event {
+            Event::Paused => !self.is_paused(),
+            Event::Resumed => self.is_paused(),
+            Event::Answered { .. } => !self.is_paused(),
+            Event::Started { .. } | Event::Extended { .. } | Event::Completed { .. } => true,
+        };
+        match engine_event(event) {
+            _ if !fits => Err(format!("{} does not fit", event.kind())),
+            Some(event) => self.engine.apply(&event).map_err(|error| error.to_string()),
+            None if self.current_item().is_none() => Err("only an exam that goes on has a time".to_owned()),
+            None => Ok(()),
+        }
     }
 
     /// Takes the next event in, as it was stored.
@@ -133,9 +154,7 @@ impl Exam {
     /// As [`Exam::apply`].
     pub fn apply_sealed(&mut self, sealed: Sealed) -> Result<(), ReplayError> {
         let Sealed { entry, after, .. } = sealed;
-        self.engine
-            .apply(&engine_event(&entry.event))
-            .map_err(|error| ReplayError { seq: entry.seq, reason: error.to_string() })?;
+        self.measure(&entry.event).map_err(|reason| ReplayError { seq: entry.seq, reason })?;
         self.chain = after;
         self.entries.push(entry);
         Ok(())
@@ -146,12 +165,11 @@ impl Exam {
     /// # Errors
     /// The answer does not fit; the exam is as before.
     pub fn take(&mut self, response: Response, next: Next) -> Result<(), ReplayError> {
-        let Response { item, submitted, category, response_time_ms, at, constrained } = response;
+        let Response { item, category, ref constrained, .. } = response;
         let seq = self.version() + 1;
         let recorded =
-            self.engine.record(index(item), category, engine_next(&next), engine_constrained(&constrained));
+            self.engine.record(index(item), category, engine_next(&next), engine_constrained(constrained));
         let ability = recorded.map_err(|error| ReplayError { seq, reason: error.to_string() })?;
-        let response = Response { item, submitted, category, response_time_ms, at, constrained };
         self.keep(response.entry(seq, ability, next));
         Ok(())
     }
@@ -171,7 +189,7 @@ impl Exam {
         item: ItemId,
         submitted: Submitted,
         response_time_ms: Option<u32>,
-        at: i64,
+        now: i64,
         exposure: Exposure<'_>,
     ) -> Result<Verdict, Refusal> {
         if let Some((seq, first)) = self.answered(item) {
@@ -181,41 +199,50 @@ impl Exam {
         if let Some(reason) = self.end() {
             return Err(Refusal::Ended(reason));
         }
+        if self.is_paused() {
+            return Err(Refusal::Paused);
+        }
+        if let Some(reason) = self.is_over(now) {
+            return Ok(Verdict::Over(self.entry(Event::Completed { reason }, now)));
+        }
         if self.current_item() != Some(item) {
             return Err(Refusal::NotCurrent);
         }
-        let outside = Outside { exposure, elapsed: seconds(at - self.head.started_at) };
+        let late = self.is_late(now);
+        let category = if late { 0 } else { category };
+        let outside = Outside { exposure, elapsed: self.elapsed(now) };
         let answered = self.engine.decide_answer(index(item), category, &outside);
-        let engine::Answered { ability, next, constrained, .. } =
+        let engine::Answered { ability: Ability { theta, standard_error }, next, constrained, .. } =
             answered.map_err(|_| Refusal::NotCurrent)?;
-        let constrained = told(&constrained);
-        let response = Response { item, submitted, category, response_time_ms, at, constrained };
-        Ok(Verdict::Append(response.entry(self.version() + 1, ability, said(&next))))
+        let (next, constrained) = (said(&next), told(&constrained));
+        let event = Event::Answered {
+            item,
+            submitted,
+            category,
+            response_time_ms,
+            late,
+            theta,
+            standard_error,
+            next,
+            constrained,
+        };
+        Ok(Verdict::Append(self.entry(event, now)))
     }
 
     /// The event that ends the exam for a reason of somebody's, or `None` when it has ended already.
-    pub fn complete(&self, reason: EndReason, at: i64) -> Option<Entry> {
-        let event = Event::Completed { reason };
-        self.end().is_none().then(|| Entry { seq: self.version() + 1, at, event })
-    }
-
-    /// Why an exam whose time is over ends: by its rules, or because nobody went on with it.
-    pub fn overdue(&self, at: i64) -> EndReason {
-        let limit = self.head.policy.stop.max_seconds;
-        let over = limit.is_some_and(|limit| seconds(at - self.head.started_at) >= f64::from(limit));
-        if over { EndReason::TimeLimit } else { EndReason::Expired }
+    pub fn complete(&self, reason: EndReason, now: i64) -> Option<Entry> {
+        self.end().is_none().then(|| self.entry(Event::Completed { reason }, now))
     }
 
     /// Every event that is not the one the engine decides, with that one; items are chosen anew.
     pub fn differences(&self) -> Vec<(Entry, engine::Event)> {
-        let events: Vec<engine::Event> =
-            self.entries.iter().map(|entry| engine_event(&entry.event)).collect();
+        let (entries, events): (Vec<&Entry>, Vec<engine::Event>) =
+            self.entries.iter().filter_map(|entry| Some((entry, engine_event(&entry.event)?))).unzip();
         let (policy, seed) = (self.engine.policy(), self.engine.seed());
         let found = engine::verify(&self.bank.measures(), policy, seed, &events);
         let differences = found.expect("events that made an exam should make it again");
-        let of = |difference: engine::verify::Difference| {
-            (self.entries[difference.event].clone(), difference.decided)
-        };
+        let of =
+            |difference: engine::verify::Difference| (entries[difference.event].clone(), difference.decided);
         differences.into_iter().map(of).collect()
     }
 
@@ -291,9 +318,4 @@ impl Exam {
     pub fn items_completed(&self) -> usize {
         self.engine.items_completed()
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a duration in milliseconds is far below 2^53")]
-fn seconds(milliseconds: i64) -> f64 {
-    milliseconds as f64 / 1000.0
 }

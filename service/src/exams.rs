@@ -3,7 +3,11 @@
 pub mod reply;
 pub mod request;
 
-use crate::flow;
+use crate::caller::Caller;
+use crate::exam::Exam;
+use crate::exam::time::Timing;
+use crate::flow::{self, Extended};
+use crate::live::Live;
 use crate::problem::Problem;
 use crate::router::Now;
 use axum::Json;
@@ -11,43 +15,83 @@ use axum::body::Bytes;
 use axum::extract::RawQuery;
 use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
-use reply::{AnswerReply, CompleteReply, HealthReply, ListReply, NextReply, StartReply, StatusReply};
+use reply::{
+    AnswerReply, CompleteReply, ExtendReply, HealthReply, ListReply, NextReply, StartReply, StatusReply,
+};
+use request::{Extension, Whose};
 
 type Body = Result<Bytes, BytesRejection>;
 type Reply<T> = Result<Json<T>, Problem>;
 
 /// `POST /start`
-pub async fn start(Now(live): Now, headers: HeaderMap, body: Body) -> Reply<StartReply> {
-    let start = request::start(&headers, body)?;
-    let exam = live.flow.start(start).await?;
-    Ok(Json(StartReply::of(&exam)))
+pub async fn start(Now(live): Now, caller: Caller, headers: HeaderMap, body: Body) -> Reply<StartReply> {
+    let start = request::start(&caller, &headers, body)?;
+    let (exam, origin) = live.flow.start(start).await?;
+    Ok(Json(StartReply::of(&exam, origin, caller.view(&exam), live.flow.records.now())))
 }
 
 /// `GET /next`: a pure read; the item was chosen and committed with the answer before it.
-pub async fn next(Now(live): Now, RawQuery(query): RawQuery) -> Reply<NextReply> {
-    let exam = live.flow.exam(request::exam_id(query)?).await?;
-    Ok(Json(NextReply::of(&exam)))
+pub async fn next(Now(live): Now, caller: Caller, RawQuery(query): RawQuery) -> Reply<NextReply> {
+    let exam = live.flow.exam(&caller, request::exam_id(query)?).await?;
+    Ok(Json(NextReply::of(&exam, caller.view(&exam), live.flow.records.now())))
 }
 
 /// `POST /answer`
-pub async fn answer(Now(live): Now, headers: HeaderMap, body: Body) -> Reply<AnswerReply> {
-    let answer = request::answer(&headers, body)?;
-    let (exam, seq) = live.flow.answer(answer).await?;
-    AnswerReply::of(&exam, seq).map(Json).ok_or_else(Problem::internal)
+pub async fn answer(Now(live): Now, caller: Caller, headers: HeaderMap, body: Body) -> Reply<AnswerReply> {
+    let answer = request::answer(&caller, &headers, body)?;
+    let (exam, seq) = live.flow.answer(&caller, answer).await?;
+    let reply = AnswerReply::of(&exam, seq, caller.view(&exam), live.flow.records.now());
+    reply.map(Json).ok_or_else(Problem::internal)
 }
 
 /// `POST /complete`
-pub async fn complete(Now(live): Now, headers: HeaderMap, body: Body) -> Reply<CompleteReply> {
-    let exam = live.flow.complete(request::complete(&headers, body)?).await?;
-    Ok(Json(CompleteReply::of(&exam)))
+pub async fn complete(
+    Now(live): Now,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Reply<CompleteReply> {
+    let exam = live.flow.complete(&caller, request::one_exam(&headers, body)?).await?;
+    Ok(Json(CompleteReply::of(&exam, caller.view(&exam))))
 }
 
 /// `GET /status`
-pub async fn status(Now(live): Now, RawQuery(query): RawQuery) -> Reply<StatusReply> {
-    let id = request::exam_id(query)?;
-    let exam = live.flow.exam(id).await?;
-    let student = live.flow.records.student(id).await.map_err(flow::Error::from)?;
-    Ok(Json(StatusReply::of(&exam, student, live.flow.store.mode())))
+pub async fn status(Now(live): Now, caller: Caller, RawQuery(query): RawQuery) -> Reply<StatusReply> {
+    let exam = live.flow.exam(&caller, request::exam_id(query)?).await?;
+    stands(&live, &caller, &exam).await
+}
+
+/// `POST /pause`: for those who run exams.
+pub async fn pause(Now(live): Now, caller: Caller, headers: HeaderMap, body: Body) -> Reply<StatusReply> {
+    let (exam, _) = live.flow.time(request::one_exam(&headers, body)?, &Timing::Pause).await?;
+    stands(&live, &caller, &exam).await
+}
+
+/// `POST /resume`: for those who run exams.
+pub async fn resume(Now(live): Now, caller: Caller, headers: HeaderMap, body: Body) -> Reply<StatusReply> {
+    let (exam, _) = live.flow.time(request::one_exam(&headers, body)?, &Timing::Resume).await?;
+    stands(&live, &caller, &exam).await
+}
+
+/// `POST /extend`: for those who run exams.
+pub async fn extend(Now(live): Now, headers: HeaderMap, body: Body) -> Reply<ExtendReply> {
+    let Extension { whose, seconds, key } = request::extension(&headers, body)?;
+    let extended = match (whose, key) {
+        (Whose::One(id), key) => {
+            let (_, changed) = live.flow.time(id, &Timing::Extend(seconds, key)).await?;
+            Extended { extended: u64::from(changed), before: u64::from(!changed) }
+        }
+        (Whose::All(exam_type), key) => {
+            live.flow.extend_all(exam_type, seconds, key.unwrap_or_default()).await?
+        }
+    };
+    Ok(Json(ExtendReply::of(extended, seconds)))
+}
+
+async fn stands(live: &Live, caller: &Caller, exam: &Exam) -> Reply<StatusReply> {
+    let student = live.flow.records.student(exam.head().id).await.map_err(flow::Error::from)?;
+    let (view, now) = (caller.view(exam), live.flow.records.now());
+    Ok(Json(StatusReply::of(exam, view, now, student, live.flow.store.mode())))
 }
 
 /// `GET /exams`: for those who run exams.

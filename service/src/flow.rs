@@ -6,24 +6,26 @@
 //! (speed), reply. Must not know: HTTP statuses, SQL, Redis.
 
 mod load;
+mod start;
+mod time;
 
+pub use start::{Origin, Start};
+pub use time::Extended;
+
+use crate::caller::Caller;
 use crate::catalogue::Catalogue;
 use crate::crash;
-use crate::event::{Entry, Head, ItemId, Submitted, digest};
-use crate::exam::{Exam, Refusal, Verdict};
+use crate::event::{Entry, ItemId, Submitted};
+use crate::exam::{Exam, Refusal, ReplayError, Verdict};
 use crate::exposure::Shared;
 use crate::metrics::Metrics;
-use crate::records::{self, Appended, Created, NewExam, Records};
+use crate::records::{self, Appended, Records};
 use crate::snapshot::Snapshot;
 use crate::store::Store;
 use contract::Fault;
 use engine::EndReason;
-use rand::RngExt;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
-
-/// Ids and seeds stay below this, so that every JSON reader keeps them exactly.
-const EXACT: i64 = 1 << 53;
+use std::time::Instant;
 
 /// All that an exam needs.
 #[derive(Clone, Debug)]
@@ -38,23 +40,6 @@ pub struct Flow {
     pub exposure: Shared,
     /// The process's metrics.
     pub metrics: Metrics,
-}
-
-/// What a start asks for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Start {
-    /// Name of the exam type.
-    pub exam_type: String,
-    /// Instead of the type's number of items.
-    pub max_items: Option<u32>,
-    /// Instead of the type's start ability.
-    pub initial_theta: Option<f64>,
-    /// The examinee, as the caller knows them.
-    pub student_id: Option<i64>,
-    /// Their class, as the caller knows it.
-    pub class_id: Option<i64>,
-    /// The caller's key for this very start.
-    pub idempotency_key: Option<String>,
 }
 
 /// An answer.
@@ -88,6 +73,12 @@ pub enum Error {
     /// The item was answered before, and otherwise.
     #[error("the item was answered before, and otherwise")]
     AlreadyAnswered(Box<Exam>),
+    /// The exam's time stands still.
+    #[error("the exam is paused")]
+    Paused,
+    /// The examinee has had every exam of the type that there is for them.
+    #[error("no attempt is left: this exam type has {0} for each examinee")]
+    NoAttemptLeft(u32),
     /// The exam is over.
     #[error("the exam has ended")]
     Ended(EndReason),
@@ -97,78 +88,31 @@ pub enum Error {
 }
 
 impl Flow {
-    /// Starts an exam, or gives back the one that the same key started.
+    /// The exam as it stands, for a caller: the reply of `next`, `status` and of a repeated `complete`.
     ///
     /// # Errors
-    /// Every fault of the request, or the database's.
-    pub async fn start(&self, start: Start) -> Result<Exam, Error> {
-        let Some(rules) = self.catalogue.rules(&start.exam_type) else {
-            let message = format!("there is no such exam type; types: {}", self.catalogue.names().join(", "));
-            return Err(Error::Invalid(vec![Fault { field: "exam_type".to_owned(), message }]));
-        };
-        let mut policy = rules.policy.clone();
-        policy.stop.max_items = start.max_items.unwrap_or(policy.stop.max_items);
-        policy.start.theta = start.initial_theta.unwrap_or(policy.start.theta);
-        let head = Head {
-            id: 0,
-            exam_type: start.exam_type.clone(),
-            policy,
-            bank_version: rules.bank.version().to_owned(),
-            seed: rand::rng().random_range(0..EXACT),
-            engine_version: engine::VERSION.to_owned(),
-            started_at: now(),
-        };
-        let fingerprint = fingerprint(&start);
-        let Start { student_id, class_id, idempotency_key, .. } = start;
-        let limit = head.policy.stop.max_seconds.map_or(i64::MAX, |limit| i64::from(limit) * 1000);
-        let expires_at = head.started_at + rules.lasts.min(limit);
-        let new = NewExam { head, student_id, class_id, expires_at, idempotency_key, fingerprint };
-        let bank = Arc::clone(&rules.bank);
-        let began = Instant::now();
-        let exposure = self.exposure.clone();
-        let begin = move |head: &Head| {
-            exposure
-                .with(&head.bank_version, |exposure| Exam::begin(head.clone(), Arc::clone(&bank), exposure))
-        };
-        match self.records.create(new, begin).await? {
-            Created::New(exam) => {
-                self.metrics.committed("started", began.elapsed());
-                self.exposure.began(&exam);
-                self.snapshot(&exam).await;
-                Ok(*exam)
-            }
-            Created::Before(id) => {
-                self.metrics.repeated("start");
-                self.load(id).await
-            }
-            Created::KeyReused => Err(Error::KeyReused),
-        }
-    }
-
-    /// The exam as it stands: the reply of `next`, `status` and of a repeated `complete`.
-    ///
-    /// # Errors
-    /// There is no such exam, or the database's.
-    pub async fn exam(&self, id: i64) -> Result<Exam, Error> {
-        self.load(id).await
+    /// There is no such exam for them, or the database's.
+    pub async fn exam(&self, caller: &Caller, id: i64) -> Result<Exam, Error> {
+        reached(caller, self.load(id).await?)
     }
 
     /// Takes an answer. Gives the exam, and the seq of the answer's event: the last one, unless the
     /// same answer had come before.
     ///
     /// # Errors
-    /// Why the answer was not taken; then nothing has changed.
-    pub async fn answer(&self, answer: Answer) -> Result<(Exam, i64), Error> {
+    /// Why the answer was not taken; then nothing has changed, unless the exam's time was over.
+    pub async fn answer(&self, caller: &Caller, answer: Answer) -> Result<(Exam, i64), Error> {
         let Answer { exam: id, item, submitted, response_time_ms } = answer;
         // A new answer needs no check beforehand: the log takes it only after the very event it was
         // decided on. Whatever else an unchecked exam says may be out of date, and is asked again.
-        let (mut exam, mut checked) = match self.at_hand(id).await {
+        let (exam, mut checked) = match self.at_hand(id).await {
             Some(exam) => (exam, false),
             None => (self.load(id).await?, true),
         };
+        let mut exam = reached(caller, exam)?;
         loop {
             let verdict = self.exposure.with(&exam.head().bank_version, |exposure| {
-                exam.answer(item, submitted, response_time_ms, now(), exposure)
+                exam.answer(item, submitted, response_time_ms, self.records.now(), exposure)
             });
             match verdict {
                 Ok(Verdict::Append(entry)) => {
@@ -178,6 +122,10 @@ impl Flow {
                     }
                     // Somebody was first. The log has grown, so this ends: what is read now decides.
                     self.metrics.repeated("conflict");
+                }
+                Ok(Verdict::Over(entry)) => {
+                    // Whoever was first, what is read now refuses the answer or takes it.
+                    self.commit(&mut exam, entry).await?;
                 }
                 _ if !checked => {}
                 Ok(Verdict::Repeat(seq)) => {
@@ -194,27 +142,34 @@ impl Flow {
     /// Ends an exam by hand; one that has ended stays as it ended.
     ///
     /// # Errors
-    /// There is no such exam, or the database's.
-    pub async fn complete(&self, id: i64) -> Result<Exam, Error> {
-        self.end(id, |_| EndReason::Manual).await
+    /// There is no such exam for this caller, or the database's.
+    pub async fn complete(&self, caller: &Caller, id: i64) -> Result<Exam, Error> {
+        let exam = reached(caller, self.load(id).await?)?;
+        self.end(exam, |_| EndReason::Manual).await
     }
 
-    /// Ends an exam whose time is over, and gives the reason it has ended for.
+    /// Ends an exam whose time is over, and gives the reason it has ended for; `None` if it has time left
+    /// after all.
     ///
     /// # Errors
     /// There is no such exam, or the database's.
-    pub async fn expire(&self, id: i64) -> Result<EndReason, Error> {
-        let ended = self.end(id, |exam| exam.overdue(now())).await?;
-        Ok(ended.end().unwrap_or(EndReason::Expired))
+    pub async fn expire(&self, id: i64) -> Result<Option<EndReason>, Error> {
+        let exam = self.load(id).await?;
+        let over = exam.is_over(self.records.now());
+        if exam.head().terms.closes_at.is_some() && exam.end().is_none() && over.is_none() {
+            self.records.expire_at(id, exam.expires_at()).await?;
+            return Ok(None);
+        }
+        let ended = self.end(exam, |_| over.unwrap_or(EndReason::Expired)).await?;
+        Ok(ended.end())
     }
 
-    async fn end(&self, id: i64, reason: impl Fn(&Exam) -> EndReason) -> Result<Exam, Error> {
-        let mut exam = self.load(id).await?;
-        while let Some(entry) = exam.complete(reason(&exam), now()) {
+    async fn end(&self, mut exam: Exam, reason: impl Fn(&Exam) -> EndReason) -> Result<Exam, Error> {
+        while let Some(entry) = exam.complete(reason(&exam), self.records.now()) {
             if self.commit(&mut exam, entry).await? == Appended::Committed {
                 break;
             }
-            exam = self.replay(id).await?;
+            exam = self.replay(exam.head().id).await?;
         }
         Ok(exam)
     }
@@ -223,11 +178,20 @@ impl Flow {
     async fn commit(&self, exam: &mut Exam, entry: Entry) -> Result<Appended, Error> {
         let kind = entry.event.kind();
         let began = Instant::now();
+        let damaged = |error: ReplayError| records::Error::Damaged(error.to_string());
         let sealed = exam.chain().seal(entry);
-        let appended = self.records.append(exam.head().id, sealed.clone()).await?;
+        let expires_at = match sealed.entry.event.is_timing() {
+            true => {
+                let mut after = exam.clone();
+                after.apply(sealed.entry.clone()).map_err(damaged)?;
+                after.expires_at()
+            }
+            false => None,
+        };
+        let appended = self.records.append(exam.head().id, sealed.clone(), expires_at).await?;
         if appended == Appended::Committed {
             self.metrics.committed(kind, began.elapsed());
-            exam.apply_sealed(sealed).map_err(|error| records::Error::Damaged(error.to_string()))?;
+            exam.apply_sealed(sealed).map_err(damaged)?;
             self.exposure.gave(exam);
             self.snapshot(exam).await;
         }
@@ -248,23 +212,17 @@ impl Flow {
     }
 }
 
+/// An exam that is not theirs is, to a caller, none.
+fn reached(caller: &Caller, exam: Exam) -> Result<Exam, Error> {
+    if caller.reaches(&exam) { Ok(exam) } else { Err(Error::UnknownExam(exam.head().id)) }
+}
+
 fn refused(refusal: Refusal, exam: Exam) -> Error {
     match refusal {
         Refusal::Invalid(fault) => Error::Invalid(vec![fault]),
         Refusal::AlreadyAnswered => Error::AlreadyAnswered(Box::new(exam)),
         Refusal::NotCurrent => Error::NotCurrent(Box::new(exam)),
+        Refusal::Paused => Error::Paused,
         Refusal::Ended(reason) => Error::Ended(reason),
     }
-}
-
-/// What makes two starts under one key the same request.
-fn fingerprint(start: &Start) -> String {
-    let same = (&start.exam_type, start.max_items, start.initial_theta, start.student_id, start.class_id);
-    digest(&[serde_json::to_string(&same).expect("a request should have a JSON form").as_bytes()])
-}
-
-/// Milliseconds since 1970 UTC.
-pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

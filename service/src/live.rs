@@ -5,14 +5,15 @@
 //! fixed at the start. Must not know: HTTP; files; when to look for a change.
 
 use crate::app::{App, Secrets, StartError};
-use crate::auth::Auth;
+use crate::auth::{Auth, Keys};
 use crate::catalogue::Catalogue;
 use crate::exposure::Shared;
 use crate::flow::Flow;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::records::Records;
 use crate::store::Store;
-use contract::Settings;
+use contract::{Settings, settings};
 use std::sync::Arc;
 
 /// What runs under one Settings text.
@@ -22,6 +23,8 @@ pub struct Live {
     pub flow: Flow,
     /// The door.
     pub auth: Auth,
+    /// How often one caller may call.
+    pub limits: Option<Arc<Limits>>,
     /// Which Settings text this is.
     pub revision: Arc<str>,
     settings: Settings,
@@ -53,9 +56,11 @@ impl Live {
     ) -> Result<Self, StartError> {
         let catalogue = Catalogue::build(settings, read).map_err(StartError::Faults)?;
         catalogue.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
-        let auth = match &secrets.tokens {
-            None => Auth::None,
-            Some(text) => Auth::tokens(text).map_err(StartError::Tokens)?,
+        let auth = door(&settings.auth, secrets)?;
+        // Who has called how often is not forgotten with every change.
+        let limits = match before.filter(|before| before.settings.limits == settings.limits) {
+            Some(before) => before.limits.clone(),
+            None => settings.limits.map(|limits| Arc::new(Limits::new(limits))),
         };
         catalogue.keep(records).await?;
         let exposure = Shared::of(&catalogue, records).await?;
@@ -72,6 +77,7 @@ impl Live {
         Ok(Self {
             flow: Flow { records, store, catalogue: Arc::new(catalogue), exposure, metrics },
             auth,
+            limits,
             revision: revision.into(),
             settings: settings.clone(),
             secrets: secrets.clone(),
@@ -93,6 +99,18 @@ impl Live {
             ("log", now.log != then.log),
         ];
         changed.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
+    }
+}
+
+fn door(auth: &settings::Auth, secrets: &Secrets) -> Result<Auth, StartError> {
+    let text = secrets.tokens.as_deref().unwrap_or_default();
+    match auth {
+        settings::Auth::None { .. } => Ok(Auth::None),
+        settings::Auth::Token { .. } => Auth::tokens(text).map_err(StartError::Tokens),
+        settings::Auth::Jwt { algorithm, audience, issuer, .. } => {
+            let keys = Keys::read(text, *algorithm, audience, issuer.as_deref()).map_err(StartError::Keys)?;
+            Ok(Auth::Jwt(Arc::new(keys)))
+        }
     }
 }
 

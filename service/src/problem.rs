@@ -11,9 +11,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use contract::Fault;
 use serde::Serialize;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 /// Seconds a caller is asked to wait while the database of record is away.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+const RETRY_AFTER: NonZeroU32 = NonZeroU32::MIN;
 
 /// A problem as the caller reads it.
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +34,9 @@ pub struct Problem {
     item: Option<Box<ItemReply>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     termination_reason: Option<&'static str>,
+    /// Seconds a caller is asked to wait.
+    #[serde(skip)]
+    wait: Option<NonZeroU32>,
 }
 
 impl Problem {
@@ -46,7 +51,29 @@ impl Problem {
             errors: Vec::new(),
             item: None,
             termination_reason: None,
+            wait: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER),
         }
+    }
+
+    /// The caller is known, and this is not for them.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// Fields that are not this caller's to send, each named.
+    pub fn not_yours(faults: Vec<Fault>) -> Self {
+        let mut problem = Self::forbidden("the request holds what a student may not say; see errors");
+        problem.errors = faults;
+        problem
+    }
+
+    /// The caller came too often.
+    pub fn too_often(wait: Duration) -> Self {
+        let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1);
+        let detail = format!("too many requests; come again in {seconds} s");
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail);
+        problem.wait = NonZeroU32::new(seconds);
+        problem
     }
 
     /// Fields that are wrong, each named.
@@ -81,11 +108,12 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let wait = self.wait;
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        if let Some(seconds) = wait {
+            headers.insert(header::RETRY_AFTER, seconds.get().into());
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -111,6 +139,8 @@ impl From<flow::Error> for Problem {
                 let problem = Self::new(StatusCode::CONFLICT, "already_answered", detail);
                 Self { item: ItemReply::current(&exam).map(Box::new), ..problem }
             }
+            flow::Error::Paused => Self::new(StatusCode::CONFLICT, "exam_paused", detail),
+            flow::Error::NoAttemptLeft(_) => Self::new(StatusCode::CONFLICT, "no_attempt_left", detail),
             flow::Error::Ended(reason) => {
                 let problem = Self::new(StatusCode::GONE, "exam_finished", detail);
                 Self { termination_reason: Some(reason.as_str()), ..problem }

@@ -6,17 +6,21 @@
 //! Must not know: the store, HTTP, why an event was decided.
 
 mod batch;
+mod clock;
 mod list;
+mod people;
 mod pool;
 mod reader;
 mod rows;
 mod writer;
 
 pub use list::{Filter, Given, Listed, Page};
+pub use people::{Attempt, Examinee};
 
 use crate::event::{Entry, Head, Sealed};
 use crate::exam::Exam;
 use crate::metrics::Metrics;
+use clock::Clock;
 use pool::{Pool, on};
 use reader::Reader;
 use std::sync::Arc;
@@ -28,6 +32,7 @@ pub struct Records {
     pool: Pool,
     reader: Reader,
     writer: Writer,
+    clock: Clock,
     durability: String,
 }
 
@@ -102,10 +107,10 @@ pub struct Tip {
 pub struct NewExam {
     /// The head; its `id` is replaced.
     pub head: Head,
-    /// The examinee's number, if the caller gave one.
-    pub student_id: Option<i64>,
-    /// The class's number, if the caller gave one.
-    pub class_id: Option<i64>,
+    /// Who sits it.
+    pub examinee: Examinee,
+    /// Which of their attempts it is, where the type counts them: at most one exam holds a slot.
+    pub slot: Option<String>,
     /// When it ends by itself if nobody ends it, in milliseconds since 1970 UTC.
     pub expires_at: i64,
     /// The caller's key for this very start.
@@ -123,6 +128,8 @@ pub enum Created {
     Before(i64),
     /// The key was used for another request.
     KeyReused,
+    /// Another exam holds the slot.
+    SlotTaken,
 }
 
 impl Records {
@@ -152,7 +159,13 @@ impl Records {
         let (pool, durability) = Pool::open(url, password, create).await?;
         let writer = Writer::start(pool.clone(), metrics);
         let reader = Reader::start(pool.clone());
-        Ok(Self { pool, reader, writer, durability })
+        let clock = Clock::start(pool.clone()).await;
+        Ok(Self { pool, reader, writer, clock, durability })
+    }
+
+    /// The time on the database's clock, in milliseconds since 1970 UTC.
+    pub fn now(&self) -> i64 {
+        self.clock.now()
     }
 
     /// What this database promises of a commit, in its own words.
@@ -196,24 +209,34 @@ impl Records {
     }
 
     /// Appends an event to the one it was sealed on. This is the commit of an answer: when
-    /// it returns `Committed`, the event is durable.
+    /// it returns `Committed`, the event is durable. With an event about time comes when the exam
+    /// expires then.
     ///
     /// # Errors
     /// The database's; then the event may or may not be in the log, and the caller may come again.
-    pub async fn append(&self, exam: i64, sealed: Sealed) -> Result<Appended, Error> {
-        self.append_as(exam, sealed, false).await
+    pub async fn append(
+        &self,
+        exam: i64,
+        sealed: Sealed,
+        expires_at: Option<i64>,
+    ) -> Result<Appended, Error> {
+        self.append_as(Event { exam, sealed, recovered: false, expires_at }).await
     }
 
     /// Appends an event that a snapshot held and the log had lost.
     ///
     /// # Errors
     /// As [`Records::append`].
-    pub async fn recover(&self, exam: i64, sealed: Sealed) -> Result<Appended, Error> {
-        self.append_as(exam, sealed, true).await
+    pub async fn recover(
+        &self,
+        exam: i64,
+        sealed: Sealed,
+        expires_at: Option<i64>,
+    ) -> Result<Appended, Error> {
+        self.append_as(Event { exam, sealed, recovered: true, expires_at }).await
     }
 
-    async fn append_as(&self, exam: i64, sealed: Sealed, recovered: bool) -> Result<Appended, Error> {
-        let event = Event { exam, sealed, recovered };
+    async fn append_as(&self, event: Event) -> Result<Appended, Error> {
         match self.writer.write(Wish::Append(event)).await? {
             Fate::Appended(appended) => Ok(appended),
             Fate::Created(_) => Err(Error::Damaged("an event was taken for a start".to_owned())),
@@ -233,7 +256,7 @@ impl Records {
     /// # Errors
     /// The database's, or a row that cannot be read.
     pub async fn load(&self, exam: i64) -> Result<Option<(Head, Vec<Entry>)>, Error> {
-        let head = "SELECT id, exam_type, policy, bank_version, seed, engine_version, started_at \
+        let head = "SELECT id, exam_type, policy, bank_version, seed, engine_version, started_at, terms \
                     FROM exams WHERE id = $1";
         let entries = "SELECT seq, at, body FROM events WHERE exam_id = $1 ORDER BY seq";
         let (head, entries): (Option<rows::HeadRow>, Vec<rows::EntryRow>) = on!(&self.pool, pool => (

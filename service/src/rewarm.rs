@@ -5,6 +5,7 @@
 //! sets it again does the work. Should that one end meanwhile, exams are rebuilt as they are asked for.
 
 use crate::app::App;
+use crate::caller::Caller;
 use crate::flow::Error;
 use crate::records::{self, Filter};
 use std::time::Duration;
@@ -35,6 +36,7 @@ async fn fill(app: &App) -> Result<(), Error> {
     let mut pauses = tokio::time::interval(PAUSE);
     pauses.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut filter = Filter { ended: Some(false), limit: PAGE, ..Filter::default() };
+    let caller = Caller::trusted();
     let mut filled = 0_u64;
     loop {
         pauses.tick().await;
@@ -42,7 +44,7 @@ async fn fill(app: &App) -> Result<(), Error> {
         let page = live.flow.records.list(&filter).await?;
         for listed in &page.exams {
             // Reading it, checked, puts it there.
-            match live.flow.exam(listed.id).await {
+            match live.flow.exam(&caller, listed.id).await {
                 Ok(_) => {
                     live.flow.metrics.rewarmed();
                     filled += 1;

@@ -26,13 +26,19 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The API port.
 pub fn api(app: App) -> Router {
+    let proctors = Router::new()
+        .route("/exams", get(exams::list))
+        .route("/pause", post(exams::pause))
+        .route("/resume", post(exams::resume))
+        .route("/extend", post(exams::extend))
+        .layer(from_fn(auth::proctors));
     let exams = Router::new()
         .route("/start", post(exams::start))
         .route("/next", get(exams::next))
         .route("/answer", post(exams::answer))
         .route("/complete", post(exams::complete))
         .route("/status", get(exams::status))
-        .route("/exams", get(exams::list))
+        .merge(proctors)
         .layer(from_fn_with_state(app.clone(), auth::check))
         // Whether the store is up is no secret, and a probe has no token.
         .route("/health/redis", get(exams::health_redis))

@@ -6,7 +6,7 @@
 //! Must not know: which store keeps it.
 
 use crate::bank::ItemBank;
-use crate::event::{Chain, Constrained, Entry, Event, Head, ItemId, Next, Submitted};
+use crate::event::{Chain, Constrained, Entry, Event, Head, ItemId, Next, Submitted, is_false};
 use crate::exam::Exam;
 use engine::Ability;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ pub struct Snapshot {
     pub constrained: Constrained,
     /// The answers, in order.
     pub responses: Vec<Response>,
+    /// Events about time alone, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timing: Vec<Timed>,
     /// The exam's unchanging row.
     pub exam: Head,
     /// The hash over all events.
@@ -50,6 +53,9 @@ pub struct Response {
     /// Milliseconds the examinee took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_time_ms: Option<u32>,
+    /// Whether it came after the item's time.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub late: bool,
     /// When it was decided, in milliseconds since 1970 UTC.
     pub at: i64,
     /// What constrained the choice of the item after it.
@@ -57,16 +63,29 @@ pub struct Response {
     pub constrained: Constrained,
 }
 
+/// An event about time alone, in its place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timed {
+    /// Its place.
+    pub seq: i64,
+    /// When it was decided, in milliseconds since 1970 UTC.
+    pub at: i64,
+    /// What happened.
+    pub event: Event,
+}
+
 impl Response {
     /// The event of this answer in its place, with the ability after it and what came next.
     pub fn entry(self, seq: i64, ability: Ability, next: Next) -> Entry {
-        let Self { item, submitted, category, response_time_ms, at, constrained } = self;
+        let Self { item, submitted, category, response_time_ms, late, at, constrained } = self;
         let Ability { theta, standard_error } = ability;
         let event = Event::Answered {
             item,
             submitted,
             category,
             response_time_ms,
+            late,
             theta,
             standard_error,
             next,
@@ -86,17 +105,21 @@ impl Snapshot {
     pub fn of(exam: &Exam) -> Option<Self> {
         let ability = exam.ability();
         let response = |entry: &Entry| match &entry.event {
-            Event::Answered { item, submitted, category, response_time_ms, constrained, .. } => {
+            Event::Answered { item, submitted, category, response_time_ms, late, constrained, .. } => {
                 Some(Response {
                     item: *item,
                     submitted: *submitted,
                     category: *category,
                     response_time_ms: *response_time_ms,
+                    late: *late,
                     at: entry.at,
                     constrained: constrained.clone(),
                 })
             }
             _ => None,
+        };
+        let timed = |Entry { seq, at, event }: &Entry| {
+            event.is_timing().then(|| Timed { seq: *seq, at: *at, event: event.clone() })
         };
         let constrained = match &exam.entries().first()?.event {
             Event::Started { constrained, .. } => constrained.clone(),
@@ -110,6 +133,7 @@ impl Snapshot {
             item: exam.current_item()?,
             constrained,
             responses: exam.entries().iter().filter_map(response).collect(),
+            timing: exam.entries().iter().filter_map(timed).collect(),
             exam: exam.head().clone(),
             chain: exam.chain().clone(),
         })
@@ -143,8 +167,17 @@ impl Snapshot {
             .map_err(|error| Corrupt(error.to_string()))?;
         let after: Vec<ItemId> =
             self.responses.iter().skip(1).map(|response| response.item).chain([self.item]).collect();
-        for (response, next) in self.responses.into_iter().zip(after) {
-            exam.take(response, Next::Item(next)).map_err(|error| Corrupt(error.to_string()))?;
+        let mut timing = self.timing.into_iter().peekable();
+        let mut answers = self.responses.into_iter().zip(after);
+        loop {
+            let taken = match timing.next_if(|timed| timed.seq == exam.version() + 1) {
+                Some(Timed { seq, at, event }) => exam.apply(Entry { seq, at, event }),
+                None => match answers.next() {
+                    Some((response, next)) => exam.take(response, Next::Item(next)),
+                    None => break,
+                },
+            };
+            taken.map_err(|error| Corrupt(error.to_string()))?;
         }
         if exam.version() != self.version || exam.chain() != &self.chain {
             return Err(Corrupt("its answers do not give its version and hash".to_owned()));

@@ -170,7 +170,7 @@ pub fn told(of: &str, faults: &[Fault]) -> anyhow::Error {
 
 fn secrets(settings: &Settings) -> anyhow::Result<Secrets> {
     let tokens = match &settings.auth {
-        Auth::Token { token_file } => Some(read(Path::new(token_file))?),
+        Auth::Token { token_file: file } | Auth::Jwt { key_file: file, .. } => Some(read(Path::new(file))?),
         Auth::None { .. } => None,
     };
     let store_password = match &settings.store {

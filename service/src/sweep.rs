@@ -4,7 +4,7 @@
 //! not know of each other: the log takes one event at a place. Must not know: why an exam has a time.
 
 use crate::app::App;
-use crate::flow::{Error, now};
+use crate::flow::Error;
 use crate::records;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -30,10 +30,11 @@ pub async fn run(app: App) {
 
 async fn once(app: &App, stuck: &mut HashSet<i64>) -> Result<(), Error> {
     let flow = &app.live().flow;
-    let overdue = flow.records.overdue(now(), MOST).await?;
+    let overdue = flow.records.overdue(flow.records.now(), MOST).await?;
     for exam in &overdue {
         match flow.expire(*exam).await {
-            Ok(reason) => tracing::info!(exam, reason = reason.as_str(), "an exam's time is over"),
+            Ok(None) => {}
+            Ok(Some(reason)) => tracing::info!(exam, reason = reason.as_str(), "an exam's time is over"),
             Err(error @ Error::Records(records::Error::Unavailable(_))) => return Err(error),
             Err(error) if stuck.insert(*exam) => {
                 tracing::error!(exam, %error, "an overdue exam cannot be ended");

@@ -11,6 +11,7 @@ pub mod process;
 pub mod proxy;
 pub mod redis;
 pub mod service;
+pub mod tokens;
 pub mod wait;
 
 pub use client::{Client, Examinee};

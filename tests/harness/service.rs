@@ -62,6 +62,11 @@ impl Service {
         Ok(Self { folder: TempDir::new()?, setup, running: None })
     }
 
+    /// Gives it another Settings text for its next start.
+    pub fn set_settings(&mut self, text: impl Into<String>) {
+        self.setup.settings = Some(text.into());
+    }
+
     /// Starts it (again) on the same database. `crash` names a crash point, as in
     /// `answer.commit.after:3`.
     ///

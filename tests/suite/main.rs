@@ -1,6 +1,7 @@
 //! What must hold, one module per behaviour, on real processes.
 
 mod api;
+mod attempts;
 mod bad_input;
 mod chaos;
 mod crash;
@@ -15,3 +16,5 @@ mod postgres;
 mod settings;
 mod simulate;
 mod store;
+mod timing;
+mod trust;

@@ -16,7 +16,7 @@ async fn service(postgres: &Postgres) -> Result<Service> {
 }
 
 /// What `exam-service verify` says of a database in which there is no difference.
-async fn verified(postgres: &Postgres) -> Result<String> {
+pub(crate) async fn verified(postgres: &Postgres) -> Result<String> {
     let verify = ["verify", "--database", &postgres.url()];
     let output = Command::new(program("exam-service")?).args(verify).output().await?;
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();

@@ -43,11 +43,36 @@ pub struct ExamType {
     pub grid_to: f64,
     /// Number of equally spaced quadrature nodes (3 to 1001).
     pub grid_nodes: u32,
+    /// The exam's time, in seconds (1 to 604800); absent: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_seconds: Option<u32>,
+    /// An item's time, in seconds (1 to 86400): an answer after it counts as wrong; absent: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item_seconds: Option<u32>,
     /// An exam that is still open so long after its start ends by itself, in seconds.
     pub expires_after_seconds: u32,
+    /// So many exams of this type for one examinee (1 to 1000); absent: as many as they like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// Whether a start gives an examinee the exam of this type that they have open.
+    pub resume: bool,
+    /// What students see of the measurement, beside how far they are; admins and proctors see it all.
+    pub students_see: Vec<Shown>,
     /// All the rules at once, instead of the fields above but `bank`; the service knows its form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<Map<String, Value>>,
+}
+
+/// A part of the measurement that students may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shown {
+    /// Whether an answer was right.
+    Correct,
+    /// Ability and its standard error, while the exam goes on and at its end.
+    Ability,
+    /// The score at the end.
+    Score,
 }
 
 impl Default for ExamType {
@@ -63,7 +88,12 @@ impl Default for ExamType {
             grid_from: -6.0,
             grid_to: 6.0,
             grid_nodes: 121,
+            max_seconds: None,
+            item_seconds: None,
             expires_after_seconds: 604_800,
+            attempts: None,
+            resume: false,
+            students_see: Vec::new(),
             policy: None,
         }
     }

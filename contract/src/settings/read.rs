@@ -1,6 +1,6 @@
 //! From text to [`Settings`]: each section field by field, all faults together.
 
-use super::{Auth, BankFile, Database, ExamType, Listener, Log, SAMPLE_BANK, Settings, Store};
+use super::{Auth, BankFile, Database, ExamType, Limits, Listener, Log, SAMPLE_BANK, Settings, Store};
 use crate::{Fault, Fields};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -18,6 +18,7 @@ pub(super) fn settings(text: &str) -> Result<Settings, Vec<Fault>> {
         api: listener(root.section("api"), default.api),
         ops: listener(root.section("ops"), default.ops),
         auth: auth(root.section("auth")),
+        limits: root.has("limits").then(|| limits(root.section("limits"))),
         database: database(root.section("database"), default.database),
         store: store(root.section("store")),
         log: log(root.section("log"), default.log),
@@ -85,13 +86,31 @@ fn log(mut fields: Fields<'_>, default: Log) -> Log {
 fn auth(mut fields: Fields<'_>) -> Auth {
     let auth = match fields.or("mode", "none".to_owned()).as_str() {
         "token" => Auth::Token { token_file: fields.required("token_file").unwrap_or_default() },
+        "jwt" => Auth::Jwt {
+            key_file: fields.required("key_file").unwrap_or_default(),
+            algorithm: fields.optional("algorithm"),
+            audience: fields.required("audience").unwrap_or_default(),
+            issuer: fields.optional("issuer"),
+        },
         other => {
-            fields.expect("mode", other == "none", "must be none or token");
+            fields.expect("mode", other == "none", "must be none, token or jwt");
             Auth::None { allow_public: fields.or("allow_public", false) }
         }
     };
     fields.finish();
     auth
+}
+
+fn limits(mut fields: Fields<'_>) -> Limits {
+    let requests_per_second = fields.required("requests_per_second").unwrap_or(1);
+    let burst = fields.or("burst", requests_per_second);
+    let trusted_proxies = fields.or("trusted_proxies", 0);
+    for (name, number) in [("requests_per_second", requests_per_second), ("burst", burst)] {
+        fields.expect(name, (1..=100_000).contains(&number), "must be 1 to 100000");
+    }
+    fields.expect("trusted_proxies", trusted_proxies <= 8, "must be 0 to 8");
+    fields.finish();
+    Limits { requests_per_second, burst, trusted_proxies }
 }
 
 fn database(mut fields: Fields<'_>, default: Database) -> Database {
@@ -138,9 +157,10 @@ fn bank(fields: &mut Fields<'_>) -> BankFile {
 }
 
 /// Fields of an exam type that its policy stands in for.
-const RULES: [&str; 9] = [
+const RULES: [&str; 10] = [
     "max_items",
     "min_items",
+    "max_seconds",
     "target_standard_error",
     "start_theta",
     "prior_mean",
@@ -165,11 +185,20 @@ fn exam_type(name: &str, fields: &mut Fields<'_>) -> ExamType {
         grid_from: fields.or("grid_from", default.grid_from),
         grid_to: fields.or("grid_to", default.grid_to),
         grid_nodes: fields.or("grid_nodes", default.grid_nodes),
+        max_seconds: fields.optional("max_seconds"),
+        item_seconds: fields.optional("item_seconds"),
         expires_after_seconds: fields.or("expires_after_seconds", default.expires_after_seconds),
+        attempts: fields.optional("attempts"),
+        resume: fields.or("resume", default.resume),
+        students_see: fields.or("students_see", default.students_see),
         policy: fields.optional("policy"),
     };
     let lasts = (1..=31_536_000).contains(&read.expires_after_seconds);
     fields.expect("expires_after_seconds", lasts, "must be 1 to 31536000");
+    let in_range = |value: Option<u32>, most| value.is_none_or(|value| (1..=most).contains(&value));
+    fields.expect("max_seconds", in_range(read.max_seconds, 604_800), "must be 1 to 604800");
+    fields.expect("item_seconds", in_range(read.item_seconds, 86_400), "must be 1 to 86400");
+    fields.expect("attempts", in_range(read.attempts, 1000), "must be 1 to 1000");
     let alone = read.policy.is_none() || beside.is_empty();
     fields.expect("policy", alone, format!("holds all rules; remove {}", beside.join(", ")));
     let within = |value: f64| (-6.0..=6.0).contains(&value);

@@ -18,11 +18,35 @@ fn every_section_prints_and_reads_back() {
         banks: vec![BankFile { name: "algebra".into(), file: "/banks/algebra.csv".into(), scaling: 1.7 }],
         exam_types: BTreeMap::from([(
             "quiz".into(),
-            ExamType { bank: "algebra".into(), target_standard_error: None, ..ExamType::default() },
+            ExamType {
+                bank: "algebra".into(),
+                target_standard_error: None,
+                max_seconds: Some(3600),
+                item_seconds: Some(90),
+                attempts: Some(2),
+                resume: true,
+                students_see: vec![Shown::Correct, Shown::Score],
+                ..ExamType::default()
+            },
         )]),
+        limits: Some(Limits { requests_per_second: 20, burst: 40, trusted_proxies: 1 }),
         ..Settings::default()
     };
     assert_eq!(Settings::parse(&settings.to_text()), Ok(settings));
+}
+
+#[test]
+fn signed_tokens_print_and_read_back() {
+    for algorithm in [None, Some(Algorithm::HS256), Some(Algorithm::EdDSA)] {
+        let auth = Auth::Jwt {
+            key_file: "/run/keys.json".into(),
+            algorithm,
+            audience: "exams".into(),
+            issuer: Some("https://school.example".into()),
+        };
+        let settings = Settings { auth, ..Settings::default() };
+        assert_eq!(Settings::parse(&settings.to_text()), Ok(settings));
+    }
 }
 
 #[test]

@@ -119,6 +119,7 @@ impl Desired {
     pub fn settings(&self, mode: Mode) -> Settings {
         let every = |port| Listener { bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)) };
         Settings {
+            limits: None,
             api: every(API_PORT),
             ops: every(OPS_PORT),
             auth: match self.auth {

@@ -3,8 +3,9 @@
 use crate::event::{Constrained, Event, ItemId, Next};
 use engine::Ability;
 
-pub(crate) fn engine_event(event: &Event) -> engine::Event {
-    match *event {
+/// The engine's word for an event; `None` for one that is about time alone.
+pub(crate) fn engine_event(event: &Event) -> Option<engine::Event> {
+    Some(match *event {
         Event::Started { theta, standard_error, ref next, ref constrained } => {
             engine::Event::Started(engine::Started {
                 next: engine_next(next),
@@ -22,7 +23,8 @@ pub(crate) fn engine_event(event: &Event) -> engine::Event {
             })
         }
         Event::Completed { reason } => engine::Event::Completed { reason },
-    }
+        Event::Paused | Event::Resumed | Event::Extended { .. } => return None,
+    })
 }
 
 pub(crate) fn engine_next(next: &Next) -> engine::Next {

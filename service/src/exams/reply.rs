@@ -2,14 +2,19 @@
 //!
 //! Every reply of a submission can be made again from its event, so a retry reads what the first
 //! call read. Numbers are numbers: what is unknown is `null`, never 0.
-//! Must not know: HTTP, how the exam was loaded.
+//! Must not know: HTTP, how the exam was loaded, who asks; only what they may see.
 
-use crate::event::{Event, ItemId, Next};
+mod lists;
+mod result;
+
+pub use lists::{ExtendReply, HealthReply, ListReply};
+pub use result::{CompleteReply, ResultReply, StatusReply};
+
+use crate::caller::View;
+use crate::event::{Event, ItemId, Next, is_false};
 use crate::exam::Exam;
-use crate::records::{Listed, Page};
-use crate::store::Health;
-use engine::{Constraint, EndReason, Estimate, Formula};
-use jiff::Timestamp;
+use crate::flow::Origin;
+use engine::{Ability, Constraint};
 use serde::Serialize;
 
 /// An item as examinees see it: without key or parameters.
@@ -42,9 +47,30 @@ impl ItemReply {
         })
     }
 
-    /// The item on the screen, if the exam goes on.
+    /// The item on the screen, if the exam goes on and its time does not stand still.
     pub fn current(exam: &Exam) -> Option<Self> {
-        Self::of(exam, exam.current_item()?)
+        Self::of(exam, exam.current_item().filter(|_| !exam.is_paused())?)
+    }
+}
+
+/// What is left of an exam's time.
+#[derive(Clone, Debug, Serialize)]
+pub struct TimeReply {
+    paused: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds_left: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_seconds_left: Option<f64>,
+}
+
+impl TimeReply {
+    /// What is left at this moment; `None` where nothing is limited and nothing stands still, and once
+    /// the exam has ended.
+    fn at(exam: &Exam, now: i64) -> Option<Self> {
+        let left = |until: Option<i64>| until.map(|until| seconds((until - now).max(0)));
+        let (whole, item) = (left(exam.deadline()), left(exam.item_deadline()));
+        let told = exam.end().is_none() && (exam.is_paused() || whole.is_some() || item.is_some());
+        told.then(|| Self { paused: exam.is_paused(), seconds_left: whole, item_seconds_left: item })
     }
 }
 
@@ -55,28 +81,45 @@ pub struct StartReply {
     status: &'static str,
     exam_type: String,
     max_items: u32,
-    initial_theta: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    initial_theta: Option<f64>,
     item: Option<ItemReply>,
+    items_completed: usize,
+    resumed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<TimeReply>,
     message: &'static str,
 }
 
 impl StartReply {
-    /// The reply to the start of this exam, however far it has come since.
-    pub fn of(exam: &Exam) -> Self {
+    /// The reply to the start of this exam, however far it has come since; an exam that was open already
+    /// is given as it stands.
+    pub fn of(exam: &Exam, origin: Origin, view: View, now: i64) -> Self {
         let first = match exam.entries().first().map(|entry| &entry.event) {
             Some(Event::Started { next: Next::Item(item), .. }) => ItemReply::of(exam, *item),
             _ => None,
         };
+        let resumed = origin == Origin::Open;
         Self {
             exam_session_id: exam.head().id,
             status: "in_progress",
             exam_type: exam.head().exam_type.clone(),
             max_items: exam.head().policy.stop.max_items,
-            initial_theta: exam.initial_theta(),
-            item: first,
-            message: "Adaptive exam started successfully",
+            initial_theta: view.ability.then(|| exam.initial_theta()),
+            item: if resumed { ItemReply::current(exam) } else { first },
+            items_completed: if resumed { exam.items_completed() } else { 0 },
+            resumed,
+            time: TimeReply::at(exam, now),
+            message: if resumed { "Adaptive exam resumed" } else { "Adaptive exam started successfully" },
         }
     }
+}
+
+/// The ability so far, where it may be seen.
+#[derive(Debug, Serialize)]
+struct CurrentAbility {
+    current_theta: f64,
+    standard_error: Option<f64>,
 }
 
 /// Reply of `GET /next`.
@@ -84,20 +127,7 @@ impl StartReply {
 #[serde(untagged)]
 pub enum NextReply {
     /// The item on the screen.
-    Item {
-        /// It.
-        item: Box<ItemReply>,
-        /// Ability from all answers so far.
-        current_theta: f64,
-        /// Its standard error.
-        standard_error: Option<f64>,
-        /// Number of answers.
-        items_completed: usize,
-        /// The exam ends after so many.
-        max_items: u32,
-        /// `false`.
-        completed: bool,
-    },
+    Item(OpenReply),
     /// The exam is over.
     Finished {
         /// `true`.
@@ -108,60 +138,54 @@ pub enum NextReply {
     },
 }
 
-impl NextReply {
-    /// The reply to `next` on this exam.
-    pub fn of(exam: &Exam) -> Self {
-        let ability = exam.ability();
-        match ItemReply::current(exam) {
-            None => Self::Finished { completed: true, result: ResultReply::of(exam) },
-            Some(item) => Self::Item {
-                item: Box::new(item),
-                current_theta: ability.theta,
-                standard_error: ability.standard_error,
-                items_completed: exam.items_completed(),
-                max_items: exam.head().policy.stop.max_items,
-                completed: false,
-            },
-        }
-    }
-}
-
-/// The result of an exam, final or so far.
+/// An exam that goes on.
 #[derive(Debug, Serialize)]
-pub struct ResultReply {
-    theta: f64,
-    standard_error: Option<f64>,
-    standard_error_formula: Formula,
-    at_bound: bool,
-    score: f64,
+pub struct OpenReply {
+    item: Option<Box<ItemReply>>,
+    #[serde(flatten)]
+    ability: Option<CurrentAbility>,
     items_completed: usize,
     max_items: u32,
-    termination_reason: Option<&'static str>,
+    completed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<TimeReply>,
 }
 
-impl ResultReply {
-    fn of(exam: &Exam) -> Self {
-        let Estimate { ability, formula, is_bounded } = exam.result();
-        Self {
-            theta: ability.theta,
-            standard_error: ability.standard_error,
-            standard_error_formula: formula,
-            at_bound: is_bounded,
-            score: engine::score::Scale::PERCENT.score(ability).value,
+impl NextReply {
+    /// The reply to `next` on this exam.
+    pub fn of(exam: &Exam, view: View, now: i64) -> Self {
+        if exam.end().is_some() {
+            return Self::Finished { completed: true, result: ResultReply::of(exam, view) };
+        }
+        let Ability { theta, standard_error } = exam.ability();
+        Self::Item(OpenReply {
+            item: ItemReply::current(exam).map(Box::new),
+            ability: view.ability.then_some(CurrentAbility { current_theta: theta, standard_error }),
             items_completed: exam.items_completed(),
             max_items: exam.head().policy.stop.max_items,
-            termination_reason: exam.end().map(EndReason::as_str),
-        }
+            completed: false,
+            time: TimeReply::at(exam, now),
+        })
     }
+}
+
+/// An ability, where it may be seen.
+#[derive(Debug, Serialize)]
+struct AbilityReply {
+    theta: f64,
+    standard_error: Option<f64>,
 }
 
 /// Reply of `POST /answer`.
 #[derive(Debug, Serialize)]
 pub struct AnswerReply {
-    theta: f64,
-    standard_error: Option<f64>,
-    correct: bool,
-    items_completed: i64,
+    #[serde(flatten)]
+    ability: Option<AbilityReply>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correct: Option<bool>,
+    #[serde(skip_serializing_if = "is_false")]
+    late: bool,
+    items_completed: usize,
     completed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     termination_reason: Option<&'static str>,
@@ -169,148 +193,38 @@ pub struct AnswerReply {
     item: Option<ItemReply>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     relaxed: Vec<Constraint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<TimeReply>,
 }
 
 impl AnswerReply {
-    /// The reply to the answer at `seq`, as it was the first time; `None` if no answer is there.
-    pub fn of(exam: &Exam, seq: i64) -> Option<Self> {
-        let entry = exam.entries().get(usize::try_from(seq).ok()?)?;
-        let Event::Answered { category, theta, standard_error, next, constrained, .. } = &entry.event else {
+    /// The reply to the answer at `seq`, as it was the first time but for the time that is left; `None` if no
+    /// answer is there.
+    pub fn of(exam: &Exam, seq: i64, view: View, now: i64) -> Option<Self> {
+        let place = usize::try_from(seq).ok()?;
+        let Event::Answered { category, late, theta, standard_error, next, constrained, .. } =
+            &exam.entries().get(place)?.event
+        else {
             return None;
         };
         let (item, end) = match next {
             Next::Item(item) => (ItemReply::of(exam, *item), None),
             Next::End(reason) => (None, Some(reason.as_str())),
         };
+        let answers = exam.entries()[..=place].iter().filter(|entry| entry.event.kind() == "answered");
+        let ability = AbilityReply { theta: *theta, standard_error: *standard_error };
         Some(Self {
-            theta: *theta,
-            standard_error: *standard_error,
-            correct: *category > 0,
-            // Every event between the start and an answer is an answer.
-            items_completed: seq,
+            ability: view.ability.then_some(ability),
+            correct: view.correct.then_some(*category > 0),
+            late: *late,
+            items_completed: answers.count(),
             completed: end.is_some(),
             termination_reason: end,
             item,
-            relaxed: constrained.relaxed.clone(),
+            relaxed: if view.ability { constrained.relaxed.clone() } else { Vec::new() },
+            time: TimeReply::at(exam, now),
         })
     }
-}
-
-/// Reply of `POST /complete`.
-#[derive(Debug, Serialize)]
-pub struct CompleteReply {
-    exam_session_id: i64,
-    status: &'static str,
-    #[serde(flatten)]
-    result: ResultReply,
-}
-
-impl CompleteReply {
-    /// The reply for this exam, which has ended.
-    pub fn of(exam: &Exam) -> Self {
-        Self { exam_session_id: exam.head().id, status: status(exam), result: ResultReply::of(exam) }
-    }
-}
-
-/// Reply of `GET /status`.
-#[derive(Debug, Serialize)]
-pub struct StatusReply {
-    exam_session_id: i64,
-    status: &'static str,
-    exam_type: String,
-    initial_theta: f64,
-    #[serde(flatten)]
-    result: ResultReply,
-    completed: bool,
-    item: Option<ItemReply>,
-    started_at: String,
-    ended_at: Option<String>,
-    duration_sec: Option<f64>,
-    student_id: Option<i64>,
-    store: &'static str,
-}
-
-impl StatusReply {
-    /// The reply for this exam. `store` is the mode that served it.
-    pub fn of(exam: &Exam, student_id: Option<i64>, store: &'static str) -> Self {
-        let head = exam.head();
-        let ended_at = exam.ended_at();
-        Self {
-            exam_session_id: head.id,
-            status: status(exam),
-            exam_type: head.exam_type.clone(),
-            initial_theta: exam.initial_theta(),
-            result: ResultReply::of(exam),
-            completed: exam.end().is_some(),
-            item: ItemReply::current(exam),
-            started_at: time(head.started_at),
-            ended_at: ended_at.map(time),
-            duration_sec: ended_at.map(|end| seconds(end - head.started_at)),
-            student_id,
-            store,
-        }
-    }
-}
-
-fn status(exam: &Exam) -> &'static str {
-    if exam.end().is_some() { "completed" } else { "in_progress" }
-}
-
-/// Reply of `GET /exams`.
-#[derive(Debug, Serialize)]
-pub struct ListReply {
-    count: i64,
-    exams: Vec<ListedReply>,
-    /// Pass it as `after` for the next page; `null` on a page that is empty.
-    next_after: Option<i64>,
-}
-
-#[derive(Debug, Serialize)]
-struct ListedReply {
-    exam_session_id: i64,
-    status: &'static str,
-    exam_type: String,
-    student_id: Option<i64>,
-    items_completed: i64,
-    started_at: String,
-    ended_at: Option<String>,
-}
-
-impl ListReply {
-    /// The reply for this page.
-    pub fn of(page: Page) -> Self {
-        let next_after = page.exams.last().map(|exam| exam.id);
-        let listed = |exam: Listed| ListedReply {
-            exam_session_id: exam.id,
-            status: if exam.ended_at.is_some() { "completed" } else { "in_progress" },
-            exam_type: exam.exam_type,
-            student_id: exam.student_id,
-            items_completed: exam.items_completed,
-            started_at: time(exam.started_at),
-            ended_at: exam.ended_at.map(time),
-        };
-        Self { count: page.count, exams: page.exams.into_iter().map(listed).collect(), next_after }
-    }
-}
-
-/// Reply of `GET /health/redis`.
-#[derive(Debug, Serialize)]
-pub struct HealthReply {
-    redis: &'static str,
-    mode: &'static str,
-    timestamp: String,
-}
-
-impl HealthReply {
-    /// The reply for a store in this health, now.
-    pub fn of(health: Health, mode: &'static str) -> Self {
-        Self { redis: health.as_str(), mode, timestamp: Timestamp::now().to_string() }
-    }
-}
-
-/// A time in milliseconds since 1970 UTC, as RFC 3339.
-fn time(milliseconds: i64) -> String {
-    Timestamp::from_millisecond(milliseconds).unwrap_or_default().to_string()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a duration in milliseconds is far below 2^53")]

@@ -3,14 +3,15 @@
 //! Comes in: headers, a body, a query. Goes out: typed values, or a problem. Unknown fields are
 //! faults. Must not know: exams as they stand; only what a request may say.
 
+use crate::caller::{Caller, Role};
 use crate::event::Submitted;
 use crate::flow::{Answer, Start};
 use crate::problem::Problem;
-use crate::records::Filter;
+use crate::records::{Examinee, Filter};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
-use contract::Fields;
+use contract::{Fault, Fields};
 use serde_json::{Map, Value};
 
 /// Longest `Idempotency-Key`, in bytes.
@@ -22,12 +23,18 @@ const CHOICE_NAMES: [&str; 3] = ["choice", "selected_choice", "submitted_answer"
 
 type Body = Result<Bytes, BytesRejection>;
 
+/// What a trusted caller may say at a start, and a student may not.
+const TRUSTED: [&str; 5] = ["max_items", "initial_theta", "student_id", "class_id", "extra_time"];
+
 /// Reads the body of `POST /start`.
 ///
 /// # Errors
-/// Every fault of the body and of the `Idempotency-Key`.
-pub fn start(headers: &HeaderMap, body: Body) -> Result<Start, Problem> {
-    read(json(headers, body)?, |fields| {
+/// Every fault of the body and of the `Idempotency-Key`, or what this caller may not say.
+pub fn start(caller: &Caller, headers: &HeaderMap, body: Body) -> Result<Start, Problem> {
+    allow(caller.sits(), "proctors start no exams")?;
+    let body = json(headers, body)?;
+    students_do_not_say(caller, &body, &TRUSTED)?;
+    read(body, |fields| {
         let exam_type = fields.required("exam_type").unwrap_or_default();
         let max_items: Option<u32> = fields.optional("max_items");
         let in_range = max_items.is_none_or(|count| (1..=500).contains(&count));
@@ -35,19 +42,28 @@ pub fn start(headers: &HeaderMap, body: Body) -> Result<Start, Problem> {
         let initial_theta: Option<f64> = fields.optional("initial_theta");
         let in_range = initial_theta.is_none_or(|theta| (-6.0..=6.0).contains(&theta));
         fields.expect("initial_theta", in_range, "must be -6 to 6");
-        let student_id = reference(fields, "student_id");
-        let class_id = reference(fields, "class_id");
+        let extra_time = fields.or("extra_time", caller.extra_time);
+        fields.expect("extra_time", (0.0..=2.0).contains(&extra_time), "must be 0 to 2");
+        let subject = caller.subject.as_deref().filter(|_| caller.role == Role::Student);
+        let examinee = Examinee {
+            student_id: reference(fields, "student_id"),
+            class_id: reference(fields, "class_id"),
+            subject: subject.map(str::to_owned),
+        };
         let idempotency_key = idempotency_key(headers, fields);
-        Start { exam_type, max_items, initial_theta, student_id, class_id, idempotency_key }
+        Start { exam_type, max_items, initial_theta, examinee, extra_time, idempotency_key }
     })
 }
 
 /// Reads the body of `POST /answer`.
 ///
 /// # Errors
-/// Every fault of the body.
-pub fn answer(headers: &HeaderMap, body: Body) -> Result<Answer, Problem> {
-    read(json(headers, body)?, |fields| {
+/// Every fault of the body, or what this caller may not say.
+pub fn answer(caller: &Caller, headers: &HeaderMap, body: Body) -> Result<Answer, Problem> {
+    allow(caller.sits(), "proctors answer nobody's exam")?;
+    let body = json(headers, body)?;
+    students_do_not_say(caller, &body, &["correct"])?;
+    read(body, |fields| {
         let exam = fields.required("exam_session_id").unwrap_or_default();
         let item = fields.required("item_id").unwrap_or_default();
         let submitted = submitted(fields);
@@ -56,12 +72,72 @@ pub fn answer(headers: &HeaderMap, body: Body) -> Result<Answer, Problem> {
     })
 }
 
-/// Reads the body of `POST /complete`.
+/// Reads the body of a call on one exam that needs no more than its number.
 ///
 /// # Errors
 /// Every fault of the body.
-pub fn complete(headers: &HeaderMap, body: Body) -> Result<i64, Problem> {
+pub fn one_exam(headers: &HeaderMap, body: Body) -> Result<i64, Problem> {
     read(json(headers, body)?, |fields| fields.required("exam_session_id").unwrap_or_default())
+}
+
+/// Whose time is extended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// That of one exam.
+    One(i64),
+    /// That of every open exam, of this type if one is named.
+    All(Option<String>),
+}
+
+/// More time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// Whose.
+    pub whose: Whose,
+    /// So many seconds.
+    pub seconds: u32,
+    /// The caller's key for this very extension; never absent where it is for all.
+    pub key: Option<String>,
+}
+
+/// Reads the body of `POST /extend`.
+///
+/// # Errors
+/// Every fault of the body and of the `Idempotency-Key`.
+pub fn extension(headers: &HeaderMap, body: Body) -> Result<Extension, Problem> {
+    read(json(headers, body)?, |fields| {
+        let one: Option<i64> = fields.optional("exam_session_id");
+        let exam_type: Option<String> = fields.optional("exam_type");
+        let all = fields.or("all", false);
+        let seconds = fields.required("seconds").unwrap_or(1);
+        fields.expect("seconds", (1..=604_800).contains(&seconds), "must be 1 to 604800");
+        let key = idempotency_key(headers, fields);
+        let named = usize::from(one.is_some()) + usize::from(exam_type.is_some()) + usize::from(all);
+        fields.expect("exam_session_id", named == 1, "send one of exam_session_id, exam_type and all = true");
+        let needed = one.is_some() || headers.contains_key("idempotency-key");
+        fields.expect(
+            "Idempotency-Key",
+            needed,
+            "is required: with it, repeating this gives nobody time twice",
+        );
+        let whose = one.map_or(Whose::All(exam_type), Whose::One);
+        Extension { whose, seconds, key }
+    })
+}
+
+fn allow(good: bool, detail: &str) -> Result<(), Problem> {
+    if good { Ok(()) } else { Err(Problem::forbidden(detail)) }
+}
+
+/// What only a trusted caller may say is refused from a student, each field by its name.
+fn students_do_not_say(caller: &Caller, body: &Value, fields: &[&str]) -> Result<(), Problem> {
+    let said = fields.iter().filter(|field| body.get(**field).is_some_and(|value| !value.is_null()));
+    let fault = |field: &&str| Fault {
+        field: (*field).to_owned(),
+        message: "is not accepted from a student's token".to_owned(),
+    };
+    let faults: Vec<Fault> = said.filter(|_| caller.role == Role::Student).map(fault).collect();
+    if faults.is_empty() { Ok(()) } else { Err(Problem::not_yours(faults)) }
 }
 
 /// Reads `?exam_session_id=`.
@@ -152,23 +228,24 @@ fn reference(fields: &mut Fields<'_>, name: &str) -> Option<i64> {
 }
 
 fn submitted(fields: &mut Fields<'_>) -> Submitted {
-    let named: Vec<&str> = CHOICE_NAMES.into_iter().filter(|name| fields.has(name)).collect();
-    let has_correct = fields.has("correct");
+    let ways = CHOICE_NAMES.into_iter().chain(["correct", "omitted"]);
+    let named: Vec<&str> = ways.filter(|name| fields.has(name)).collect();
     let correct: Option<bool> = fields.optional("correct");
+    let omitted: Option<bool> = fields.optional("omitted");
+    fields.expect("omitted", omitted != Some(false), "must be true, or left out");
     let choices: Vec<Option<u8>> = CHOICE_NAMES.into_iter().map(|name| choice(fields, name)).collect();
     match named.as_slice() {
-        [] if has_correct => {}
-        [] => fields.fault("choice", "is required: choice, or correct from a trusted caller"),
-        [_] if !has_correct => {}
+        [] => fields.fault("choice", "is required: choice, omitted, or correct from a trusted caller"),
+        [_] => {}
         _ => {
             let all = named.join(", ");
-            let all = if has_correct { format!("{all}, correct") } else { all };
             fields.fault("choice", format!("came more than once ({all}); send one of them"));
         }
     }
-    match choices.into_iter().flatten().next() {
-        Some(choice) => Submitted::Choice(choice),
-        None => Submitted::Correct(correct.unwrap_or_default()),
+    match (choices.into_iter().flatten().next(), correct) {
+        (Some(choice), _) => Submitted::Choice(choice),
+        (None, Some(correct)) => Submitted::Correct(correct),
+        (None, None) => Submitted::Omitted,
     }
 }
 

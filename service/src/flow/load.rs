@@ -110,7 +110,9 @@ impl Flow {
                 let _survivable = self.store.remove(id).await;
                 return Ok(stored);
             }
-            if entry.seq > log && self.records.recover(id, sealed).await? == Appended::Conflict {
+            if entry.seq > log
+                && self.records.recover(id, sealed, exam.expires_at()).await? == Appended::Conflict
+            {
                 return self.replay(id).await;
             }
         }

@@ -33,7 +33,7 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
         for some in powers(&numbered) {
             let mut insert = QueryBuilder::new(
                 "INSERT INTO exams (exam_type, policy, bank_version, seed, engine_version, started_at, \
-                 idempotency_key, fingerprint, expires_at) ",
+                 idempotency_key, fingerprint, expires_at, terms) ",
             );
             insert.push_values(some, |mut row, (new, key)| {
                 row.push_bind(&new.head.exam_type)
@@ -44,20 +44,35 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
                     .push_bind(new.head.started_at)
                     .push_bind(*key)
                     .push_bind(&new.fingerprint)
-                    .push_bind(new.expires_at);
+                    .push_bind(new.expires_at)
+                    .push_bind(rows::terms_text(&new.head.terms));
             });
             insert.push(" ON CONFLICT (idempotency_key) DO NOTHING RETURNING id, idempotency_key");
             let made: Vec<(i64, String)> = insert.build_query_as().fetch_all(&mut *transaction).await?;
             ids.extend(made.into_iter().map(|(id, key)| (key, id)));
         }
-        let Sorted { mut fates, first, events, people } = sort(wishes, &mut ids);
+        // A slot that is taken turns its exam away; a caller without one always gets in.
+        let mut taken: HashSet<String> = HashSet::new();
+        let people: Vec<(i64, &NewExam)> =
+            numbered.iter().filter_map(|(new, key)| Some((*ids.get(*key)?, *new))).collect();
         for some in powers(&people) {
-            let mut insert = QueryBuilder::new("INSERT INTO examinees (exam_id, student_id, class_id) ");
+            let mut insert =
+                QueryBuilder::new("INSERT INTO examinees (exam_id, student_id, class_id, subject, slot) ");
             insert.push_values(some, |mut row, (id, new)| {
-                row.push_bind(*id).push_bind(new.student_id).push_bind(new.class_id);
+                row.push_bind(*id)
+                    .push_bind(new.examinee.student_id)
+                    .push_bind(new.examinee.class_id)
+                    .push_bind(new.examinee.subject.as_deref())
+                    .push_bind(new.slot.as_deref());
             });
-            insert.build().execute(&mut *transaction).await?;
+            insert.push(" ON CONFLICT (slot) DO NOTHING RETURNING exam_id");
+            let rows: Vec<i64> = insert.build_query_scalar().fetch_all(&mut *transaction).await?;
+            for (id, new) in some.iter().filter(|(id, _)| !rows.contains(id)) {
+                sqlx::query("DELETE FROM exams WHERE id = $1").bind(id).execute(&mut *transaction).await?;
+                taken.extend(Some(key(new)).filter(|key| ids.remove(key).is_some()));
+            }
         }
+        let Sorted { mut fates, first, events } = sort(wishes, &mut ids);
         let mut inserted: HashSet<(i64, i64)> = HashSet::new();
         for some in powers(&first) {
             let mut insert = QueryBuilder::new(
@@ -114,12 +129,19 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
             update.push(") AS ends WHERE exams.id = ends.column1");
             update.build().execute(&mut *transaction).await?;
         }
+        for event in events.iter().filter(is_new).filter(|event| event.sealed.entry.event.is_timing()) {
+            let update = sqlx::query("UPDATE exams SET expires_at = $1 WHERE id = $2");
+            update.bind(event.expires_at).bind(event.exam).execute(&mut *transaction).await?;
+        }
         for (wish, fate) in wishes.iter().zip(&mut fates) {
             match (wish, &fate) {
                 (Wish::Append(event), None) => {
                     // Of two at one place the first to be told has it.
                     let first = inserted.remove(&(event.exam, event.sealed.entry.seq));
                     *fate = Some(Fate::Appended(if first { Appended::Committed } else { Appended::Conflict }));
+                }
+                (Wish::Create(new, _), None) if taken.contains(&key(new)) => {
+                    *fate = Some(Fate::Created(Created::SlotTaken));
                 }
                 (Wish::Create(new, _), None) => {
                     let before = sqlx::query_as("SELECT id, fingerprint FROM exams WHERE idempotency_key = $1");
@@ -139,23 +161,18 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
 }
 
 /// Wishes, sorted into rows.
-struct Sorted<'w> {
+struct Sorted {
     /// New exams know theirs; the others are not known yet.
     fates: Vec<Option<Fate>>,
     /// Starts of new exams.
     first: Vec<Event>,
     /// The others, by exam and place.
     events: Vec<Event>,
-    people: Vec<(i64, &'w NewExam)>,
 }
 
-fn sort<'w>(wishes: &'w [Wish], ids: &mut HashMap<String, i64>) -> Sorted<'w> {
-    let mut sorted = Sorted {
-        fates: Vec::with_capacity(wishes.len()),
-        first: Vec::new(),
-        events: Vec::new(),
-        people: Vec::new(),
-    };
+fn sort(wishes: &[Wish], ids: &mut HashMap<String, i64>) -> Sorted {
+    let mut sorted =
+        Sorted { fates: Vec::with_capacity(wishes.len()), first: Vec::new(), events: Vec::new() };
     for wish in wishes {
         let fate = match wish {
             Wish::Append(event) => {
@@ -164,12 +181,12 @@ fn sort<'w>(wishes: &'w [Wish], ids: &mut HashMap<String, i64>) -> Sorted<'w> {
             }
             Wish::Create(new, begin) => ids.remove(&key(new)).map(|id| {
                 let exam: Exam = begin(&Head { id, ..new.head.clone() });
-                sorted.people.push((id, new));
                 let root = Chain::root(exam.head());
                 sorted.first.extend(exam.entries().first().map(|entry| Event {
                     exam: id,
                     sealed: root.seal(entry.clone()),
                     recovered: false,
+                    expires_at: None,
                 }));
                 Fate::Created(Created::New(Box::new(exam)))
             }),

@@ -110,6 +110,16 @@ impl Records {
         on!(&self.pool, pool => Ok(sqlx::query_scalar(select).bind(now).bind(most).fetch_all(pool).await?))
     }
 
+    /// Sets when an open exam expires.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn expire_at(&self, exam: i64, expires_at: Option<i64>) -> Result<(), Error> {
+        let update = "UPDATE exams SET expires_at = $1 WHERE id = $2 AND ended_at IS NULL";
+        on!(&self.pool, pool => sqlx::query(update).bind(expires_at).bind(exam).execute(pool).await.map(drop))?;
+        Ok(())
+    }
+
     /// The stored hashes of an exam's events, in order.
     ///
     /// # Errors
@@ -139,10 +149,12 @@ impl Records {
                     (next, constrained.wanted)
                 }
                 Event::Completed { reason } => (Next::End(reason), None),
+                // Such an event gives nothing.
+                Event::Paused | Event::Resumed | Event::Extended { .. } => return Ok(None),
             };
-            Ok(Given { exam, seed, next, wanted })
+            Ok(Some(Given { exam, seed, next, wanted }))
         };
-        rows.into_iter().map(read).collect()
+        rows.into_iter().map(read).filter_map(Result::transpose).collect()
     }
 
     /// Number of exams that have started and not ended.
@@ -153,16 +165,5 @@ impl Records {
         let select = "SELECT COUNT(*) FROM exams WHERE ended_at IS NULL";
         let count: i64 = on!(&self.pool, pool => sqlx::query_scalar(select).fetch_one(pool).await?);
         Ok(u64::try_from(count).unwrap_or(0))
-    }
-
-    /// The examinee of an exam, if the caller gave one.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn student(&self, exam: i64) -> Result<Option<i64>, Error> {
-        let select = "SELECT student_id FROM examinees WHERE exam_id = $1";
-        let student: Option<Option<i64>> =
-            on!(&self.pool, pool => sqlx::query_scalar(select).bind(exam).fetch_optional(pool).await?);
-        Ok(student.flatten())
     }
 }

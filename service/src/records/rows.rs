@@ -2,6 +2,7 @@
 
 use super::Error;
 use crate::event::{Entry, Head};
+use crate::terms::Terms;
 use engine::Policy;
 
 #[derive(sqlx::FromRow)]
@@ -13,19 +14,23 @@ pub(super) struct HeadRow {
     seed: i64,
     engine_version: String,
     started_at: i64,
+    terms: Option<String>,
 }
 
 impl HeadRow {
     pub(super) fn head(self) -> Result<Head, Error> {
-        let unreadable = |error| Error::Damaged(format!("the policy of exam {}: {error}", self.id));
+        let unreadable =
+            |what: &str, error| Error::Damaged(format!("the {what} of exam {}: {error}", self.id));
+        let terms = self.terms.as_deref().map_or_else(|| Ok(Terms::default()), serde_json::from_str);
         Ok(Head {
             id: self.id,
             exam_type: self.exam_type,
-            policy: serde_json::from_str(&self.policy).map_err(unreadable)?,
+            policy: serde_json::from_str(&self.policy).map_err(|error| unreadable("policy", error))?,
             bank_version: self.bank_version,
             seed: self.seed,
             engine_version: self.engine_version,
             started_at: self.started_at,
+            terms: terms.map_err(|error| unreadable("terms", error))?,
         })
     }
 }
@@ -48,4 +53,10 @@ impl EntryRow {
 
 pub(super) fn policy_text(policy: &Policy) -> String {
     serde_json::to_string(policy).expect("a policy should have a JSON form")
+}
+
+/// The column of an exam's terms; plain ones leave it empty.
+pub(super) fn terms_text(terms: &Terms) -> Option<String> {
+    let text = || serde_json::to_string(terms).expect("terms should have a JSON form");
+    (!terms.are_plain()).then(text)
 }

@@ -38,6 +38,8 @@ pub(super) struct Event {
     pub exam: i64,
     pub sealed: Sealed,
     pub recovered: bool,
+    /// When the exam expires after an event about its time.
+    pub expires_at: Option<i64>,
 }
 
 /// What became of a wish.

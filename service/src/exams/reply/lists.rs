@@ -1,0 +1,75 @@
+//! Replies to those who run exams, and to probes.
+
+use super::result::time;
+use crate::flow::Extended;
+use crate::records::{Listed, Page};
+use crate::store::Health;
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// Reply of `GET /exams`.
+#[derive(Debug, Serialize)]
+pub struct ListReply {
+    count: i64,
+    exams: Vec<ListedReply>,
+    /// Pass it as `after` for the next page; `null` on a page that is empty.
+    next_after: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct ListedReply {
+    exam_session_id: i64,
+    status: &'static str,
+    exam_type: String,
+    student_id: Option<i64>,
+    items_completed: i64,
+    started_at: String,
+    ended_at: Option<String>,
+}
+
+impl ListReply {
+    /// The reply for this page.
+    pub fn of(page: Page) -> Self {
+        let next_after = page.exams.last().map(|exam| exam.id);
+        let listed = |exam: Listed| ListedReply {
+            exam_session_id: exam.id,
+            status: if exam.ended_at.is_some() { "completed" } else { "in_progress" },
+            exam_type: exam.exam_type,
+            student_id: exam.student_id,
+            items_completed: exam.items_completed,
+            started_at: time(exam.started_at),
+            ended_at: exam.ended_at.map(time),
+        };
+        Self { count: page.count, exams: page.exams.into_iter().map(listed).collect(), next_after }
+    }
+}
+
+/// Reply of `GET /health/redis`.
+#[derive(Debug, Serialize)]
+pub struct HealthReply {
+    redis: &'static str,
+    mode: &'static str,
+    timestamp: String,
+}
+
+impl HealthReply {
+    /// The reply for a store in this health, now.
+    pub fn of(health: Health, mode: &'static str) -> Self {
+        Self { redis: health.as_str(), mode, timestamp: Timestamp::now().to_string() }
+    }
+}
+
+/// Reply of `POST /extend`.
+#[derive(Debug, Serialize)]
+pub struct ExtendReply {
+    extended: u64,
+    before: u64,
+    seconds: u32,
+}
+
+impl ExtendReply {
+    /// The reply to an extension by so many seconds.
+    pub fn of(Extended { extended, before }: Extended, seconds: u32) -> Self {
+        Self { extended, before, seconds }
+    }
+}

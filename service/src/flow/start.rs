@@ -1,0 +1,172 @@
+//! A start: a new exam, or the one that the examinee has already.
+//!
+//! Comes in: what a caller asks for. Goes out: the exam, and how it came about. Where a type counts attempts,
+//! an exam holds its examinee's next slot or none at all, so two starts at once make one exam.
+
+use super::{Error, Flow};
+use crate::event::{Head, digest};
+use crate::exam::Exam;
+use crate::records::{Created, Examinee, NewExam};
+use crate::terms::{Terms, mark};
+use contract::Fault;
+use rand::RngExt;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Ids and seeds stay below this, so that every JSON reader keeps them exactly.
+const EXACT: i64 = 1 << 53;
+
+/// What a start asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// Name of the exam type.
+    pub exam_type: String,
+    /// Instead of the type's number of items.
+    pub max_items: Option<u32>,
+    /// Instead of the type's start ability.
+    pub initial_theta: Option<f64>,
+    /// Who sits it.
+    pub examinee: Examinee,
+    /// Share by which every limit is longer for this examinee.
+    pub extra_time: f64,
+    /// The caller's key for this very start.
+    pub idempotency_key: Option<String>,
+}
+
+/// How a started exam came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// By this start, or by an earlier one under the same key.
+    Start,
+    /// The examinee had it open.
+    Open,
+}
+
+impl Flow {
+    /// Starts an exam, or gives back the one that the same key started, or that the examinee has open.
+    ///
+    /// # Errors
+    /// Every fault of the request, no attempt is left, or the database's.
+    pub async fn start(&self, mut start: Start) -> Result<(Exam, Origin), Error> {
+        let Some(rules) = self.catalogue.rules(&start.exam_type) else {
+            let message = format!("there is no such exam type; types: {}", self.catalogue.names().join(", "));
+            return Err(invalid("exam_type", message));
+        };
+        let fingerprint = fingerprint(&start);
+        // Of two people who choose the same key each has their own.
+        if let (Some(subject), Some(key)) = (&start.examinee.subject, &mut start.idempotency_key) {
+            *key = digest(&[b"key", subject.as_bytes(), &[0], key.as_bytes()]);
+        }
+        let counted = rules.attempts.is_some() || rules.resume;
+        if counted && !start.examinee.is_known() {
+            let message = "is required: this exam type counts the attempts of each examinee";
+            return Err(invalid("student_id", message.to_owned()));
+        }
+        loop {
+            let mut slot = None;
+            if counted {
+                // A start that is seen here has its key in the log, so the key is asked for after it.
+                let before = self.records.attempts(&start.exam_type, &start.examinee).await?;
+                if let Some(key) = &start.idempotency_key
+                    && let Some((id, mark)) = self.records.started_under(key).await?
+                {
+                    self.metrics.repeated("start");
+                    let exam = self.load(id).await?;
+                    return if mark == fingerprint {
+                        Ok((exam, Origin::Start))
+                    } else {
+                        Err(Error::KeyReused)
+                    };
+                }
+                let open = before.iter().rev().find(|attempt| attempt.ended_at.is_none());
+                if let Some(open) = open.filter(|_| rules.resume) {
+                    let exam = self.load(open.id).await?;
+                    // It may have ended a moment ago.
+                    if exam.end().is_none() {
+                        return Ok((exam, Origin::Open));
+                    }
+                    continue;
+                }
+                if let Some(most) = rules.attempts.filter(|most| before.len() >= *most as usize) {
+                    return Err(Error::NoAttemptLeft(most));
+                }
+                slot = start.examinee.slot(&start.exam_type, before.len() + 1);
+            }
+            let mut policy = rules.policy.clone();
+            policy.stop.max_items = start.max_items.unwrap_or(policy.stop.max_items);
+            policy.start.theta = start.initial_theta.unwrap_or(policy.start.theta);
+            let (seed, now) = (rand::rng().random_range(0..EXACT), self.records.now());
+            let terms = Terms {
+                owner: start.examinee.subject.as_deref().map(|subject| mark(subject, seed)),
+                item_seconds: rules.item_seconds,
+                extra_time: start.extra_time,
+                closes_at: Some(now + rules.lasts),
+                shown: rules.shown.clone(),
+            };
+            let head = Head {
+                id: 0,
+                exam_type: start.exam_type.clone(),
+                policy,
+                bank_version: rules.bank.version().to_owned(),
+                seed,
+                engine_version: engine::VERSION.to_owned(),
+                started_at: now,
+                terms,
+            };
+            let new = NewExam {
+                expires_at: expires_at(&head),
+                head,
+                examinee: start.examinee.clone(),
+                slot,
+                idempotency_key: start.idempotency_key.clone(),
+                fingerprint: fingerprint.clone(),
+            };
+            let (bank, exposure) = (Arc::clone(&rules.bank), self.exposure.clone());
+            let begin = move |head: &Head| {
+                exposure.with(&head.bank_version, |exposure| {
+                    Exam::begin(head.clone(), Arc::clone(&bank), exposure)
+                })
+            };
+            let began = Instant::now();
+            match self.records.create(new, begin).await? {
+                Created::New(exam) => {
+                    self.metrics.committed("started", began.elapsed());
+                    self.exposure.began(&exam);
+                    self.snapshot(&exam).await;
+                    return Ok((*exam, Origin::Start));
+                }
+                Created::Before(id) => {
+                    self.metrics.repeated("start");
+                    return Ok((self.load(id).await?, Origin::Start));
+                }
+                Created::KeyReused => return Err(Error::KeyReused),
+                // Another start of this examinee was first: what they have now decides.
+                Created::SlotTaken => self.metrics.repeated("conflict"),
+            }
+        }
+    }
+}
+
+fn invalid(field: &str, message: String) -> Error {
+    Error::Invalid(vec![Fault { field: field.to_owned(), message }])
+}
+
+/// When an exam with this head ends by itself, before anything has happened in it.
+fn expires_at(head: &Head) -> i64 {
+    let closes = head.terms.closes_at.unwrap_or(i64::MAX);
+    let limit = head.policy.stop.max_seconds.map(|limit| head.terms.lengthened(limit));
+    limit.map_or(closes, |limit| closes.min(head.started_at + limit + crate::exam::time::GRACE))
+}
+
+/// What makes two starts under one key the same request.
+fn fingerprint(start: &Start) -> String {
+    let Examinee { student_id, class_id, subject } = &start.examinee;
+    // As it was before there were subjects and extra time, where there are none.
+    let same = (&start.exam_type, start.max_items, start.initial_theta, student_id, class_id);
+    let mut text = serde_json::to_string(&same).expect("a request should have a JSON form");
+    if subject.is_some() || start.extra_time != 0.0 {
+        text +=
+            &serde_json::to_string(&(subject, start.extra_time)).expect("a request should have a JSON form");
+    }
+    digest(&[text.as_bytes()])
+}
