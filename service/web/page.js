@@ -17,6 +17,9 @@ const LONGEST_PAUSE_MS = 30_000;
 const REQUEST_LIMIT_MS = 20_000;
 const LONGEST_RESPONSE_TIME_MS = 2 ** 31 - 1;
 const NORMAL_95 = 1.96;
+const PAUSED = 'The exam is paused. It goes on here by itself.';
+const PAUSED_LOOK_MS = 5000;
+const OVER_LOOK_MS = 3000;
 
 const REASONS = {
   max_items_reached: 'All items were given',
@@ -50,6 +53,8 @@ let onScreen = null;
 let busy = false;
 /** Ends the pause before the next attempt; null while there is none. */
 let endPause = null;
+/** When exam and item are over by this page's own clock: `{exam, item}`, null where nothing is limited. */
+let limits = { exam: null, item: null };
 
 // ---- storage -------------------------------------------------------------------------------------
 
@@ -149,7 +154,7 @@ async function deliver(request, waitingText) {
       showWaiting(null);
       return reply;
     }
-    showWaiting(waitingText);
+    showWaiting(isPaused(reply) ? 'The exam is paused. Your answer is kept, and sent when it goes on.' : waitingText);
     await pause(Math.max(growingPause(attempts), reply.retryAfterMs ?? 0));
   }
 }
@@ -183,8 +188,13 @@ function bearer() {
   return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
-function isWorthRepeating({ status }) {
-  return status === 0 || status === 408 || status === 425 || status === 429 || status >= 500;
+function isWorthRepeating(reply) {
+  const { status } = reply;
+  return status === 0 || status === 408 || status === 425 || status === 429 || status >= 500 || isPaused(reply);
+}
+
+function isPaused({ status, body }) {
+  return status === 409 && body.code === 'exam_paused';
 }
 
 /** Milliseconds that a Retry-After header asks for, in seconds or as a date; null without one. */
@@ -245,12 +255,12 @@ async function sendStart(stored) {
   const request = { method: 'POST', path: '/start', body: stored.body, headers };
   const reply = await deliver(request, 'Not started yet, trying again.');
   if (reply.status !== 200) return refuseStart(reply);
-  const { exam_session_id: exam, max_items: maxItems, item } = reply.body;
+  const { exam_session_id: exam, max_items: maxItems, item, items_completed: answered, resumed, time } = reply.body;
   takeUpExam(exam, maxItems);
   kept.remove(START);
-  say('The exam has started.');
+  say(resumed ? 'The exam goes on where you left it.' : 'The exam has started.');
   if (!item) return readStanding(exam);
-  return showQuestion({ exam, item, answered: 0, maxItems });
+  return showQuestion({ exam, item, answered, maxItems, time });
 }
 
 /** A refused start has changed nothing. Without a right token it may still succeed under its key. */
@@ -260,7 +270,7 @@ function refuseStart(reply) {
     const detail = reply.body.detail ?? 'The service asks for a token.';
     return showFieldFault({ input: 'start-token', fault: 'start-token-fault' }, detail);
   }
-  if (reply.status === 422) kept.remove(START);
+  if ([403, 409, 422].includes(reply.status)) kept.remove(START);
   return showProblem(reply);
 }
 
@@ -287,9 +297,10 @@ function acknowledge(answer, reply) {
   const exam = answer.exam_session_id;
   noteCourse(exam, reply.items_completed, reply.theta, reply.standard_error);
   if (exam !== currentExam()) return null;
-  say(`Answer ${reply.items_completed ?? ''} saved.`.replace('  ', ' '), 'saved');
-  const { item, items_completed: answered } = reply;
-  return { exam, item, answered, maxItems: examRecord(exam).maxItems, completed: reply.completed || !item };
+  const late = reply.late ? ' It came after its time and counts as wrong.' : '';
+  say(`Answer ${reply.items_completed} saved.${late}`, 'saved');
+  const { item, items_completed: answered, time } = reply;
+  return { exam, item, answered, time, maxItems: examRecord(exam).maxItems, completed: reply.completed || !item };
 }
 
 /** The service stands elsewhere already, so this answer can change nothing any more. */
@@ -320,7 +331,14 @@ function askForToken(reply) {
 
 async function readStanding(exam) {
   const path = `/next?exam_session_id=${encodeURIComponent(exam)}`;
-  const reply = await deliver({ method: 'GET', path }, 'No connection to the service yet, trying again.');
+  let reply;
+  for (;;) {
+    reply = await deliver({ method: 'GET', path }, 'No connection to the service yet, trying again.');
+    if (reply.status !== 200 || !reply.body.time?.paused) break;
+    showPaused();
+    await pause(PAUSED_LOOK_MS);
+  }
+  showWaiting(null);
   if (reply.status === 401) return askForToken(reply);
   if (reply.status !== 200) return showLostExam(reply);
   const { body } = reply;
@@ -329,7 +347,17 @@ async function readStanding(exam) {
   });
   noteCourse(exam, body.items_completed, body.theta ?? body.current_theta, body.standard_error);
   if (body.completed) return showResult(exam, body);
-  return showQuestion({ exam, item: body.item, answered: body.items_completed, maxItems: body.max_items });
+  if (byId('status').textContent === PAUSED) say('');
+  const { item, items_completed: answered, max_items: maxItems, time } = body;
+  return showQuestion({ exam, item, answered, maxItems, time });
+}
+
+/** Time stands still, and so does the page. */
+function showPaused() {
+  onScreen = null;
+  showOnly(null);
+  document.title = 'Paused – Adaptive exam';
+  showWaiting(PAUSED);
 }
 
 function showLostExam(reply) {
@@ -528,6 +556,7 @@ function showQuestion(standing) {
   const { exam, item } = standing;
   const isShown = isOnScreen({ exam_session_id: exam, item_id: item.id });
   showProgress(standing);
+  takeTime(standing.time);
   if (isShown) return;
   onScreen = { exam, item };
   changeExamRecord(exam, (record) => {
@@ -538,6 +567,7 @@ function showQuestion(standing) {
   for (const id of ['choices-hint', 'submit-choice']) byId(id).hidden = !hasChoices(item);
   byId('grades').hidden = hasChoices(item);
   showOnly('question');
+  showTime();
   byId('question-heading').focus();
 }
 
@@ -550,6 +580,36 @@ function showProgress({ answered, maxItems }) {
   bar.max = maxItems || 1;
   bar.value = answered;
   byId('progress-text').textContent = maxItems ? `${answered} of at most ${maxItems} answered` : `${answered} answered`;
+}
+
+/** Takes over what is left of the time, as the service tells it. */
+function takeTime(time) {
+  const until = (left) => (isNumber(left) ? Date.now() + left * 1000 : null);
+  limits = { exam: until(time?.seconds_left), item: until(time?.item_seconds_left) };
+  showTime();
+}
+
+function showTime() {
+  const line = byId('time');
+  const parts = [['this question', limits.item], ['the exam', limits.exam]].filter(([, until]) => until !== null)
+    .map(([name, until]) => `${clock(until - Date.now())} left for ${name}`);
+  line.hidden = parts.length === 0 || !onScreen;
+  line.textContent = parts.join(', ');
+}
+
+/** Minutes and seconds, never below zero. */
+function clock(ms) {
+  const seconds = Math.max(Math.ceil(ms / 1000), 0);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}
+
+/** Once a second: the time, and when the exam's is over, where it stands then. */
+function tick() {
+  if (!onScreen) return;
+  showTime();
+  if (limits.exam === null || busy || Date.now() < limits.exam + OVER_LOOK_MS) return;
+  limits.exam = Date.now();
+  proceed();
 }
 
 function choiceElement(choice, index) {
@@ -754,6 +814,7 @@ function listen() {
   byId('another').addEventListener('click', startAnother);
   window.addEventListener('online', () => endPause?.());
   window.addEventListener('resize', redrawCourse);
+  setInterval(tick, 1000);
 }
 
 listen();

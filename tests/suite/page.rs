@@ -106,6 +106,34 @@ async fn an_answer_outlives_the_service_and_a_reload() -> Result<()> {
     Ok(())
 }
 
+/// What is left of the time is shown; a pause keeps the answer that ran into it, and ends by itself.
+#[tokio::test]
+async fn a_pause_loses_no_answer() -> Result<()> {
+    let settings = "[exam_types.placement]\nmax_seconds = 600\nitem_seconds = 90\n";
+    let setup = harness::service::Setup { settings: Some(settings.into()), ..Default::default() };
+    let service = Service::start_with(setup).await?;
+    let (client, browser) = (service.client(), Browser::start().await?);
+    start_exam(&browser, &service, 3).await?;
+    browser.until_told("time", "left for this question").await?;
+    browser.until_told("time", "left for the exam").await?;
+    assert_eq!(browser.barriers().await?, json!([]), "question with its time");
+    let exam = json!({"exam_session_id": 1});
+    client.post("/pause", exam.clone()).await?;
+    browser.press(&format!("1{ENTER}")).await?;
+    browser.until_told("status", "paused. Your answer is kept").await?;
+    client.post("/resume", exam.clone()).await?;
+    until_question(&browser, 2).await?;
+    assert_eq!(client.status(1).await?.body["items_completed"], 1);
+
+    client.post("/pause", exam.clone()).await?;
+    browser.reload().await?;
+    browser.until_told("status", "It goes on here by itself").await?;
+    assert_eq!(browser.barriers().await?, json!([]), "paused");
+    client.post("/resume", exam).await?;
+    until_question(&browser, 2).await?;
+    browser.close().await
+}
+
 #[tokio::test]
 async fn a_start_whose_reply_was_lost_makes_one_exam() -> Result<()> {
     let mut service = Service::stopped(harness::service::Setup::default())?;
