@@ -7,6 +7,8 @@ PROFILE ?= dev
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 BIN_DIR := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 NODE := tests/cluster/cluster
+# The newest service takes the place of this one under load, with migrations between.
+EARLIER := 9e03dac93df82f46dc67308b3f81dcc67fcd113f
 CHART := charts/adaptive-exam-operator
 CRD_COPIES := crds/adaptiveexamdeployments.yaml $(CHART)/files/adaptiveexamdeployments.yaml
 
@@ -29,7 +31,7 @@ run: toolchains ## Run the service alone on loopback, answers in target/run/exam
 	@cd $(TARGET_DIR)/run && exec $(abspath $(BIN_DIR))/exam-service serve
 
 .PHONY: test
-test: toolchains packages build ## Run every test: pure values, real processes, a real node
+test: toolchains packages build earlier ## Run every test: pure values, real processes, a real node
 	$(NODE) build
 	trap '$(NODE) down test' EXIT; cargo test --workspace --no-fail-fast
 
@@ -51,7 +53,7 @@ format: ## Check the format (cargo fmt --all mends it)
 .PHONY: lint
 lint: ## Lint Rust and shell; a warning is a fault
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../layers ../../.ci/run; \
+	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../layers ../earlier ../../.ci/run; \
 	else echo "shellcheck is not installed (Debian: apt-get install shellcheck)" >&2; [ -z "$${CI:-}" ]; fi
 
 .PHONY: layers
@@ -82,6 +84,10 @@ chart-lint: ## Check the chart: Helm's lint, its values' schema, both scopes ren
 .PHONY: build
 build: ## Build both programs
 	cargo build --workspace --bins --profile $(PROFILE)
+
+.PHONY: earlier
+earlier: ## Build the older service that tests replace by the newest
+	@tests/earlier $(EARLIER)
 
 .PHONY: images
 images: toolchains packages build ## Write image archives of service, operator and Redis to target/images

@@ -4,6 +4,7 @@
 //! stop. Goes out: nothing but what the ports say. The caller owns sockets and signals.
 
 use crate::catalogue::Catalogue;
+use crate::listen;
 use crate::live::{Live, Rejected};
 use crate::metrics::Metrics;
 use crate::records::{self, Records};
@@ -14,14 +15,9 @@ use crate::sweep;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use contract::{Fault, Settings};
 use std::future::IntoFuture;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 use tokio::net::TcpListener;
-
-/// Longest time for requests that were in flight when the end came.
-const DRAIN: Duration = Duration::from_secs(15);
 
 /// One running service.
 #[derive(Clone, Debug)]
@@ -128,43 +124,24 @@ impl App {
 
 /// Serves until `shutdown` ends: then readiness goes off, answers in flight finish, and the
 /// database is closed. The ops port answers to the last.
-///
-/// # Errors
-/// A listener failed.
 pub async fn serve(
     api: TcpListener,
     ops: TcpListener,
     app: App,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let (drain, drained) = tokio::sync::oneshot::channel::<()>();
+) {
     let draining = Arc::clone(&app.draining);
     let stop = async move {
         shutdown.await;
         draining.store(true, Ordering::Relaxed);
         tracing::info!("draining: no new connections, answers in flight finish");
-        drop(drain);
     };
     let sweeping = tokio::spawn(sweep::run(app.clone()));
     let filling = tokio::spawn(rewarm::run(app.clone()));
     let ops = tokio::spawn(axum::serve(ops, router::ops(app.clone())).into_future());
-    let api = axum::serve(api, router::api(app.clone()).into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(stop)
-        .into_future();
-    let overdue = async move {
-        let _ended = drained.await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    let served = tokio::select! {
-        served = api => served,
-        () = overdue => {
-            tracing::warn!("some connections did not end in time and are cut");
-            Ok(())
-        }
-    };
+    listen::serve(api, router::api(app.clone()), stop).await;
     sweeping.abort();
     filling.abort();
     app.live().flow.records.close().await;
     ops.abort();
-    served
 }

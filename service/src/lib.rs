@@ -23,6 +23,7 @@ pub mod exams;
 pub mod exposure;
 pub mod flow;
 pub mod limits;
+pub mod listen;
 pub mod live;
 pub mod metrics;
 pub mod openapi;

@@ -5,6 +5,7 @@ use anyhow::{Context, anyhow, bail};
 use contract::settings::{Auth, Database, LogFormat, Store, revision};
 use contract::{Fault, Settings};
 use indicatif::{ProgressBar, ProgressStyle};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use service::app::{self, App, Secrets};
 use service::live::Rejected;
 use std::io::IsTerminal;
@@ -28,8 +29,18 @@ pub fn serve(serve: &Serve) -> anyhow::Result<()> {
     }
     let secrets = secrets(&settings)?;
     log(settings.log.format);
+    take_all_descriptors();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("no runtime")?.block_on(run(serve, settings, &revision, secrets, fixed))
+}
+
+/// As many connections as the system lets this process have: defaults of 1,024 are for programs that
+/// select.
+fn take_all_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, open_files = limit.current, "the limit of open files stays as it is");
+    }
 }
 
 async fn run(
@@ -64,7 +75,7 @@ async fn run(
         "serving exams"
     );
     let watching = serve.source.settings.clone().map(|path| tokio::spawn(watch(path, app.clone(), fixed)));
-    app::serve(api, ops, app, stop).await?;
+    app::serve(api, ops, app, stop).await;
     watching.inspect(tokio::task::JoinHandle::abort);
     tracing::info!("stopped");
     Ok(())

@@ -11,6 +11,7 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     token: Option<String>,
+    is_held: bool,
 }
 
 /// A reply as it came.
@@ -40,7 +41,13 @@ impl Client {
     /// The system gives no HTTP client.
     pub fn new(base: String, token: Option<String>) -> Self {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build();
-        Self { http: http.expect("an HTTP client should build"), base, token }
+        Self { http: http.expect("an HTTP client should build"), base, token, is_held: true }
+    }
+
+    /// The same caller of a service of another version, which has a document of its own.
+    #[must_use]
+    pub fn of_another_version(self) -> Self {
+        Self { is_held: false, ..self }
     }
 
     /// The same caller with another token, or none.
@@ -88,7 +95,9 @@ impl Client {
         let text = response.text().await?;
         let body = serde_json::from_str(&text).with_context(|| format!("{status}: not JSON: {text}"))?;
         let path = format!("{}{path}", ::contract::API_PREFIX);
-        crate::contract::hold(&name, &path, status, &content_type, &body)?;
+        if self.is_held {
+            crate::contract::hold(&name, &path, status, &content_type, &body)?;
+        }
         Ok(Reply { status, content_type, retry_after, body })
     }
 

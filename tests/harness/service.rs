@@ -25,6 +25,8 @@ pub struct Setup {
     pub database_url: Option<String>,
     /// The token that callers send.
     pub token: Option<String>,
+    /// Another program than the one that was just built.
+    pub program: Option<PathBuf>,
 }
 
 /// An exam-service process and its folder.
@@ -130,7 +132,8 @@ impl Service {
     /// # Errors
     /// It has not been built.
     pub fn command(&self) -> Result<Command> {
-        let mut command = Command::new(program("exam-service")?);
+        let built = || program("exam-service");
+        let mut command = Command::new(self.setup.program.clone().map_or_else(built, Ok)?);
         command.current_dir(self.folder.path()).env_remove("REDIS_URL").env("NO_COLOR", "1");
         command.env("DATABASE_URL", self.database_url());
         if let Some(url) = &self.setup.redis_url {
@@ -173,7 +176,8 @@ impl Service {
     /// # Panics
     /// It does not run.
     pub fn client(&self) -> Client {
-        Client::new(format!("http://{}", self.api()), self.setup.token.clone())
+        let client = Client::new(format!("http://{}", self.api()), self.setup.token.clone());
+        if self.setup.program.is_none() { client } else { client.of_another_version() }
     }
 
     /// The base URL of its ops port.

@@ -1,23 +1,33 @@
 //! Many wishes as one transaction: a few statements of many rows, whatever their number.
 //!
 //! Comes in: wishes. Goes out: their fates, in the same order, once the commit is durable. Rows go in
-//! powers of two, so that the database sees few different statements, and sorted by exam, so that two
+//! few sizes, so that the database sees few different statements, and sorted by exam, so that two
 //! services never wait for each other in a circle. Must not know: who waits.
 
 use super::pool::{Pool, on};
 use super::writer::{Event, Fate, Wish};
 use super::{Appended, Created, Error, NewExam, rows};
 use crate::crash;
-use crate::event::{Chain, Head};
+use crate::event::{self, Chain, Head};
 use crate::exam::Exam;
-use sqlx::QueryBuilder;
+use sqlx::{Database, Encode, QueryBuilder, Type};
 use std::collections::{HashMap, HashSet};
 
 /// Rows of a statement: at most so many.
 const ROWS: usize = 128;
+/// Statements of so many rows or fewer have their own size.
+const FEW: usize = 8;
+
+/// Whether an event changes nothing but the log.
+pub(super) fn is_plain(event: &event::Event) -> bool {
+    !event.is_ending() && !event.is_timing()
+}
 
 /// Writes all of these in one transaction.
 pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Error> {
+    if let Some(events) = alone(wishes) {
+        return append(pool, wishes, &events).await;
+    }
     let news: Vec<&NewExam> = wishes
         .iter()
         .filter_map(|wish| match wish {
@@ -91,30 +101,7 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
             inserted.extend(some.iter().map(|event| (event.exam, event.sealed.entry.seq)));
         }
         for some in powers(&events) {
-            // An event follows the one that its hash covers, or it is not written: whoever decided it
-            // on an exam that has moved on, or on one that the database has lost, is told so.
-            let mut insert = QueryBuilder::new(
-                "INSERT INTO events (exam_id, seq, at, kind, body, hash, recovered) \
-                 SELECT more.column1, more.column2, more.column3, more.column4, more.column5, more.column6, \
-                 more.column7 FROM (",
-            );
-            insert.push_values(some, |mut row, event| {
-                for number in [event.exam, event.sealed.entry.seq, event.sealed.entry.at] {
-                    row.push("CAST(").push_bind_unseparated(number).push_unseparated(" AS BIGINT)");
-                }
-                row.push_bind(event.sealed.entry.event.kind())
-                    .push_bind(&event.sealed.body)
-                    .push_bind(event.sealed.after.as_str());
-                let recovered = i64::from(event.recovered);
-                row.push("CAST(").push_bind_unseparated(recovered).push_unseparated(" AS BIGINT)");
-                row.push_bind(event.sealed.before.as_str());
-            });
-            insert.push(
-                ") AS more JOIN events AS before ON before.exam_id = more.column1 \
-                 AND before.seq = more.column2 - 1 AND before.hash = more.column8 WHERE true \
-                 ON CONFLICT (exam_id, seq) DO NOTHING RETURNING exam_id, seq",
-            );
-            let rows: Vec<(i64, i64)> = insert.build_query_as().fetch_all(&mut *transaction).await?;
+            let rows: Vec<(i64, i64)> = following(some).build_query_as().fetch_all(&mut *transaction).await?;
             inserted.extend(rows);
         }
         let is_new = |event: &&Event| inserted.contains(&(event.exam, event.sealed.entry.seq));
@@ -135,11 +122,7 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
         }
         for (wish, fate) in wishes.iter().zip(&mut fates) {
             match (wish, &fate) {
-                (Wish::Append(event), None) => {
-                    // Of two at one place the first to be told has it.
-                    let first = inserted.remove(&(event.exam, event.sealed.entry.seq));
-                    *fate = Some(Fate::Appended(if first { Appended::Committed } else { Appended::Conflict }));
-                }
+                (Wish::Append(event), None) => *fate = Some(told(&mut inserted, event)),
                 (Wish::Create(new, _), None) if taken.contains(&key(new)) => {
                     *fate = Some(Fate::Created(Created::SlotTaken));
                 }
@@ -158,6 +141,74 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
         pass(wishes, ["start.commit.after", "answer.commit.after", "complete.commit.after"]);
         Ok(fates.into_iter().flatten().collect())
     })
+}
+
+/// The events of these wishes, if they are nothing but plain events and go into one statement.
+fn alone(wishes: &[Wish]) -> Option<Vec<Event>> {
+    let events = wishes.iter().map(|wish| match wish {
+        Wish::Append(event) if is_plain(&event.sealed.entry.event) => Some(event.clone()),
+        _ => None,
+    });
+    let events = in_order(events.collect::<Option<_>>()?);
+    (events.len() <= FEW).then_some(events)
+}
+
+/// Appends a few plain events: one statement is a transaction of its own, without the two round trips
+/// that begin and end one.
+async fn append(pool: &Pool, wishes: &[Wish], events: &[Event]) -> Result<Vec<Fate>, Error> {
+    pass(wishes, ["start.commit.before", "answer.commit.before", "complete.commit.before"]);
+    let rows: Vec<(i64, i64)> = on!(pool, pool => following(events).build_query_as().fetch_all(pool).await?);
+    pass(wishes, ["start.commit.after", "answer.commit.after", "complete.commit.after"]);
+    let mut inserted: HashSet<(i64, i64)> = rows.into_iter().collect();
+    let fate = |wish: &Wish| match wish {
+        Wish::Append(event) => told(&mut inserted, event),
+        Wish::Create(..) => Fate::Appended(Appended::Conflict),
+    };
+    Ok(wishes.iter().map(fate).collect())
+}
+
+/// Of two at one place the first to be told has it.
+fn told(inserted: &mut HashSet<(i64, i64)>, event: &Event) -> Fate {
+    let first = inserted.remove(&(event.exam, event.sealed.entry.seq));
+    Fate::Appended(if first { Appended::Committed } else { Appended::Conflict })
+}
+
+/// The statement that appends events. An event follows the one that its hash covers, or it is not written:
+/// whoever decided it on an exam that has moved on, or on one that the database has lost, is told so.
+fn following<'e, DB: Database>(events: &'e [Event]) -> QueryBuilder<DB>
+where
+    i64: Encode<'e, DB> + Type<DB>,
+    &'e str: Encode<'e, DB> + Type<DB>,
+{
+    let mut insert = QueryBuilder::new(
+        "INSERT INTO events (exam_id, seq, at, kind, body, hash, recovered) \
+         SELECT more.column1, more.column2, more.column3, more.column4, more.column5, more.column6, \
+         more.column7 FROM (",
+    );
+    insert.push_values(events, |mut row, event| {
+        for number in [event.exam, event.sealed.entry.seq, event.sealed.entry.at] {
+            row.push("CAST(").push_bind_unseparated(number).push_unseparated(" AS BIGINT)");
+        }
+        row.push_bind(event.sealed.entry.event.kind())
+            .push_bind(event.sealed.body.as_str())
+            .push_bind(event.sealed.after.as_str());
+        let recovered = i64::from(event.recovered);
+        row.push("CAST(").push_bind_unseparated(recovered).push_unseparated(" AS BIGINT)");
+        row.push_bind(event.sealed.before.as_str());
+    });
+    insert.push(
+        ") AS more JOIN events AS before ON before.exam_id = more.column1 \
+         AND before.seq = more.column2 - 1 AND before.hash = more.column8 WHERE true \
+         ON CONFLICT (exam_id, seq) DO NOTHING RETURNING exam_id, seq",
+    );
+    insert
+}
+
+/// By exam and place. Two at one place: one of them is enough to try.
+fn in_order(mut events: Vec<Event>) -> Vec<Event> {
+    events.sort_by_key(|event| (event.exam, event.sealed.entry.seq));
+    events.dedup_by_key(|event| (event.exam, event.sealed.entry.seq));
+    events
 }
 
 /// Wishes, sorted into rows.
@@ -193,9 +244,7 @@ fn sort(wishes: &[Wish], ids: &mut HashMap<String, i64>) -> Sorted {
         };
         sorted.fates.push(fate);
     }
-    sorted.events.sort_by_key(|event| (event.exam, event.sealed.entry.seq));
-    // Two at one place: one of them is enough to try.
-    sorted.events.dedup_by_key(|event| (event.exam, event.sealed.entry.seq));
+    sorted.events = in_order(sorted.events);
     sorted
 }
 
@@ -208,11 +257,15 @@ fn key(new: &NewExam) -> String {
     }
 }
 
-/// Slices of falling powers of two that make up the whole.
+/// Slices of few different sizes that make up the whole: falling powers of two, and the last few as they are.
 pub(super) fn powers<T>(all: &[T]) -> impl Iterator<Item = &[T]> {
     let mut rest = all;
     std::iter::from_fn(move || {
-        let size = ROWS.min(if rest.is_empty() { return None } else { 1 << rest.len().ilog2() });
+        let size = match rest.len() {
+            0 => return None,
+            few @ 1..=FEW => few,
+            many => ROWS.min(1 << many.ilog2()),
+        };
         let (some, others) = rest.split_at(size);
         rest = others;
         Some(some)
@@ -232,14 +285,18 @@ fn pass(wishes: &[Wish], [start, answer, complete]: [&'static str; 3]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{ROWS, powers};
+    use super::{FEW, ROWS, powers};
 
     #[test]
-    fn slices_are_powers_of_two_and_make_up_the_whole() {
+    fn slices_have_few_sizes_and_make_up_the_whole() {
         for count in [0_usize, 1, 2, 3, 37, 128, 129, 300] {
             let all: Vec<usize> = (0..count).collect();
             let slices: Vec<&[usize]> = powers(&all).collect();
-            assert!(slices.iter().all(|some| some.len().is_power_of_two() && some.len() <= ROWS));
+            assert!(
+                slices
+                    .iter()
+                    .all(|some| some.len() <= FEW || (some.len().is_power_of_two() && some.len() <= ROWS))
+            );
             assert_eq!(slices.concat(), all);
         }
     }

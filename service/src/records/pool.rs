@@ -4,6 +4,7 @@
 //! Must not know: any other statement.
 
 use super::OpenError;
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions,
@@ -74,7 +75,7 @@ async fn sqlite(url: &str, create: bool) -> Result<(Pool, String), OpenError> {
         .await
         .map_err(connect)?;
     let migrate = |source| OpenError::Migrate { url: url.to_owned(), source };
-    sqlx::migrate!("migrations/sqlite").run(&pool).await.map_err(migrate)?;
+    migrations(sqlx::migrate!("migrations/sqlite")).run(&pool).await.map_err(migrate)?;
     let reported: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&pool).await.map_err(connect)?;
     if reported != 2 {
         let reported = format!("synchronous={reported}, not FULL (2)");
@@ -110,7 +111,7 @@ async fn postgres(url: &str, password: Option<&str>) -> Result<(Pool, String), O
         .map_err(connect)?;
     // Two services that start at once: an advisory lock lets one after the other migrate.
     let migrate = |source| OpenError::Migrate { url: shown.clone(), source };
-    sqlx::migrate!("migrations/postgres").run(&pool).await.map_err(migrate)?;
+    migrations(sqlx::migrate!("migrations/postgres")).run(&pool).await.map_err(migrate)?;
     let [version, commit, fsync, pages, standbys] =
         ["server_version", "synchronous_commit", "fsync", "full_page_writes", "synchronous_standby_names"]
             .map(|name| sqlx::query_scalar::<_, String>("SELECT current_setting($1)").bind(name));
@@ -132,6 +133,12 @@ async fn postgres(url: &str, password: Option<&str>) -> Result<(Pool, String), O
         return Err(OpenError::NotDurable { url: shown, reported: durability });
     }
     Ok((Pool::Postgres(pool), durability))
+}
+
+/// A newer service may have been here before: what it added is not in this one's way.
+fn migrations(mut migrator: Migrator) -> Migrator {
+    migrator.set_ignore_missing(true);
+    migrator
 }
 
 const SQLITE_HINT: &str = "Is the folder there and writable, and no other exam-service using it?";

@@ -1,7 +1,9 @@
-//! The one who writes: all that waits goes into one transaction, and nobody is told before it is durable.
+//! Those who write: all that waits goes into one transaction, and nobody is told before it is durable.
 //!
 //! Comes in: new exams and events, each with somebody who waits for its fate. Goes out: each one's fate.
-//! The task owns the writes, so a caller that hangs up cancels nothing. A transaction that fails is tried
+//! PostgreSQL has a few lanes, so that one transaction is under way while another waits for the disk: starts and
+//! endings, which are several statements, have one of their own, and the answers of an exam always the same. SQLite,
+//! which does one thing at a time, has one. A lane's task owns the writes, so a caller that hangs up cancels nothing. A transaction that fails is tried
 //! once more: what it may have committed after all comes back as a conflict, and whoever waits reads the
 //! log then. If it is refused again, one request at a time shows whose fault it is.
 //! Must not know: why an event was decided.
@@ -20,6 +22,8 @@ use tokio::time::timeout;
 const MOST: usize = 256;
 /// Requests that may wait; more wait to be let in.
 const WAITING: usize = 4096;
+/// Lanes of plain events on PostgreSQL.
+const LANES: usize = 2;
 /// Longest time for a transaction: below that of a request.
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -54,13 +58,25 @@ struct Request {
     waiting: oneshot::Sender<Result<Fate, Error>>,
 }
 
-/// The way to the task.
+/// The way to the tasks: the first lane, and those of plain events.
 #[derive(Clone, Debug)]
-pub(super) struct Writer(mpsc::Sender<Request>);
+pub(super) struct Writer {
+    first: mpsc::Sender<Request>,
+    plain: Arc<[mpsc::Sender<Request>]>,
+}
 
 impl Writer {
-    /// Starts the task; it ends when the last way to it is gone.
-    pub(super) fn start(pool: Pool, metrics: Metrics) -> Self {
+    /// Starts the tasks; they end when the last way to them is gone.
+    pub(super) fn start(pool: &Pool, metrics: &Metrics) -> Self {
+        let lanes = match pool {
+            Pool::Sqlite(_) => 0,
+            Pool::Postgres(_) => LANES,
+        };
+        let lane = || Self::lane(pool.clone(), metrics.clone());
+        Self { first: lane(), plain: (0..lanes).map(|_| lane()).collect() }
+    }
+
+    fn lane(pool: Pool, metrics: Metrics) -> mpsc::Sender<Request> {
         let (sender, mut receiver) = mpsc::channel(WAITING);
         tokio::spawn(async move {
             let mut waiting = Vec::with_capacity(MOST);
@@ -74,15 +90,25 @@ impl Writer {
                 }
             }
         });
-        Self(sender)
+        sender
     }
 
     /// Has a wish written.
     pub(super) async fn write(&self, wish: Wish) -> Result<Fate, Error> {
         let (waiting, fate) = oneshot::channel();
         let closed = || Error::Unavailable(sqlx::Error::PoolClosed);
-        self.0.send(Request { wish, waiting }).await.map_err(|_| closed())?;
+        self.of(&wish).send(Request { wish, waiting }).await.map_err(|_| closed())?;
         fate.await.map_err(|_| closed())?
+    }
+
+    fn of(&self, wish: &Wish) -> &mpsc::Sender<Request> {
+        let lane = match wish {
+            Wish::Append(event) if batch::is_plain(&event.sealed.entry.event) => {
+                usize::try_from(event.exam).ok().and_then(|exam| exam.checked_rem(self.plain.len()))
+            }
+            _ => None,
+        };
+        lane.and_then(|lane| self.plain.get(lane)).unwrap_or(&self.first)
     }
 }
 

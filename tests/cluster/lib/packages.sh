@@ -19,6 +19,7 @@ declare -A PACKAGES=(
 	[objcopy]=binutils
 	[ldd]=libc-bin
 	[/etc/ssl/certs/ca-certificates.crt]=ca-certificates
+	[curl]=curl
 	[chromium]=chromium
 	[chromedriver]=chromium-driver
 )
