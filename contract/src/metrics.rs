@@ -29,5 +29,25 @@ pub const COMMIT_SECONDS: &str = "adaptive_exam_commit_seconds";
 pub const COMMIT_BATCH: &str = "adaptive_exam_commit_batch";
 /// Gauge: exams that have started and not ended.
 pub const OPEN_EXAMS: &str = "adaptive_exam_open_exams";
+/// Counter: exams that have ended, by `reason`.
+pub const ENDED_TOTAL: &str = "adaptive_exam_ended_total";
+/// Histogram: standard error of the final ability, by `exam_type`.
+pub const STANDARD_ERROR: &str = "adaptive_exam_standard_error";
+/// Histogram: answers of an exam that has ended, by `exam_type`.
+pub const ITEMS: &str = "adaptive_exam_items";
+/// Gauge: the share of exams that the most shown item was given in, by `bank`, since the process started.
+pub const EXPOSURE_HIGHEST: &str = "adaptive_exam_exposure_highest_ratio";
+/// Gauge: the share of items that no exam was given, by `bank`, since the process started.
+pub const EXPOSURE_UNUSED: &str = "adaptive_exam_exposure_unused_ratio";
+/// Gauge: requests that are being served.
+pub const REQUESTS_IN_FLIGHT: &str = "adaptive_exam_requests_in_flight";
+/// Gauge: connections to the database of record, by `state` (busy, idle).
+pub const DB_CONNECTIONS: &str = "adaptive_exam_db_connections";
+/// Gauge: most connections to the database of record.
+pub const DB_CONNECTIONS_MAX: &str = "adaptive_exam_db_connections_max";
+/// Gauge: starts and events that wait to be written.
+pub const WRITES_WAITING: &str = "adaptive_exam_writes_waiting";
+/// Gauge: 1 while a Settings text is refused and an older one is in use.
+pub const SETTINGS_REJECTED: &str = "adaptive_exam_settings_rejected";
 /// Gauge: always 1; labels `version` and `settings_revision`.
 pub const BUILD_INFO: &str = "adaptive_exam_build_info";

@@ -20,8 +20,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 /// a SQLite file beside the caller, snapshots in memory, the built-in sample bank.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Settings {
-    /// The exam API's listener.
-    pub api: Listener,
+    /// The exam API.
+    pub api: Api,
     /// The listener of probes, metrics and state.
     pub ops: Listener,
     /// Who may call the exam API.
@@ -40,6 +40,23 @@ pub struct Settings {
     pub banks: Vec<BankFile>,
     /// Exam types by the name that `start` is called with.
     pub exam_types: BTreeMap<String, ExamType>,
+}
+
+/// The exam API: where it listens, and which pages of others may call it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Api {
+    /// Address and port; port 0 lets the system choose one.
+    pub bind: SocketAddr,
+    /// Origins (`https://HOST[:PORT]`) whose pages a browser lets call this service; none by default.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow_origins: Vec<String>,
+}
+
+impl From<SocketAddr> for Api {
+    /// A listener that no page of others may call.
+    fn from(bind: SocketAddr) -> Self {
+        Self { bind, allow_origins: Vec::new() }
+    }
 }
 
 /// A TCP listener.
@@ -174,10 +191,10 @@ pub enum LogFormat {
 
 impl Default for Settings {
     fn default() -> Self {
-        let loopback = |port| Listener { bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port) };
+        let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         Self {
-            api: loopback(API_PORT),
-            ops: loopback(OPS_PORT),
+            api: loopback(API_PORT).into(),
+            ops: Listener { bind: loopback(OPS_PORT) },
             auth: Auth::None { allow_public: false },
             limits: None,
             database: Database { url: "sqlite:exams.db".to_owned(), password_file: None },

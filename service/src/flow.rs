@@ -176,7 +176,6 @@ impl Flow {
 
     /// Appends an event and, once it is durable, takes it into the exam and its snapshot.
     async fn commit(&self, exam: &mut Exam, entry: Entry) -> Result<Appended, Error> {
-        let kind = entry.event.kind();
         let began = Instant::now();
         let damaged = |error: ReplayError| records::Error::Damaged(error.to_string());
         let sealed = exam.chain().seal(entry);
@@ -190,8 +189,8 @@ impl Flow {
         };
         let appended = self.records.append(exam.head().id, sealed.clone(), expires_at).await?;
         if appended == Appended::Committed {
-            self.metrics.committed(kind, began.elapsed());
             exam.apply_sealed(sealed).map_err(damaged)?;
+            self.metrics.committed(exam, began.elapsed());
             self.exposure.gave(exam);
             self.snapshot(exam).await;
         }

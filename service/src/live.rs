@@ -84,6 +84,11 @@ impl Live {
         })
     }
 
+    /// Whether a page of this origin may call the service.
+    pub fn allows(&self, origin: &[u8]) -> bool {
+        self.settings.api.allow_origins.iter().any(|allowed| allowed.as_bytes() == origin)
+    }
+
     /// Whether these are the Settings and secrets in use.
     pub fn is(&self, settings: &Settings, secrets: &Secrets) -> bool {
         self.settings == *settings && self.secrets == *secrets
@@ -93,7 +98,7 @@ impl Live {
     fn after_restart(&self, settings: &Settings) -> Vec<&'static str> {
         let (now, then) = (&self.settings, settings);
         let changed = [
-            ("api", now.api != then.api),
+            ("api.bind", now.api.bind != then.api.bind),
             ("ops", now.ops != then.ops),
             ("database", now.database != then.database),
             ("log", now.log != then.log),

@@ -2,10 +2,14 @@
 //!
 //! Comes in: what happened. Goes out: the Prometheus text. Labels are bounded by construction.
 
+mod exams;
+
+use crate::exam::Exam;
 use contract::metrics as names;
+use exams::Measured;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use std::time::Duration;
 
@@ -33,6 +37,46 @@ pub struct Metrics {
     commit_batch: Histogram,
     open_exams: IntGauge,
     build_info: IntGaugeVec,
+    in_flight: IntGauge,
+    db_connections: IntGaugeVec,
+    db_connections_max: IntGauge,
+    writes_waiting: IntGauge,
+    settings_rejected: IntGauge,
+    measured: Measured,
+}
+
+/// What is looked up when the metrics are read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now {
+    /// Exams that have started and not ended, if the database says.
+    pub open_exams: Option<u64>,
+    /// What the database of record is used for.
+    pub database: Usage,
+    /// Whether a Settings text is refused.
+    pub settings_rejected: bool,
+}
+
+/// What the database of record is used for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// Connections that do something.
+    pub busy: usize,
+    /// Connections that do nothing.
+    pub idle: usize,
+    /// Most connections.
+    pub most: u32,
+    /// Starts and events that wait to be written.
+    pub waiting: usize,
+}
+
+/// A request while it is served.
+#[derive(Debug)]
+pub struct InFlight(IntGauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Metrics {
@@ -89,6 +133,22 @@ impl Metrics {
             .expect("a metric's name and buckets should be valid"),
             open_exams: gauge(names::OPEN_EXAMS, "Exams that have started and not ended."),
             build_info: gauges(names::BUILD_INFO, "Always 1; what runs.", &["version", "settings_revision"]),
+            in_flight: gauge(names::REQUESTS_IN_FLIGHT, "Requests that are being served."),
+            db_connections: gauges(
+                names::DB_CONNECTIONS,
+                "Connections to the database of record, by what they do.",
+                &["state"],
+            ),
+            db_connections_max: gauge(
+                names::DB_CONNECTIONS_MAX,
+                "Most connections to the database of record.",
+            ),
+            writes_waiting: gauge(names::WRITES_WAITING, "Starts and events that wait to be written."),
+            settings_rejected: gauge(
+                names::SETTINGS_REJECTED,
+                "1 while a Settings text is refused and an older one is in use.",
+            ),
+            measured: Measured::new(),
             registry,
         };
         made.register();
@@ -111,9 +171,14 @@ impl Metrics {
             Box::new(self.commit_batch.clone()),
             Box::new(self.open_exams.clone()),
             Box::new(self.build_info.clone()),
+            Box::new(self.in_flight.clone()),
+            Box::new(self.db_connections.clone()),
+            Box::new(self.db_connections_max.clone()),
+            Box::new(self.writes_waiting.clone()),
+            Box::new(self.settings_rejected.clone()),
             Box::new(prometheus::process_collector::ProcessCollector::for_self()),
         ];
-        for collector in collectors {
+        for collector in collectors.into_iter().chain(self.measured.collectors()) {
             self.registry.register(collector).expect("each metric should be registered once");
         }
     }
@@ -138,9 +203,18 @@ impl Metrics {
         self.request_seconds.with_label_values(&[route]).observe(took.as_secs_f64());
     }
 
-    pub(crate) fn committed(&self, kind: &str, took: Duration) {
-        self.events.with_label_values(&[kind]).inc();
+    /// Counts an exam's last event, which took so long to be durable.
+    pub(crate) fn committed(&self, exam: &Exam, took: Duration) {
+        let Some(entry) = exam.entries().last() else { return };
+        self.events.with_label_values(&[entry.event.kind()]).inc();
         self.commit_seconds.observe(took.as_secs_f64());
+        self.measured.committed(exam);
+    }
+
+    /// Counts a request in, until what is given goes.
+    pub fn in_flight(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
@@ -165,11 +239,19 @@ impl Metrics {
         self.build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), settings_revision]).set(1);
     }
 
-    /// The text that Prometheus scrapes; `open_exams` is counted when asked.
-    pub fn text(&self, open_exams: Option<u64>) -> String {
-        if let Some(count) = open_exams {
+    /// The text that Prometheus scrapes.
+    pub fn text(&self, now: Now) -> String {
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        if let Some(count) = now.open_exams {
             self.open_exams.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
+        let Usage { busy, idle, most, waiting } = now.database;
+        self.db_connections.with_label_values(&["busy"]).set(number(busy));
+        self.db_connections.with_label_values(&["idle"]).set(number(idle));
+        self.db_connections_max.set(most.into());
+        self.writes_waiting.set(number(waiting));
+        self.settings_rejected.set(now.settings_rejected.into());
+        self.measured.look();
         let mut buffer = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut buffer)
@@ -194,6 +276,10 @@ fn gauges(name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
 
 fn gauge(name: &str, help: &str) -> IntGauge {
     IntGauge::with_opts(Opts::new(name, help)).expect("a metric's name should be valid")
+}
+
+fn ratios(name: &str, help: &str) -> GaugeVec {
+    GaugeVec::new(Opts::new(name, help), &["bank"]).expect("a metric's name should be valid")
 }
 
 fn histogram(name: &str, help: &str, labels: &[&str]) -> HistogramVec {

@@ -5,6 +5,7 @@
 //! reason to take every pod out of its Service.
 
 use crate::app::App;
+use crate::metrics::Now;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -26,9 +27,14 @@ pub async fn ready(State(app): State<App>) -> Response {
 /// `GET /metrics`
 pub async fn metrics(State(app): State<App>) -> Response {
     let live = app.live();
-    let open_exams = live.flow.records.open_exams().await.ok();
+    let records = &live.flow.records;
+    let now = Now {
+        open_exams: records.open_exams().await.ok(),
+        database: records.usage(),
+        settings_rejected: app.rejected().is_some(),
+    };
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (content_type, live.flow.metrics.text(open_exams)).into_response()
+    (content_type, live.flow.metrics.text(now)).into_response()
 }
 
 /// `GET /state`

@@ -19,7 +19,7 @@ pub use people::{Attempt, Examinee};
 
 use crate::event::{Entry, Head, Sealed};
 use crate::exam::Exam;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Usage};
 use clock::Clock;
 use pool::{Pool, on};
 use reader::Reader;
@@ -166,6 +166,13 @@ impl Records {
     /// The time on the database's clock, in milliseconds since 1970 UTC.
     pub fn now(&self) -> i64 {
         self.clock.now()
+    }
+
+    /// What the database is used for just now.
+    pub fn usage(&self) -> Usage {
+        let (size, idle, most) = self.pool.connections();
+        let all = usize::try_from(size).unwrap_or(usize::MAX);
+        Usage { busy: all.saturating_sub(idle), idle, most, waiting: self.writer.waiting() }
     }
 
     /// What this database promises of a commit, in its own words.

@@ -7,7 +7,7 @@ use crate::{auth, exams, openapi, ops, page};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
-use axum::http::{Method, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -16,6 +16,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 
@@ -50,12 +51,25 @@ pub fn api(app: App) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(origins(app.clone()))
         .layer(from_fn(deadline))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app, measure))
         .layer(TraceLayer::new_for_http())
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+}
+
+/// Which pages of others may call, as the Settings in use say; who calls is asked all the same.
+fn origins(app: App) -> CorsLayer {
+    let allowed = move |origin: &HeaderValue, _: &Parts| app.live().allows(origin.as_bytes());
+    let [key, id, trace] = ["idempotency-key", "x-request-id", "traceparent"].map(HeaderName::from_static);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(allowed))
+        .allow_methods([Method::GET, Method::POST, Method::PUT])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, key, id.clone(), trace])
+        .expose_headers([id, header::RETRY_AFTER])
+        .max_age(Duration::from_secs(600))
 }
 
 /// The ops port.
@@ -104,6 +118,7 @@ async fn measure(State(app): State<App>, request: Request, next: Next) -> Respon
         _ => "other",
     };
     let start = Instant::now();
+    let _served = app.live().flow.metrics.in_flight();
     let response = next.run(request).await;
     app.live().flow.metrics.request(&route, method, response.status().as_u16(), start.elapsed());
     response

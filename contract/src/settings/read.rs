@@ -1,6 +1,6 @@
 //! From text to [`Settings`]: each section field by field, all faults together.
 
-use super::{Auth, BankFile, Database, ExamType, Limits, Listener, Log, SAMPLE_BANK, Settings, Store};
+use super::{Api, Auth, BankFile, Database, ExamType, Limits, Listener, Log, SAMPLE_BANK, Settings, Store};
 use crate::{Fault, Fields};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ pub(super) fn settings(text: &str) -> Result<Settings, Vec<Fault>> {
     let mut root = Fields::open(value, &mut faults);
     let default = Settings::default();
     let settings = Settings {
-        api: listener(root.section("api"), default.api),
+        api: api(root.section("api"), default.api),
         ops: listener(root.section("ops"), default.ops),
         auth: auth(root.section("auth")),
         limits: root.has("limits").then(|| limits(root.section("limits"))),
@@ -69,6 +69,24 @@ fn is_database_url(url: &str) -> bool {
 fn holds_password(url: &str) -> bool {
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     rest.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) || url.contains("password=")
+}
+
+fn api(mut fields: Fields<'_>, default: Api) -> Api {
+    let bind = fields.or("bind", default.bind);
+    let allow_origins: Vec<String> = fields.or("allow_origins", default.allow_origins);
+    for (index, origin) in allow_origins.iter().enumerate().filter(|(_, origin)| !is_origin(origin)) {
+        let form = "must be http(s)://HOST[:PORT] and no more, as in https://exams.school.example";
+        fields.fault(&format!("allow_origins[{index}]"), format!("{origin:?} {form}"));
+    }
+    fields.finish();
+    Api { bind, allow_origins }
+}
+
+/// Whether a browser would send it as `Origin`: scheme, host and port, in small letters, with nothing after.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
+    !host.is_empty() && host.chars().all(plain)
 }
 
 fn listener(mut fields: Fields<'_>, default: Listener) -> Listener {

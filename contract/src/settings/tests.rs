@@ -14,7 +14,10 @@ fn every_section_prints_and_reads_back() {
     let settings = Settings {
         auth: Auth::Token { token_file: "/run/token".into() },
         store: Store::basic("redis://redis:6379/0", Some("/run/password".into())),
-        api: Listener { bind: "0.0.0.0:8000".parse().unwrap() },
+        api: Api {
+            bind: "0.0.0.0:8000".parse().unwrap(),
+            allow_origins: vec!["https://exams.school.example".into(), "http://localhost:5173".into()],
+        },
         banks: vec![BankFile { name: "algebra".into(), file: "/banks/algebra.csv".into(), scaling: 1.7 }],
         exam_types: BTreeMap::from([(
             "quiz".into(),
@@ -33,6 +36,15 @@ fn every_section_prints_and_reads_back() {
         ..Settings::default()
     };
     assert_eq!(Settings::parse(&settings.to_text()), Ok(settings));
+}
+
+#[test]
+fn an_origin_is_no_more_than_that() {
+    for origin in ["*", "https://", "exams.school.example", "https://a.example/", "https://A.example", "null"]
+    {
+        let faults = Settings::parse(&format!("[api]\nallow_origins = [{origin:?}]")).unwrap_err();
+        assert_eq!(faults[0].field, "api.allow_origins[0]", "{origin}: {faults:?}");
+    }
 }
 
 #[test]

@@ -117,11 +117,11 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
 impl Desired {
     /// What the service is told when it runs in `mode`.
     pub fn settings(&self, mode: Mode) -> Settings {
-        let every = |port| Listener { bind: SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)) };
+        let every = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
         Settings {
             limits: None,
-            api: every(API_PORT),
-            ops: every(OPS_PORT),
+            api: every(API_PORT).into(),
+            ops: Listener { bind: every(OPS_PORT) },
             auth: match self.auth {
                 AuthMode::Token => {
                     Auth::Token { token_file: format!("{}/{}", names::TOKEN_FOLDER, names::TOKEN_KEY) }

@@ -130,7 +130,7 @@ impl Flow {
             let began = Instant::now();
             match self.records.create(new, begin).await? {
                 Created::New(exam) => {
-                    self.metrics.committed("started", began.elapsed());
+                    self.metrics.committed(&exam, began.elapsed());
                     self.exposure.began(&exam);
                     self.snapshot(&exam).await;
                     return Ok((*exam, Origin::Start));

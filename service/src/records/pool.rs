@@ -49,6 +49,11 @@ impl Pool {
         }
     }
 
+    /// Connections there are, those of them that do nothing, and most there may be.
+    pub(super) fn connections(&self) -> (u32, usize, u32) {
+        on!(self, pool => (pool.size(), pool.num_idle(), pool.options().get_max_connections()))
+    }
+
     pub(super) async fn close(&self) {
         on!(self, pool => pool.close().await);
     }

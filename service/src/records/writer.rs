@@ -101,6 +101,12 @@ impl Writer {
         fate.await.map_err(|_| closed())?
     }
 
+    /// How many requests wait in all lanes.
+    pub(super) fn waiting(&self) -> usize {
+        let lanes = std::iter::once(&self.first).chain(self.plain.iter());
+        lanes.map(|lane| lane.max_capacity() - lane.capacity()).sum()
+    }
+
     fn of(&self, wish: &Wish) -> &mpsc::Sender<Request> {
         let lane = match wish {
             Wish::Append(event) if batch::is_plain(&event.sealed.entry.event) => {
