@@ -7,7 +7,7 @@
 mod exams;
 mod read;
 
-pub use exams::{BankFile, ExamType, SAMPLE_BANK, Shown};
+pub use exams::{Bank, BankFrom, ExamType, SAMPLE_BANK, Shown};
 
 use crate::{API_PORT, Fault, KEY_PREFIX, OPS_PORT, SNAPSHOT_TTL_SECONDS};
 use serde::Serialize;
@@ -35,9 +35,9 @@ pub struct Settings {
     pub store: Store,
     /// How the log is written.
     pub log: Log,
-    /// Item banks read from files at start, beside the built-in `sample`.
+    /// Item banks beside the built-in `sample`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub banks: Vec<BankFile>,
+    pub banks: Vec<Bank>,
     /// Exam types by the name that `start` is called with.
     pub exam_types: BTreeMap<String, ExamType>,
 }

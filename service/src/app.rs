@@ -80,7 +80,7 @@ impl App {
         read: impl Fn(&str) -> Result<String, String>,
     ) -> Result<Self, StartError> {
         // What is wrong with the settings is found before anything is made.
-        Catalogue::build(settings, &read).map_err(StartError::Faults)?;
+        Catalogue::build(settings, &read, None).map_err(StartError::Faults)?;
         let metrics = Metrics::new();
         let password = secrets.database_password.as_deref();
         let records = Records::open(&settings.database.url, password, metrics.clone()).await?;

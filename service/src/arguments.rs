@@ -17,7 +17,8 @@ pub enum Command {
     Simulate(Simulate),
     Ping(Ping),
     Verify(Verify),
-    /// Look into an item bank.
+    Export(Export),
+    /// Look into an item bank, keep one, list them.
     #[command(subcommand)]
     Bank(Bank),
 }
@@ -26,6 +27,41 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum Bank {
     Check(BankCheck),
+    Import(BankImport),
+    List(BankList),
+}
+
+/// Keep a bank in the database of record, under the hash of its content.
+///
+/// Bad rows are told by their lines and kept out. Exam types use it by its version: a Settings file names it with
+/// `[[banks]]`, `name` and `version`. A SQLite file that a running service holds is imported into by its API instead.
+#[derive(Debug, Args)]
+pub struct BankImport {
+    /// The bank (CSV).
+    pub file: PathBuf,
+    /// D of the calibration: 1, 1.7 or 1.702.
+    #[arg(long, value_name = "D")]
+    pub scaling: f64,
+    #[command(flatten)]
+    pub database: Where,
+}
+
+/// List the banks that the database of record keeps.
+#[derive(Debug, Args)]
+pub struct BankList {
+    #[command(flatten)]
+    pub database: Where,
+}
+
+/// Which database.
+#[derive(Debug, Args)]
+pub struct Where {
+    /// The Settings file that names the database.
+    #[arg(long, env = contract::SETTINGS_ENV, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// The database, as in sqlite:/var/lib/exams/exams.db, instead of the Settings'.
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
 }
 
 /// Report a bank's information along ability, its gaps, and items that look like junk.
@@ -125,12 +161,50 @@ pub struct Source {
 /// copy of the file will do. The database's tables are brought to this version, as a start would.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// The Settings file that names the database.
-    #[arg(long, env = contract::SETTINGS_ENV, value_name = "FILE")]
-    pub settings: Option<PathBuf>,
-    /// The database, as in sqlite:/var/lib/exams/exams.db, instead of the Settings'.
-    #[arg(long, value_name = "URL")]
-    pub database: Option<String>,
+    #[command(flatten)]
+    pub database: Where,
+}
+
+/// Write exams or answers as a table, CSV or JSON Lines.
+///
+/// Who sat an exam is in none of it. With --out the file is whole or not there. A SQLite file is opened for this process
+/// alone; where a service runs on it, its API exports: GET /api/adaptive/export.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// One row for each answer, or for each exam.
+    #[arg(long, value_enum, default_value_t = What::Answers)]
+    pub what: What,
+    /// The form.
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    pub format: Format,
+    /// Only exams of this type.
+    #[arg(long, value_name = "NAME")]
+    pub exam_type: Option<String>,
+    /// Only exams that started then or later, as in 2026-11-23T08:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<jiff::Timestamp>,
+    /// Only exams that started before then.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<jiff::Timestamp>,
+    /// The file; absent: the standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub database: Where,
+}
+
+/// What to export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    Answers,
+    Exams,
+}
+
+/// The form of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Csv,
+    Jsonl,
 }
 
 /// A named policy.

@@ -6,7 +6,7 @@
 use crate::bank::{Import, ItemBank};
 use crate::policy;
 use crate::records::{self, Records};
-use contract::settings::{ExamType, SAMPLE_BANK, Shown};
+use contract::settings::{BankFrom, ExamType, SAMPLE_BANK, Shown};
 use contract::{Fault, Settings};
 use engine::{Estimator, Grid, Policy, Prior, Rule, Stop, When};
 use std::collections::{BTreeMap, HashMap};
@@ -35,25 +35,38 @@ pub struct Rules {
 #[derive(Debug)]
 pub struct Catalogue {
     exam_types: BTreeMap<String, Rules>,
+    /// Versions by the names that Settings give them.
+    names: BTreeMap<String, String>,
     notices: Vec<String>,
     // Read and written for an instant, never across an await.
     versions: RwLock<HashMap<String, Arc<ItemBank>>>,
 }
 
 impl Catalogue {
-    /// Builds the catalogue. `read` gives the text of a bank file.
+    /// Builds the catalogue. `read` gives the text of a bank file; `kept` are the versions that Settings name, or
+    /// nothing while nobody can look them up: then what needs them is not checked.
     ///
     /// # Errors
     /// Every fault of every bank and exam type.
     pub fn build(
         settings: &Settings,
         read: impl Fn(&str) -> Result<String, String>,
+        kept: Option<&HashMap<String, Arc<ItemBank>>>,
     ) -> Result<Self, Vec<Fault>> {
         let (mut faults, mut notices) = (Vec::new(), Vec::new());
-        let mut banks = HashMap::from([(SAMPLE_BANK, Arc::new(ItemBank::sample()))]);
+        let mut banks = BTreeMap::from([(SAMPLE_BANK, Arc::new(ItemBank::sample()))]);
         for bank in &settings.banks {
-            let text = read(&bank.file).map_err(|message| vec![Fault { field: String::new(), message }]);
-            match text.and_then(|text| ItemBank::from_csv(&text, bank.scaling)) {
+            let (file, scaling) = match &bank.from {
+                BankFrom::File { file, scaling } => (file, *scaling),
+                BankFrom::Version { version } => {
+                    banks.extend(
+                        kept.and_then(|kept| kept.get(version)).map(|kept| (&*bank.name, Arc::clone(kept))),
+                    );
+                    continue;
+                }
+            };
+            let text = read(file).map_err(|message| vec![Fault { field: String::new(), message }]);
+            match text.and_then(|text| ItemBank::from_csv(&text, scaling)) {
                 Ok(Import { bank: made, quarantined, ignored }) => {
                     let of = |fault: Fault| format!("bank {}: {fault}", bank.name);
                     notices.extend(quarantined.into_iter().map(|fault| format!("kept out of {}", of(fault))));
@@ -65,8 +78,7 @@ impl Catalogue {
                     banks.insert(&bank.name, Arc::new(made));
                 }
                 Err(found) => faults.extend(found.into_iter().map(|fault| Fault {
-                    field:
-                        format!("bank {} ({}) {}", bank.name, bank.file, fault.field).trim_end().to_owned(),
+                    field: format!("bank {} ({file}) {}", bank.name, fault.field).trim_end().to_owned(),
                     message: fault.message,
                 })),
             }
@@ -104,11 +116,44 @@ impl Catalogue {
                 })),
             }
         }
+        let names =
+            banks.iter().map(|(name, bank)| ((*name).to_owned(), bank.version().to_owned())).collect();
         let by_version = banks.into_values().map(|bank| (bank.version().to_owned(), bank)).collect();
         match faults.is_empty() {
-            true => Ok(Self { exam_types, notices, versions: RwLock::new(by_version) }),
+            true => Ok(Self { exam_types, names, notices, versions: RwLock::new(by_version) }),
             false => Err(faults),
         }
+    }
+
+    /// The versions that Settings name, as the database has them.
+    ///
+    /// # Errors
+    /// Every version that is not there, or the database's.
+    pub async fn kept(
+        settings: &Settings,
+        records: &Records,
+    ) -> Result<Result<HashMap<String, Arc<ItemBank>>, Vec<Fault>>, records::Error> {
+        let (mut kept, mut faults) = (HashMap::new(), Vec::new());
+        for (index, bank) in settings.banks.iter().enumerate() {
+            let BankFrom::Version { version } = &bank.from else { continue };
+            let body = records.bank(version).await?;
+            let made = body.ok_or_else(|| "it was never imported".to_owned());
+            match made.and_then(|body| ItemBank::from_body(&body)) {
+                Ok(made) => drop(kept.insert(version.clone(), Arc::new(made))),
+                Err(reason) => faults.push(Fault {
+                    field: format!("banks[{index}].version"),
+                    message: format!("the database has no bank {version}: {reason}"),
+                }),
+            }
+        }
+        Ok(if faults.is_empty() { Ok(kept) } else { Err(faults) })
+    }
+
+    /// The names that Settings give a version, and the exam types that use it.
+    pub fn uses(&self, version: &str) -> (Vec<&str>, Vec<&str>) {
+        let names = self.names.iter().filter(|(_, named)| *named == version);
+        let types = self.exam_types.iter().filter(|(_, rules)| rules.bank.version() == version);
+        (names.map(|(name, _)| name.as_str()).collect(), types.map(|(name, _)| name.as_str()).collect())
     }
 
     /// Keeps every bank for as long as an exam may need it.

@@ -6,26 +6,28 @@ pub mod request;
 use crate::caller::Caller;
 use crate::exam::Exam;
 use crate::exam::time::Timing;
+use crate::export::{Export, Format};
 use crate::flow::{self, Extended};
 use crate::live::Live;
 use crate::problem::Problem;
+use crate::records;
 use crate::router::Now;
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::{Body as Stream, Bytes};
 use axum::extract::RawQuery;
-use axum::extract::rejection::BytesRejection;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
 use reply::{
     AnswerReply, CompleteReply, ExtendReply, HealthReply, ListReply, NextReply, StartReply, StatusReply,
 };
 use request::{Extension, Whose};
 
-type Body = Result<Bytes, BytesRejection>;
 type Reply<T> = Result<Json<T>, Problem>;
 
 /// `POST /start`
-pub async fn start(Now(live): Now, caller: Caller, headers: HeaderMap, body: Body) -> Reply<StartReply> {
-    let start = request::start(&caller, &headers, body)?;
+pub async fn start(Now(live): Now, caller: Caller, headers: HeaderMap, body: Bytes) -> Reply<StartReply> {
+    let start = request::start(&caller, &headers, &body)?;
     let (exam, origin) = live.flow.start(start).await?;
     Ok(Json(StartReply::of(&exam, origin, caller.view(&exam), live.flow.records.now())))
 }
@@ -37,8 +39,8 @@ pub async fn next(Now(live): Now, caller: Caller, RawQuery(query): RawQuery) -> 
 }
 
 /// `POST /answer`
-pub async fn answer(Now(live): Now, caller: Caller, headers: HeaderMap, body: Body) -> Reply<AnswerReply> {
-    let answer = request::answer(&caller, &headers, body)?;
+pub async fn answer(Now(live): Now, caller: Caller, headers: HeaderMap, body: Bytes) -> Reply<AnswerReply> {
+    let answer = request::answer(&caller, &headers, &body)?;
     let (exam, seq) = live.flow.answer(&caller, answer).await?;
     let reply = AnswerReply::of(&exam, seq, caller.view(&exam), live.flow.records.now());
     reply.map(Json).ok_or_else(Problem::internal)
@@ -49,9 +51,9 @@ pub async fn complete(
     Now(live): Now,
     caller: Caller,
     headers: HeaderMap,
-    body: Body,
+    body: Bytes,
 ) -> Reply<CompleteReply> {
-    let exam = live.flow.complete(&caller, request::one_exam(&headers, body)?).await?;
+    let exam = live.flow.complete(&caller, request::one_exam(&headers, &body)?).await?;
     Ok(Json(CompleteReply::of(&exam, caller.view(&exam))))
 }
 
@@ -62,20 +64,20 @@ pub async fn status(Now(live): Now, caller: Caller, RawQuery(query): RawQuery) -
 }
 
 /// `POST /pause`: for those who run exams.
-pub async fn pause(Now(live): Now, caller: Caller, headers: HeaderMap, body: Body) -> Reply<StatusReply> {
-    let (exam, _) = live.flow.time(request::one_exam(&headers, body)?, &Timing::Pause).await?;
+pub async fn pause(Now(live): Now, caller: Caller, headers: HeaderMap, body: Bytes) -> Reply<StatusReply> {
+    let (exam, _) = live.flow.time(request::one_exam(&headers, &body)?, &Timing::Pause).await?;
     stands(&live, &caller, &exam).await
 }
 
 /// `POST /resume`: for those who run exams.
-pub async fn resume(Now(live): Now, caller: Caller, headers: HeaderMap, body: Body) -> Reply<StatusReply> {
-    let (exam, _) = live.flow.time(request::one_exam(&headers, body)?, &Timing::Resume).await?;
+pub async fn resume(Now(live): Now, caller: Caller, headers: HeaderMap, body: Bytes) -> Reply<StatusReply> {
+    let (exam, _) = live.flow.time(request::one_exam(&headers, &body)?, &Timing::Resume).await?;
     stands(&live, &caller, &exam).await
 }
 
 /// `POST /extend`: for those who run exams.
-pub async fn extend(Now(live): Now, headers: HeaderMap, body: Body) -> Reply<ExtendReply> {
-    let Extension { whose, seconds, key } = request::extension(&headers, body)?;
+pub async fn extend(Now(live): Now, headers: HeaderMap, body: Bytes) -> Reply<ExtendReply> {
+    let Extension { whose, seconds, key } = request::extension(&headers, &body)?;
     let extended = match (whose, key) {
         (Whose::One(id), key) => {
             let (_, changed) = live.flow.time(id, &Timing::Extend(seconds, key)).await?;
@@ -99,6 +101,21 @@ pub async fn list(Now(live): Now, RawQuery(query): RawQuery) -> Reply<ListReply>
     let filter = request::filter(query)?;
     let page = live.flow.records.list(&filter).await.map_err(flow::Error::from)?;
     Ok(Json(ListReply::of(page)))
+}
+
+/// `GET /export`: for admins; a table, page by page. Should the database fail half-way, the body breaks off.
+pub async fn export(Now(live): Now, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let (filter, what, format) = request::export(query)?;
+    let export = Export::new(live.flow.records.clone(), filter, what, format);
+    let kind = match format {
+        Format::Csv => "text/csv; charset=utf-8",
+        Format::JsonLines => "application/jsonl",
+    };
+    let pages = stream::try_unfold(export, async |mut export| {
+        let page = export.page().await?;
+        Ok::<_, records::Error>(page.map(|(text, _)| (text, export)))
+    });
+    Ok(([(header::CONTENT_TYPE, kind)], Stream::from_stream(pages)).into_response())
 }
 
 /// `GET /health/redis`: always 200; the body tells.

@@ -14,12 +14,15 @@
 pub mod app;
 pub mod auth;
 pub mod bank;
+pub mod banks;
+pub mod body;
 pub mod caller;
 pub mod catalogue;
 pub mod crash;
 pub mod event;
 pub mod exam;
 pub mod exams;
+pub mod export;
 pub mod exposure;
 pub mod flow;
 pub mod limits;

@@ -54,7 +54,8 @@ impl Live {
         (records, metrics): (&Records, &Metrics),
         before: Option<&Self>,
     ) -> Result<Self, StartError> {
-        let catalogue = Catalogue::build(settings, read).map_err(StartError::Faults)?;
+        let kept = Catalogue::kept(settings, records).await?.map_err(StartError::Faults)?;
+        let catalogue = Catalogue::build(settings, read, Some(&kept)).map_err(StartError::Faults)?;
         catalogue.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
         let auth = door(&settings.auth, secrets)?;
         // Who has called how often is not forgotten with every change.

@@ -2,6 +2,8 @@
 //! to stop, or simulates, or verifies. Wiring only.
 
 mod arguments;
+mod banking;
+mod exporting;
 mod ping;
 mod simulation;
 mod start;
@@ -15,8 +17,11 @@ fn main() -> ExitCode {
         arguments::Command::Serve(serve) => start::serve(&serve),
         arguments::Command::Simulate(simulate) => simulation::simulate(&simulate),
         arguments::Command::Ping(ping) => ping::run(&ping),
+        arguments::Command::Export(export) => exporting::run(&export),
         arguments::Command::Verify(verify) => verification::run(&verify),
         arguments::Command::Bank(arguments::Bank::Check(check)) => simulation::check_bank(&check),
+        arguments::Command::Bank(arguments::Bank::Import(import)) => banking::import(&import),
+        arguments::Command::Bank(arguments::Bank::List(list)) => banking::list(&list),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,9 +2,9 @@
 
 use crate::arguments::Ping;
 use crate::start::{secret, settings, told};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use contract::Settings;
-use contract::settings::Store;
+use contract::settings::{BankFrom, Store};
 use service::bank::{Import, ItemBank};
 use service::metrics::Metrics;
 use service::records::Records;
@@ -24,7 +24,12 @@ pub fn run(arguments: &Ping) -> anyhow::Result<()> {
             failed += report(what, found)?;
         }
         for bank in &settings.banks {
-            let read = async { check_bank(&bank.file, bank.scaling) };
+            let read = async {
+                match &bank.from {
+                    BankFrom::File { file, scaling } => check_bank(file, *scaling),
+                    BankFrom::Version { version } => kept_bank(&settings, version).await,
+                }
+            };
             failed += report(&format!("bank {}", bank.name), ask(read).await)?;
         }
         anyhow::Ok(failed)
@@ -62,6 +67,16 @@ async fn database(settings: &Settings) -> anyhow::Result<String> {
     let durability = records.durability().to_owned();
     records.close().await;
     Ok(format!("{durability}; {open} open exams"))
+}
+
+async fn kept_bank(settings: &Settings, version: &str) -> anyhow::Result<String> {
+    let password = settings.database.password_file.as_deref().map(secret).transpose()?;
+    let records = Records::open(&settings.database.url, password.as_deref(), Metrics::new()).await?;
+    let body =
+        records.bank(version).await?.with_context(|| format!("version {version} was never imported"))?;
+    records.close().await;
+    let bank = ItemBank::from_body(&body).map_err(|error| anyhow!(error))?;
+    Ok(format!("{} items, version {version}", bank.len()))
 }
 
 async fn store(settings: &Settings) -> anyhow::Result<String> {

@@ -190,6 +190,15 @@ impl Records {
         Ok(())
     }
 
+    /// The versions of all banks that are kept.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn banks(&self) -> Result<Vec<String>, Error> {
+        let select = "SELECT version FROM banks ORDER BY version";
+        on!(&self.pool, pool => Ok(sqlx::query_scalar(select).fetch_all(pool).await?))
+    }
+
     /// The body of a bank version, if it was ever kept.
     ///
     /// # Errors

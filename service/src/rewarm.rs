@@ -41,8 +41,8 @@ async fn fill(app: &App) -> Result<(), Error> {
     loop {
         pauses.tick().await;
         let live = app.live();
-        let page = live.flow.records.list(&filter).await?;
-        for listed in &page.exams {
+        let page = live.flow.records.listed(&filter).await?;
+        for listed in &page {
             // Reading it, checked, puts it there.
             match live.flow.exam(&caller, listed.id).await {
                 Ok(_) => {
@@ -53,7 +53,7 @@ async fn fill(app: &App) -> Result<(), Error> {
                 Err(error) => tracing::error!(exam = listed.id, %error, "an open exam cannot be read"),
             }
         }
-        match page.exams.last() {
+        match page.last() {
             Some(last) => filter.after = last.id,
             None => break,
         }

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::live::Live;
 use crate::problem::Problem;
-use crate::{auth, exams, openapi, ops, page};
+use crate::{auth, banks, body, exams, openapi, ops, page};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
@@ -20,8 +20,6 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 
-/// Largest body of a request, in bytes.
-const BODY_LIMIT: usize = 64 * 1024;
 /// Longest time for a request.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -32,14 +30,23 @@ pub fn api(app: App) -> Router {
         .route("/pause", post(exams::pause))
         .route("/resume", post(exams::resume))
         .route("/extend", post(exams::extend))
+        .layer(from_fn(body::small))
         .layer(from_fn(auth::proctors));
+    let admins = Router::new()
+        .route("/banks", get(banks::list).put(banks::import))
+        .route("/banks/{version}", get(banks::survey))
+        .route("/export", get(exams::export))
+        .layer(from_fn(body::large))
+        .layer(from_fn(auth::admins));
     let exams = Router::new()
         .route("/start", post(exams::start))
         .route("/next", get(exams::next))
         .route("/answer", post(exams::answer))
         .route("/complete", post(exams::complete))
         .route("/status", get(exams::status))
+        .layer(from_fn(body::small))
         .merge(proctors)
+        .merge(admins)
         .layer(from_fn_with_state(app.clone(), auth::check))
         // Whether the store is up is no secret, and a probe has no token.
         .route("/health/redis", get(exams::health_redis))
@@ -50,7 +57,7 @@ pub fn api(app: App) -> Router {
         .merge(openapi::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(DefaultBodyLimit::disable())
         .layer(origins(app.clone()))
         .layer(from_fn(deadline))
         .layer(CatchPanicLayer::custom(panicked))
@@ -115,6 +122,7 @@ async fn measure(State(app): State<App>, request: Request, next: Next) -> Respon
     let method = match *request.method() {
         Method::GET => "GET",
         Method::POST => "POST",
+        Method::PUT => "PUT",
         _ => "other",
     };
     let start = Instant::now();

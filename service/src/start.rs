@@ -1,6 +1,6 @@
 //! From arguments to a running service: files and secrets are read here and nowhere else.
 
-use crate::arguments::{Serve, Source};
+use crate::arguments::{Serve, Source, Where};
 use anyhow::{Context, anyhow, bail};
 use contract::settings::{Auth, Database, LogFormat, Store, revision};
 use contract::{Fault, Settings};
@@ -153,17 +153,18 @@ pub fn settings(source: &Source) -> anyhow::Result<(Settings, String)> {
     }
 }
 
-/// The database that arguments name: themselves, by a Settings file, or by default.
-pub fn database(settings: Option<&Path>, database: Option<&str>) -> anyhow::Result<Database> {
-    match (database, settings) {
-        (Some(url), _) => Ok(Database { url: url.to_owned(), password_file: None }),
+/// The database that arguments name, and its password: themselves, by a Settings file, or by default.
+pub fn database(place: &Where) -> anyhow::Result<(String, Option<String>)> {
+    let Database { url, password_file } = match (&place.database, &place.settings) {
+        (Some(url), _) => Database { url: url.clone(), password_file: None },
         (None, Some(path)) => {
             let name = path.display().to_string();
             let settings = Settings::parse(&read(path)?).map_err(|faults| told(&name, &faults))?;
-            Ok(settings.database)
+            settings.database
         }
-        (None, None) => Ok(Settings::default().database),
-    }
+        (None, None) => Settings::default().database,
+    };
+    Ok((url, password_file.as_deref().map(secret).transpose()?))
 }
 
 /// A progress bar on the terminal, where there is one.

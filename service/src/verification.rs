@@ -1,18 +1,15 @@
 //! `exam-service verify`: every stored exam computed anew, differences on the terminal.
 
 use crate::arguments::Verify;
-use crate::start::{database, progress, secret};
+use crate::start::{database, progress};
 use anyhow::{Context, bail};
-use contract::settings::Database;
 use service::records::Records;
 use service::verify::verify;
 use std::io::Write;
 
 /// Verifies every exam of a database that no service is using.
 pub fn run(arguments: &Verify) -> anyhow::Result<()> {
-    let Database { url, password_file } =
-        database(arguments.settings.as_deref(), arguments.database.as_deref())?;
-    let password = password_file.as_deref().map(secret).transpose()?;
+    let (url, password) = database(&arguments.database)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let verified = runtime.block_on(async {
         let records = Records::open_existing(&url, password.as_deref()).await?;

@@ -32,9 +32,10 @@ pub async fn verify(records: &Records, mut seen: impl FnMut(u64)) -> Result<Veri
     let mut verified = Verified::default();
     let mut banks: HashMap<String, Arc<ItemBank>> = HashMap::new();
     let mut filter = Filter { limit: PAGE, ..Filter::default() };
+    let all = u64::try_from(records.count(&filter).await?).unwrap_or(0);
     loop {
-        let page = records.list(&filter).await?;
-        for listed in &page.exams {
+        let page = records.listed(&filter).await?;
+        for listed in &page {
             match one(records, &mut banks, listed.id).await {
                 Ok((events, differences)) => {
                     verified.events += events;
@@ -46,9 +47,9 @@ pub async fn verify(records: &Records, mut seen: impl FnMut(u64)) -> Result<Veri
                 Err(unavailable) => return Err(unavailable),
             }
             verified.exams += 1;
-            seen(u64::try_from(page.count).unwrap_or(0));
+            seen(all);
         }
-        match page.exams.last() {
+        match page.last() {
             Some(last) => filter.after = last.id,
             None => return Ok(verified),
         }

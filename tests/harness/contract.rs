@@ -12,13 +12,24 @@ static DOCUMENT: LazyLock<Value> =
 /// Validators by the name of their schema.
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Validator>>> = LazyLock::new(Mutex::default);
 
+/// The document's own form of a path: `/banks/{version}` for `/banks/0123456789abcdef`.
+fn template(path: &str) -> &str {
+    let fits = |template: &&str| {
+        let (mut one, mut other) = (template.split('/'), path.split('/'));
+        let same = one.by_ref().zip(other.by_ref()).all(|(one, other)| one == other || one.starts_with('{'));
+        same && template.matches('/').count() == path.matches('/').count()
+    };
+    let templates = DOCUMENT["paths"].as_object().into_iter().flat_map(serde_json::Map::keys);
+    templates.map(String::as_str).find(fits).unwrap_or(path)
+}
+
 /// Holds a reply to the document.
 ///
 /// # Errors
 /// What the document does not say, or says otherwise.
 pub fn hold(method: &str, path: &str, status: u16, kind: &str, body: &Value) -> Result<()> {
     let path = path.split('?').next().unwrap_or_default();
-    let operation = &DOCUMENT["paths"][path][method.to_ascii_lowercase()];
+    let operation = &DOCUMENT["paths"][template(path)][method.to_ascii_lowercase()];
     // A path or a method that is not served has no entry: a problem all the same.
     let schema = match operation["responses"].get(status.to_string()) {
         Some(response) => {

@@ -104,7 +104,7 @@ impl Service {
         let mut said = String::new();
         let served = async {
             while let Some(line) = lines.next_line().await? {
-                if let (Some(api), Some(ops)) = (field(&line, "api="), field(&line, "ops=")) {
+                if let (Some(api), Some(ops)) = (field(&line, "api"), field(&line, "ops")) {
                     return Ok((api, ops));
                 }
                 said.push_str(&line);
@@ -209,6 +209,10 @@ impl Service {
     }
 }
 
+/// A field of a log line, in either form.
 fn field(line: &str, name: &str) -> Option<SocketAddr> {
-    line.split_whitespace().find_map(|word| word.strip_prefix(name)?.parse().ok())
+    if let Ok(line) = serde_json::from_str::<serde_json::Value>(line) {
+        return line[name].as_str()?.parse().ok();
+    }
+    line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }

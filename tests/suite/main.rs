@@ -3,10 +3,13 @@
 mod api;
 mod attempts;
 mod bad_input;
+mod banks;
 mod chaos;
 mod checklist;
+mod clients;
 mod crash;
 mod e2e;
+mod export;
 mod exposure;
 mod live;
 mod metrics;

@@ -7,15 +7,32 @@ use std::collections::BTreeMap;
 /// Name of the bank that is built into the service.
 pub const SAMPLE_BANK: &str = "sample";
 
-/// An item bank in a CSV file.
+/// An item bank beside the built-in one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct BankFile {
+pub struct Bank {
     /// Name that exam types refer to.
     pub name: String,
-    /// Path of the CSV file.
-    pub file: String,
-    /// D, the logistic scaling constant the parameters were calibrated under: 1, 1.7 or 1.702.
-    pub scaling: f64,
+    /// Where its items are.
+    #[serde(flatten)]
+    pub from: BankFrom,
+}
+
+/// Where a bank's items are.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum BankFrom {
+    /// In a CSV file.
+    File {
+        /// Its path.
+        file: String,
+        /// D, the logistic scaling constant the parameters were calibrated under: 1, 1.7 or 1.702.
+        scaling: f64,
+    },
+    /// In the database of record, where it was imported.
+    Version {
+        /// The hash of its content, as the import told it.
+        version: String,
+    },
 }
 
 /// The rules of one type of exam. Abilities are in units of the calibration sample's standard

@@ -1,6 +1,8 @@
 //! From text to [`Settings`]: each section field by field, all faults together.
 
-use super::{Api, Auth, BankFile, Database, ExamType, Limits, Listener, Log, SAMPLE_BANK, Settings, Store};
+use super::{
+    Api, Auth, Bank, BankFrom, Database, ExamType, Limits, Listener, Log, SAMPLE_BANK, Settings, Store,
+};
 use crate::{Fault, Fields};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -164,14 +166,24 @@ fn store(mut fields: Fields<'_>) -> Store {
     store
 }
 
-fn bank(fields: &mut Fields<'_>) -> BankFile {
+fn bank(fields: &mut Fields<'_>) -> Bank {
     let name: String = fields.required("name").unwrap_or_default();
     fields.expect("name", name != SAMPLE_BANK, "sample is the built-in bank; choose another name");
     fields.expect("name", name.len() <= NAME_LIMIT, format!("must be at most {NAME_LIMIT} bytes"));
-    let file = fields.required("file").unwrap_or_default();
-    let scaling: f64 = fields.required("scaling").unwrap_or(1.0);
-    fields.expect("scaling", scaling > 0.0 && scaling <= 10.0, "must be above 0 and at most 10");
-    BankFile { name, file, scaling }
+    if !fields.has("version") {
+        let file = fields.required("file").unwrap_or_default();
+        let scaling: f64 = fields.required("scaling").unwrap_or(1.0);
+        fields.expect("scaling", scaling > 0.0 && scaling <= 10.0, "must be above 0 and at most 10");
+        return Bank { name, from: BankFrom::File { file, scaling } };
+    }
+    let version: String = fields.optional("version").unwrap_or_default();
+    let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    let good = version.len() == 16 && version.chars().all(hex);
+    fields.expect("version", good, "must be the 16 hexadecimal digits that an import gave");
+    let alone = !fields.has("file") && !fields.has("scaling");
+    fields.expect("version", alone, "is of a bank that was imported; leave out file and scaling");
+    let _beside: (Option<Value>, Option<Value>) = (fields.optional("file"), fields.optional("scaling"));
+    Bank { name, from: BankFrom::Version { version } }
 }
 
 /// Fields of an exam type that its policy stands in for.

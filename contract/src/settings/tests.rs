@@ -18,7 +18,13 @@ fn every_section_prints_and_reads_back() {
             bind: "0.0.0.0:8000".parse().unwrap(),
             allow_origins: vec!["https://exams.school.example".into(), "http://localhost:5173".into()],
         },
-        banks: vec![BankFile { name: "algebra".into(), file: "/banks/algebra.csv".into(), scaling: 1.7 }],
+        banks: vec![
+            Bank {
+                name: "algebra".into(),
+                from: BankFrom::File { file: "/banks/algebra.csv".into(), scaling: 1.7 },
+            },
+            Bank { name: "kept".into(), from: BankFrom::Version { version: "0123456789abcdef".into() } },
+        ],
         exam_types: BTreeMap::from([(
             "quiz".into(),
             ExamType {
@@ -36,6 +42,20 @@ fn every_section_prints_and_reads_back() {
         ..Settings::default()
     };
     assert_eq!(Settings::parse(&settings.to_text()), Ok(settings));
+}
+
+#[test]
+fn a_bank_is_in_a_file_or_kept() {
+    for (text, field) in [
+        ("name = \"x\"", "banks[0].file"),
+        ("name = \"x\"\nfile = \"f\"", "banks[0].scaling"),
+        ("name = \"x\"\nfile = \"f\"\nscaling = 1\nversion = \"0123456789abcdef\"", "banks[0].version"),
+        ("name = \"x\"\nversion = \"0123456789ABCDEF\"", "banks[0].version"),
+        ("name = \"x\"\nversion = \"1\"", "banks[0].version"),
+    ] {
+        let faults = Settings::parse(&format!("[[banks]]\n{text}\n")).unwrap_err();
+        assert_eq!(faults[0].field, field, "{text}: {faults:?}");
+    }
 }
 
 #[test]

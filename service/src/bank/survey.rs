@@ -56,6 +56,21 @@ impl Survey {
         self.curve.iter().filter(|(_, _, error)| *error > ERROR).map(|(theta, ..)| *theta).collect()
     }
 
+    /// Number of items.
+    pub fn items(&self) -> usize {
+        self.items
+    }
+
+    /// D of the calibration.
+    pub fn scaling(&self) -> f64 {
+        self.scaling
+    }
+
+    /// Ability, information of the whole bank, and the standard error that its best 20 items reach.
+    pub fn curve(&self) -> &[(f64, f64, f64)] {
+        &self.curve
+    }
+
     /// Items of little use, with the reason.
     pub fn junk(&self) -> &[(String, String)] {
         &self.junk

@@ -5,13 +5,13 @@
 
 use crate::caller::{Caller, Role};
 use crate::event::Submitted;
+use crate::export::{Format, What};
 use crate::flow::{Answer, Start};
 use crate::problem::Problem;
 use crate::records::{Examinee, Filter};
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use contract::{Fault, Fields};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 /// Longest `Idempotency-Key`, in bytes.
@@ -21,8 +21,6 @@ const PAGE_LIMIT: i64 = 500;
 /// Names under which a choice may come: ours, and those of the service before this one.
 const CHOICE_NAMES: [&str; 3] = ["choice", "selected_choice", "submitted_answer"];
 
-type Body = Result<Bytes, BytesRejection>;
-
 /// What a trusted caller may say at a start, and a student may not.
 const TRUSTED: [&str; 5] = ["max_items", "initial_theta", "student_id", "class_id", "extra_time"];
 
@@ -30,7 +28,7 @@ const TRUSTED: [&str; 5] = ["max_items", "initial_theta", "student_id", "class_i
 ///
 /// # Errors
 /// Every fault of the body and of the `Idempotency-Key`, or what this caller may not say.
-pub fn start(caller: &Caller, headers: &HeaderMap, body: Body) -> Result<Start, Problem> {
+pub fn start(caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Start, Problem> {
     allow(caller.sits(), "proctors start no exams")?;
     let body = json(headers, body)?;
     students_do_not_say(caller, &body, &TRUSTED)?;
@@ -59,7 +57,7 @@ pub fn start(caller: &Caller, headers: &HeaderMap, body: Body) -> Result<Start, 
 ///
 /// # Errors
 /// Every fault of the body, or what this caller may not say.
-pub fn answer(caller: &Caller, headers: &HeaderMap, body: Body) -> Result<Answer, Problem> {
+pub fn answer(caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Problem> {
     allow(caller.sits(), "proctors answer nobody's exam")?;
     let body = json(headers, body)?;
     students_do_not_say(caller, &body, &["correct"])?;
@@ -76,7 +74,7 @@ pub fn answer(caller: &Caller, headers: &HeaderMap, body: Body) -> Result<Answer
 ///
 /// # Errors
 /// Every fault of the body.
-pub fn one_exam(headers: &HeaderMap, body: Body) -> Result<i64, Problem> {
+pub fn one_exam(headers: &HeaderMap, body: &[u8]) -> Result<i64, Problem> {
     read(json(headers, body)?, |fields| fields.required("exam_session_id").unwrap_or_default())
 }
 
@@ -104,7 +102,7 @@ pub struct Extension {
 ///
 /// # Errors
 /// Every fault of the body and of the `Idempotency-Key`.
-pub fn extension(headers: &HeaderMap, body: Body) -> Result<Extension, Problem> {
+pub fn extension(headers: &HeaderMap, body: &[u8]) -> Result<Extension, Problem> {
     read(json(headers, body)?, |fields| {
         let one: Option<i64> = fields.optional("exam_session_id");
         let exam_type: Option<String> = fields.optional("exam_type");
@@ -164,13 +162,19 @@ pub fn filter(query: Option<String>) -> Result<Filter, Problem> {
             ended,
             exam_type: fields.optional("exam_type"),
             student_id: number(fields, "student_id", false),
+            from: moment(fields, "from"),
+            to: moment(fields, "to"),
             after: number(fields, "after", false).unwrap_or(0),
             limit,
         }
     })
 }
 
-fn read<T>(value: Value, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T, Problem> {
+/// Reads an untrusted value; every fault comes back at once.
+///
+/// # Errors
+/// They.
+pub fn read<T>(value: Value, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T, Problem> {
     let mut faults = Vec::new();
     let mut fields = Fields::open(value, &mut faults);
     let read = read(&mut fields);
@@ -178,13 +182,7 @@ fn read<T>(value: Value, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T, P
     if faults.is_empty() { Ok(read) } else { Err(Problem::invalid(faults)) }
 }
 
-fn json(headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
-    let bytes = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is larger than 64 KiB")
-        }
-        _ => Problem::new(StatusCode::BAD_REQUEST, "unreadable_body", "the body ended before its time"),
-    })?;
+fn json(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_json = content_type.is_some_and(|value| {
         let essence = value.split(';').next().unwrap_or_default().trim();
@@ -194,13 +192,13 @@ fn json(headers: &HeaderMap, body: Body) -> Result<Value, Problem> {
         let detail = "send the body as JSON, with the header Content-Type: application/json";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
+    serde_json::from_slice(body).map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, "malformed_json", format!("the body is not JSON: {error}"))
     })
 }
 
 /// A query as a table of strings; a name that comes twice becomes a list, which no reader accepts.
-fn parameters(query: Option<String>) -> Value {
+pub fn parameters(query: Option<String>) -> Value {
     let query = query.unwrap_or_default();
     let mut map = Map::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -211,6 +209,38 @@ fn parameters(query: Option<String>) -> Value {
         }
     }
     Value::Object(map)
+}
+
+/// What `GET /export` asks for.
+///
+/// # Errors
+/// Every fault of the query.
+pub fn export(query: Option<String>) -> Result<(Filter, What, Format), Problem> {
+    read(parameters(query), |fields| {
+        let what: Option<String> = fields.optional("what");
+        let known = matches!(what.as_deref(), None | Some("answers" | "exams"));
+        fields.expect("what", known, "must be answers or exams");
+        let format: Option<String> = fields.optional("format");
+        let known = matches!(format.as_deref(), None | Some("csv" | "jsonl"));
+        fields.expect("format", known, "must be csv or jsonl");
+        let filter = Filter {
+            exam_type: fields.optional("exam_type"),
+            from: moment(fields, "from"),
+            to: moment(fields, "to"),
+            ..Filter::default()
+        };
+        let what = if what.as_deref() == Some("exams") { What::Exams } else { What::Answers };
+        let format = if format.as_deref() == Some("jsonl") { Format::JsonLines } else { Format::Csv };
+        (filter, what, format)
+    })
+}
+
+/// A moment as RFC 3339, in milliseconds since 1970 UTC.
+fn moment(fields: &mut Fields<'_>, name: &str) -> Option<i64> {
+    let text: String = fields.optional(name)?;
+    let moment: Option<Timestamp> = text.parse().ok();
+    fields.expect(name, moment.is_some(), "must be RFC 3339, as in 2026-11-23T08:00:00Z");
+    moment.map(Timestamp::as_millisecond)
 }
 
 fn number(fields: &mut Fields<'_>, name: &str, required: bool) -> Option<i64> {

@@ -55,10 +55,10 @@ impl Flow {
         let timing = Timing::Extend(seconds, Some(key));
         let mut extended = Extended::default();
         loop {
-            let page = self.records.list(&filter).await?;
-            let Some(last) = page.exams.last() else { return Ok(extended) };
+            let page = self.records.listed(&filter).await?;
+            let Some(last) = page.last() else { return Ok(extended) };
             filter.after = last.id;
-            let ids: Vec<i64> = page.exams.iter().map(|listed| listed.id).collect();
+            let ids: Vec<i64> = page.iter().map(|listed| listed.id).collect();
             let each = stream::iter(ids).map(|id| self.extend_open(id, &timing));
             let changed: Vec<Option<bool>> = each.buffer_unordered(TOGETHER).try_collect().await?;
             for changed in changed.into_iter().flatten() {

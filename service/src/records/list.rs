@@ -13,6 +13,10 @@ pub struct Filter {
     pub exam_type: Option<String>,
     /// Only exams of this examinee.
     pub student_id: Option<i64>,
+    /// Only exams that started then or later, in milliseconds since 1970 UTC.
+    pub from: Option<i64>,
+    /// Only exams that started before then.
+    pub to: Option<i64>,
     /// Only exams with a greater number: where the page before ended.
     pub after: i64,
     /// At most so many.
@@ -58,7 +62,7 @@ pub struct Page {
     pub exams: Vec<Listed>,
 }
 
-/// The conditions, each switched off by a null. `$1` to `$3` in both statements.
+/// The conditions, each switched off by a null. `$1` to `$5` in both statements.
 macro_rules! fits {
     ($select:literal, $rest:literal) => {
         concat!(
@@ -67,37 +71,62 @@ macro_rules! fits {
             " WHERE (CAST($1 AS BIGINT) IS NULL OR ($1 = 1) = (ended_at IS NOT NULL))",
             " AND (CAST($2 AS TEXT) IS NULL OR exam_type = $2)",
             " AND (CAST($3 AS BIGINT) IS NULL OR student_id = $3)",
+            " AND (CAST($4 AS BIGINT) IS NULL OR started_at >= $4)",
+            " AND (CAST($5 AS BIGINT) IS NULL OR started_at < $5)",
             $rest
         )
     };
 }
 
 impl Records {
-    /// A page of the exams that fit the filter.
+    /// A page of the exams that fit the filter, with the number of all that do.
     ///
     /// # Errors
     /// The database's.
     pub async fn list(&self, filter: &Filter) -> Result<Page, Error> {
+        Ok(Page { count: self.count(filter).await?, exams: self.listed(filter).await? })
+    }
+
+    /// The number of exams that fit the filter.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn count(&self, filter: &Filter) -> Result<i64, Error> {
         let ended = filter.ended.map(i64::from);
-        let count = fits!("SELECT COUNT(*)", "");
-        let exams = fits!(
+        let Filter { exam_type, student_id, from, to, .. } = filter;
+        let select = fits!("SELECT COUNT(*)", "");
+        on!(&self.pool, pool => Ok(sqlx::query_scalar(select)
+            .bind(ended)
+            .bind(exam_type)
+            .bind(student_id)
+            .bind(from)
+            .bind(to)
+            .fetch_one(pool)
+            .await?))
+    }
+
+    /// A page of the exams that fit the filter; cost follows the page, not the number of all.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn listed(&self, filter: &Filter) -> Result<Vec<Listed>, Error> {
+        let ended = filter.ended.map(i64::from);
+        let Filter { exam_type, student_id, from, to, .. } = filter;
+        let select = fits!(
             "SELECT id, exam_type, student_id, started_at, ended_at, \
              (SELECT COUNT(*) FROM events WHERE exam_id = exams.id AND kind = 'answered') AS items_completed",
-            " AND id > $4 ORDER BY id LIMIT $5"
+            " AND id > $6 ORDER BY id LIMIT $7"
         );
-        let (kind, student) = (&filter.exam_type, filter.student_id);
-        let (count, exams) = on!(&self.pool, pool => (
-            sqlx::query_scalar(count).bind(ended).bind(kind).bind(student).fetch_one(pool).await?,
-            sqlx::query_as(exams)
-                .bind(ended)
-                .bind(kind)
-                .bind(student)
-                .bind(filter.after)
-                .bind(filter.limit)
-                .fetch_all(pool)
-                .await?,
-        ));
-        Ok(Page { count, exams })
+        on!(&self.pool, pool => Ok(sqlx::query_as(select)
+            .bind(ended)
+            .bind(exam_type)
+            .bind(student_id)
+            .bind(from)
+            .bind(to)
+            .bind(filter.after)
+            .bind(filter.limit)
+            .fetch_all(pool)
+            .await?))
     }
 
     /// Open exams whose time is over, the longest overdue first; at most so many.

@@ -1,0 +1,71 @@
+//! Bodies of requests: whole in memory before anything is done with them, or refused.
+//!
+//! Comes in: a request. Goes out: the same with its body at hand, or a problem. What is too large is read to its end and
+//! thrown away, within bounds: a caller that is still sending would otherwise lose the reply that says why.
+//! Must not know: what the body says.
+
+use crate::problem::Problem;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
+
+/// Largest body of a call, in bytes.
+pub const SMALL: usize = 64 * 1024;
+/// Largest bank, in bytes.
+pub const LARGE: usize = 16 * 1024 * 1024;
+/// So much of a body that is too large is thrown away, in bytes; then the connection is.
+const WASTE: usize = 64 * 1024 * 1024;
+
+/// Takes the body of a call.
+pub async fn small(request: Request, next: Next) -> Response {
+    whole(request, next, SMALL).await
+}
+
+/// Takes the body of a call that brings a bank.
+pub async fn large(request: Request, next: Next) -> Response {
+    whole(request, next, LARGE).await
+}
+
+async fn whole(request: Request, next: Next, limit: usize) -> Response {
+    let (parts, body) = request.into_parts();
+    // Who asks before sending is told at once.
+    let asks = parts.headers.contains_key(header::EXPECT);
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if asks && announced > limit {
+        return too_large(limit).into_response();
+    }
+    match take(body, limit).await {
+        Ok(Some(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(None) => too_large(limit).into_response(),
+        Err(_) => {
+            let detail = "the body ended before its time";
+            Problem::new(StatusCode::BAD_REQUEST, "unreadable_body", detail).into_response()
+        }
+    }
+}
+
+/// The bytes of a body; `None` if there are too many.
+async fn take(mut body: Body, limit: usize) -> Result<Option<Bytes>, axum::Error> {
+    let (mut taken, mut seen) = (Vec::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        seen = seen.saturating_add(data.len());
+        if seen <= limit {
+            taken.extend_from_slice(&data);
+        } else {
+            taken = Vec::new();
+        }
+        if seen > WASTE {
+            break;
+        }
+    }
+    Ok((seen <= limit).then(|| taken.into()))
+}
+
+fn too_large(limit: usize) -> Problem {
+    let detail = format!("the body is larger than {} KiB", limit / 1024);
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+}

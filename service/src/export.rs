@@ -1,0 +1,269 @@
+//! Exams and answers as rows, for whoever analyses them.
+//!
+//! Comes in: a database of record and which exams are wanted. Goes out: the text of a table, page by page, so that
+//! memory stays bounded however much there is. Who sat an exam is in none of it: identity is apart from measurement.
+//! Must not know: where the text goes.
+
+use crate::bank::ItemBank;
+use crate::event::{Entry, Event, Submitted};
+use crate::exam::Exam;
+use crate::records::{self, Filter, Records};
+use engine::{Ability, Estimate};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Exams of a page.
+const PAGE: i64 = 100;
+
+/// Which rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// One for each answer.
+    Answers,
+    /// One for each exam.
+    Exams,
+}
+
+/// In which form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// CSV with a heading (RFC 4180).
+    Csv,
+    /// One JSON object a line.
+    JsonLines,
+}
+
+/// An answer in its exam.
+#[derive(Debug, Serialize)]
+struct AnswerRow<'e> {
+    exam_session_id: i64,
+    exam_type: &'e str,
+    bank_version: &'e str,
+    position: usize,
+    item: u32,
+    item_id: &'e str,
+    submitted: String,
+    category: u8,
+    late: bool,
+    response_time_ms: Option<u32>,
+    theta: f64,
+    standard_error: Option<f64>,
+    at: String,
+}
+
+/// An exam as it stands.
+#[derive(Debug, Serialize)]
+struct ExamRow<'e> {
+    exam_session_id: i64,
+    exam_type: &'e str,
+    status: &'static str,
+    started_at: String,
+    ended_at: Option<String>,
+    termination_reason: Option<&'static str>,
+    items_completed: usize,
+    theta: f64,
+    standard_error: Option<f64>,
+    score: f64,
+    bank_version: &'e str,
+    engine_version: &'e str,
+}
+
+/// An export under way.
+#[derive(Debug)]
+pub struct Export {
+    records: Records,
+    banks: HashMap<String, Arc<ItemBank>>,
+    filter: Filter,
+    what: What,
+    format: Format,
+    is_first: bool,
+}
+
+impl Export {
+    /// The exams that fit the filter, by number.
+    pub fn new(records: Records, filter: Filter, what: What, format: Format) -> Self {
+        let filter = Filter { after: 0, limit: PAGE, ..filter };
+        Self { records, banks: HashMap::new(), filter, what, format, is_first: true }
+    }
+
+    /// Number of exams that fit, all in all.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn count(&self) -> Result<i64, records::Error> {
+        self.records.count(&self.filter).await
+    }
+
+    /// The text of the next page, and the number of its exams; `None` after the last.
+    ///
+    /// # Errors
+    /// The database's, or what it holds cannot be read.
+    pub async fn page(&mut self) -> Result<Option<(Vec<u8>, usize)>, records::Error> {
+        let page = self.records.listed(&self.filter).await?;
+        let Some(last) = page.last() else {
+            // A table without rows has its heading all the same.
+            return Ok(if std::mem::take(&mut self.is_first) { Some((self.heading(), 0)) } else { None });
+        };
+        self.filter.after = last.id;
+        let mut table = Table::new(self.format, self.is_first);
+        self.is_first = false;
+        for listed in &page {
+            let exam = self.exam(listed.id).await?;
+            let written = match self.what {
+                What::Answers => answers(&exam, &mut table),
+                What::Exams => table.write(&exam_row(&exam)),
+            };
+            written.map_err(|error| records::Error::Damaged(format!("exam {}: {error}", listed.id)))?;
+        }
+        Ok(Some((table.end(), page.len())))
+    }
+
+    async fn exam(&mut self, id: i64) -> Result<Exam, records::Error> {
+        let damaged = |reason: String| records::Error::Damaged(format!("exam {id}: {reason}"));
+        let loaded = self.records.load(id).await?;
+        let (head, entries) = loaded.ok_or_else(|| damaged("it is gone".to_owned()))?;
+        if !self.banks.contains_key(&head.bank_version) {
+            let body = self.records.bank(&head.bank_version).await?;
+            let body = body.ok_or_else(|| damaged("its bank is not there".to_owned()))?;
+            let bank = ItemBank::from_body(&body).map_err(damaged)?;
+            self.banks.insert(head.bank_version.clone(), Arc::new(bank));
+        }
+        let bank = Arc::clone(&self.banks[&head.bank_version]);
+        Exam::replay(head, bank, entries).map_err(|error| damaged(error.to_string()))
+    }
+
+    fn heading(&self) -> Vec<u8> {
+        let names = match self.what {
+            What::Answers => ANSWERS.as_slice(),
+            What::Exams => EXAMS.as_slice(),
+        };
+        match self.format {
+            Format::Csv => format!("{}\n", names.join(",")).into_bytes(),
+            Format::JsonLines => Vec::new(),
+        }
+    }
+}
+
+const ANSWERS: [&str; 13] = [
+    "exam_session_id",
+    "exam_type",
+    "bank_version",
+    "position",
+    "item",
+    "item_id",
+    "submitted",
+    "category",
+    "late",
+    "response_time_ms",
+    "theta",
+    "standard_error",
+    "at",
+];
+const EXAMS: [&str; 12] = [
+    "exam_session_id",
+    "exam_type",
+    "status",
+    "started_at",
+    "ended_at",
+    "termination_reason",
+    "items_completed",
+    "theta",
+    "standard_error",
+    "score",
+    "bank_version",
+    "engine_version",
+];
+
+/// Rows in their form.
+enum Table {
+    Csv(Box<csv::Writer<Vec<u8>>>),
+    JsonLines(Vec<u8>),
+}
+
+impl Table {
+    fn new(format: Format, has_heading: bool) -> Self {
+        match format {
+            Format::Csv => {
+                let writer = csv::WriterBuilder::new().has_headers(has_heading).from_writer(Vec::new());
+                Self::Csv(Box::new(writer))
+            }
+            Format::JsonLines => Self::JsonLines(Vec::new()),
+        }
+    }
+
+    fn write(&mut self, row: &impl Serialize) -> Result<(), String> {
+        match self {
+            Self::Csv(writer) => writer.serialize(row).map_err(|error| error.to_string()),
+            Self::JsonLines(text) => {
+                serde_json::to_writer(&mut *text, row).map_err(|error| error.to_string())?;
+                text.push(b'\n');
+                Ok(())
+            }
+        }
+    }
+
+    fn end(self) -> Vec<u8> {
+        match self {
+            Self::Csv(writer) => writer.into_inner().expect("a Vec should take any text"),
+            Self::JsonLines(text) => text,
+        }
+    }
+}
+
+fn answers(exam: &Exam, table: &mut Table) -> Result<(), String> {
+    let mut position = 0;
+    for Entry { at, event, .. } in exam.entries() {
+        let Event::Answered {
+            item, submitted, category, response_time_ms, late, theta, standard_error, ..
+        } = event
+        else {
+            continue;
+        };
+        position += 1;
+        table.write(&AnswerRow {
+            exam_session_id: exam.head().id,
+            exam_type: &exam.head().exam_type,
+            bank_version: &exam.head().bank_version,
+            position,
+            item: *item,
+            item_id: exam.bank().item(*item).map_or("", |item| &item.code),
+            submitted: match submitted {
+                Submitted::Choice(choice) => choice.to_string(),
+                Submitted::Correct(correct) => (if *correct { "correct" } else { "wrong" }).to_owned(),
+                Submitted::Omitted => "omitted".to_owned(),
+            },
+            category: *category,
+            late: *late,
+            response_time_ms: *response_time_ms,
+            theta: *theta,
+            standard_error: *standard_error,
+            at: time(*at),
+        })?;
+    }
+    Ok(())
+}
+
+fn exam_row(exam: &Exam) -> ExamRow<'_> {
+    let head = exam.head();
+    let Estimate { ability: ability @ Ability { theta, standard_error }, .. } = exam.result();
+    ExamRow {
+        exam_session_id: head.id,
+        exam_type: &head.exam_type,
+        status: if exam.end().is_some() { "completed" } else { "in_progress" },
+        started_at: time(head.started_at),
+        ended_at: exam.ended_at().map(time),
+        termination_reason: exam.end().map(engine::EndReason::as_str),
+        items_completed: exam.items_completed(),
+        theta,
+        standard_error,
+        score: engine::score::Scale::PERCENT.score(ability).value,
+        bank_version: &head.bank_version,
+        engine_version: &head.engine_version,
+    }
+}
+
+fn time(milliseconds: i64) -> String {
+    Timestamp::from_millisecond(milliseconds).unwrap_or_default().to_string()
+}
