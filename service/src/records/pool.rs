@@ -4,11 +4,12 @@
 //! Must not know: any other statement.
 
 use super::OpenError;
+use sqlx::Connection;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteLockingMode, SqlitePool,
+    SqlitePoolOptions, SqliteSynchronous,
 };
 use std::str::FromStr;
 use std::time::Duration;
@@ -76,6 +77,7 @@ async fn sqlite(url: &str, create: bool) -> Result<(Pool, String), OpenError> {
         .acquire_timeout(PATIENCE)
         .idle_timeout(None)
         .max_lifetime(None)
+        .before_acquire(|connection, _| Box::pin(is_outside(connection)))
         .connect_with(options)
         .await
         .map_err(connect)?;
@@ -87,6 +89,23 @@ async fn sqlite(url: &str, create: bool) -> Result<(Pool, String), OpenError> {
         return Err(OpenError::NotDurable { url: url.to_owned(), reported });
     }
     Ok((Pool::Sqlite(pool), "SQLite, journal WAL, synchronous FULL".to_owned()))
+}
+
+/// Whether a connection is in no transaction; one that is after all is closed, and another opened.
+///
+/// A full disk makes SQLite roll back by itself. A rollback then fails, and the library takes the transaction for one
+/// that goes on: what follows would be nested in it, and acknowledged without ever being durable.
+async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if !connection.is_in_transaction() {
+        return Ok(true);
+    }
+    // A rollback may be on its way.
+    connection.ping().await?;
+    let is_stuck = connection.is_in_transaction();
+    if is_stuck {
+        tracing::warn!("a transaction could not be rolled back; its connection is closed");
+    }
+    Ok(!is_stuck)
 }
 
 async fn postgres(url: &str, password: Option<&str>) -> Result<(Pool, String), OpenError> {
