@@ -49,11 +49,17 @@ pub struct State {
     /// [`settings::revision`] of a newer text that was refused; its faults are in the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings_rejected: Option<String>,
+    /// Why that text was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_faults: Option<String>,
     /// Health of the store as this process sees it: `up`, `down` or `disabled`.
     pub store: String,
     /// What the database of record promises of a commit, in its own words.
     pub durability: String,
-    /// Exams that have started and not ended, from the database of record.
+    /// Whether the database of record answers just now: `up` or `down`; absent from services that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// Exams that have started and not ended, from the database of record; while it does not answer, as it said last.
     pub open_exams: u64,
     /// Version of the service.
     pub version: String,

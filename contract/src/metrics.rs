@@ -47,6 +47,8 @@ pub const DB_CONNECTIONS: &str = "adaptive_exam_db_connections";
 pub const DB_CONNECTIONS_MAX: &str = "adaptive_exam_db_connections_max";
 /// Gauge: starts and events that wait to be written.
 pub const WRITES_WAITING: &str = "adaptive_exam_writes_waiting";
+/// Gauge: 1 while the database of record answers.
+pub const DATABASE_UP: &str = "adaptive_exam_database_up";
 /// Gauge: 1 while a Settings text is refused and an older one is in use.
 pub const SETTINGS_REJECTED: &str = "adaptive_exam_settings_rejected";
 /// Gauge: always 1; labels `version` and `settings_revision`.

@@ -35,6 +35,9 @@ pub struct Settings {
     pub store: Store,
     /// How the log is written.
     pub log: Log,
+    /// Where traces go.
+    #[serde(skip_serializing_if = "Trace::is_off")]
+    pub trace: Trace,
     /// Item banks beside the built-in `sample`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub banks: Vec<Bank>,
@@ -172,6 +175,32 @@ impl Store {
     }
 }
 
+/// Where traces go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Trace {
+    /// A collector that takes OTLP over HTTP, as in `http://collector:4318`; absent: there are no traces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+}
+
+impl Trace {
+    /// What an endpoint has to look like.
+    pub const FORM: &str = "must be http://HOST:PORT of a collector that takes OTLP over HTTP, as in \
+                            http://collector:4318; for TLS put a collector beside the service";
+
+    /// Whether a text is an endpoint.
+    pub fn is_endpoint(text: &str) -> bool {
+        text.strip_prefix("http://").is_some_and(|rest| {
+            let host = rest.split(['/', ':']).next().unwrap_or_default();
+            !host.is_empty() && !rest.contains(|c: char| c.is_whitespace() || "@?#".contains(c))
+        })
+    }
+
+    fn is_off(&self) -> bool {
+        self.endpoint.is_none()
+    }
+}
+
 /// How the log is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Log {
@@ -200,6 +229,7 @@ impl Default for Settings {
             database: Database { url: "sqlite:exams.db".to_owned(), password_file: None },
             store: Store::Memory { ttl_seconds: SNAPSHOT_TTL_SECONDS },
             log: Log { format: LogFormat::Text },
+            trace: Trace::default(),
             banks: Vec::new(),
             exam_types: exams::defaults(),
         }

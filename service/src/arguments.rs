@@ -248,6 +248,9 @@ pub struct Serve {
     /// Address and port of probes, metrics and state, instead of the Settings'.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub ops: Option<std::net::SocketAddr>,
+    /// Traces go to this collector, by OTLP over HTTP, as in http://collector:4318, unless the Settings name one.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", hide_env_values = true)]
+    pub traces: Option<String>,
     /// Read everything, say what is wrong, and serve nothing.
     #[arg(long)]
     pub check: bool,

@@ -22,10 +22,12 @@ use crate::metrics::Metrics;
 use crate::records::{self, Appended, Records};
 use crate::snapshot::Snapshot;
 use crate::store::Store;
+use crate::trace::{self, TARGET};
 use contract::Fault;
 use engine::EndReason;
 use std::sync::Arc;
 use std::time::Instant;
+use tracing::{Instrument, info_span};
 
 /// All that an exam needs.
 #[derive(Clone, Debug)]
@@ -93,6 +95,7 @@ impl Flow {
     /// # Errors
     /// There is no such exam for them, or the database's.
     pub async fn exam(&self, caller: &Caller, id: i64) -> Result<Exam, Error> {
+        trace::exam(id);
         reached(caller, self.load(id).await?)
     }
 
@@ -103,6 +106,7 @@ impl Flow {
     /// Why the answer was not taken; then nothing has changed, unless the exam's time was over.
     pub async fn answer(&self, caller: &Caller, answer: Answer) -> Result<(Exam, i64), Error> {
         let Answer { exam: id, item, submitted, response_time_ms } = answer;
+        trace::exam(id);
         // A new answer needs no check beforehand: the log takes it only after the very event it was
         // decided on. Whatever else an unchecked exam says may be out of date, and is asked again.
         let (exam, mut checked) = match self.at_hand(id).await {
@@ -111,8 +115,10 @@ impl Flow {
         };
         let mut exam = reached(caller, exam)?;
         loop {
-            let verdict = self.exposure.with(&exam.head().bank_version, |exposure| {
-                exam.answer(item, submitted, response_time_ms, self.records.now(), exposure)
+            let verdict = info_span!(target: TARGET, "decide").in_scope(|| {
+                self.exposure.with(&exam.head().bank_version, |exposure| {
+                    exam.answer(item, submitted, response_time_ms, self.records.now(), exposure)
+                })
             });
             match verdict {
                 Ok(Verdict::Append(entry)) => {
@@ -187,7 +193,10 @@ impl Flow {
             }
             false => None,
         };
-        let appended = self.records.append(exam.head().id, sealed.clone(), expires_at).await?;
+        let id = exam.head().id;
+        let kind = sealed.entry.event.kind();
+        let committing = info_span!(target: TARGET, "commit", exam = id, kind);
+        let appended = self.records.append(id, sealed.clone(), expires_at).instrument(committing).await?;
         if appended == Appended::Committed {
             exam.apply_sealed(sealed).map_err(damaged)?;
             self.metrics.committed(exam, began.elapsed());
@@ -198,6 +207,7 @@ impl Flow {
     }
 
     /// Brings the store up to the exam. Its failures are counted there and change nothing here.
+    #[tracing::instrument(target = "exam_trace", level = "info", skip_all)]
     async fn snapshot(&self, exam: &Exam) {
         let id = exam.head().id;
         crash::point("snapshot.save.before");

@@ -8,6 +8,7 @@
 //! answer is decided on a checked exam: a snapshot as new as the end of the log, else the log folded.
 //! Whoever loses a race reads again and is told the truth; whoever asks twice is told the same.
 //!
+//! [`observe`] sees every request for [`metrics`], the [`log`] and, where there is a collector, its [`trace`].
 //! What runs beside requests: [`sweep`] ends exams whose time is over, [`rewarm`] fills a store that was
 //! lost, and [`live`] is what a change of Settings replaces.
 
@@ -28,7 +29,9 @@ pub mod flow;
 pub mod limits;
 pub mod listen;
 pub mod live;
+pub mod log;
 pub mod metrics;
+pub mod observe;
 pub mod openapi;
 pub mod ops;
 pub mod page;
@@ -42,4 +45,5 @@ pub mod snapshot;
 pub mod store;
 pub mod sweep;
 pub mod terms;
+pub mod trace;
 pub mod verify;

@@ -103,6 +103,7 @@ impl Live {
             ("ops", now.ops != then.ops),
             ("database", now.database != then.database),
             ("log", now.log != then.log),
+            ("trace", now.trace != then.trace),
         ];
         changed.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
     }

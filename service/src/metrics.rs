@@ -42,6 +42,7 @@ pub struct Metrics {
     db_connections_max: IntGauge,
     writes_waiting: IntGauge,
     settings_rejected: IntGauge,
+    database_up: IntGauge,
     measured: Measured,
 }
 
@@ -50,6 +51,8 @@ pub struct Metrics {
 pub struct Now {
     /// Exams that have started and not ended, if the database says.
     pub open_exams: Option<u64>,
+    /// Whether the database answered.
+    pub database_up: bool,
     /// What the database of record is used for.
     pub database: Usage,
     /// Whether a Settings text is refused.
@@ -148,6 +151,7 @@ impl Metrics {
                 names::SETTINGS_REJECTED,
                 "1 while a Settings text is refused and an older one is in use.",
             ),
+            database_up: gauge(names::DATABASE_UP, "1 while the database of record answers."),
             measured: Measured::new(),
             registry,
         };
@@ -176,6 +180,7 @@ impl Metrics {
             Box::new(self.db_connections_max.clone()),
             Box::new(self.writes_waiting.clone()),
             Box::new(self.settings_rejected.clone()),
+            Box::new(self.database_up.clone()),
             Box::new(prometheus::process_collector::ProcessCollector::for_self()),
         ];
         for collector in collectors.into_iter().chain(self.measured.collectors()) {
@@ -239,6 +244,11 @@ impl Metrics {
         self.build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), settings_revision]).set(1);
     }
 
+    /// Exams that have started and not ended, as they were counted last.
+    pub fn open_exams(&self) -> u64 {
+        u64::try_from(self.open_exams.get()).unwrap_or(0)
+    }
+
     /// The text that Prometheus scrapes.
     pub fn text(&self, now: Now) -> String {
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
@@ -251,6 +261,7 @@ impl Metrics {
         self.db_connections_max.set(most.into());
         self.writes_waiting.set(number(waiting));
         self.settings_rejected.set(now.settings_rejected.into());
+        self.database_up.set(now.database_up.into());
         self.measured.look();
         let mut buffer = Vec::new();
         TextEncoder::new()

@@ -5,11 +5,17 @@
 //! reason to take every pod out of its Service.
 
 use crate::app::App;
+use crate::flow::Flow;
 use crate::metrics::Now;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a scrape or a look at the state waits for the database.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// `GET /livez`
 pub async fn live() -> &'static str {
@@ -27,33 +33,38 @@ pub async fn ready(State(app): State<App>) -> Response {
 /// `GET /metrics`
 pub async fn metrics(State(app): State<App>) -> Response {
     let live = app.live();
-    let records = &live.flow.records;
+    let flow = &live.flow;
+    let open_exams = open_exams(flow).await;
     let now = Now {
-        open_exams: records.open_exams().await.ok(),
-        database: records.usage(),
+        open_exams,
+        database_up: open_exams.is_some(),
+        database: flow.records.usage(),
         settings_rejected: app.rejected().is_some(),
     };
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (content_type, live.flow.metrics.text(now)).into_response()
+    (content_type, flow.metrics.text(now)).into_response()
 }
 
 /// `GET /state`
-pub async fn state(State(app): State<App>) -> Response {
+pub async fn state(State(app): State<App>) -> Json<contract::State> {
     let live = app.live();
-    match live.flow.records.open_exams().await {
-        Ok(open_exams) => Json(contract::State {
-            mode: live.flow.store.mode().to_owned(),
-            settings_revision: live.revision.to_string(),
-            settings_rejected: app.rejected().map(|rejected| rejected.revision.clone()),
-            store: live.flow.store.health().await.as_str().to_owned(),
-            durability: live.flow.records.durability().to_owned(),
-            open_exams,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        })
-        .into_response(),
-        Err(error) => {
-            tracing::error!(%error, "the state cannot be told");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database of record does not answer\n").into_response()
-        }
-    }
+    let flow = &live.flow;
+    let (counted, store) = tokio::join!(open_exams(flow), flow.store.health());
+    let rejected = app.rejected();
+    Json(contract::State {
+        mode: flow.store.mode().to_owned(),
+        settings_revision: live.revision.to_string(),
+        settings_rejected: rejected.as_ref().map(|rejected| rejected.revision.clone()),
+        settings_faults: rejected.map(|rejected| rejected.reason.clone()),
+        store: store.as_str().to_owned(),
+        durability: flow.records.durability().to_owned(),
+        database: Some(if counted.is_some() { "up" } else { "down" }.to_owned()),
+        open_exams: counted.unwrap_or_else(|| flow.metrics.open_exams()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+/// How many exams are open, unless the database does not answer: whoever asks this wants to know that soon.
+async fn open_exams(flow: &Flow) -> Option<u64> {
+    timeout(PATIENCE, flow.records.open_exams()).await.ok()?.ok()
 }

@@ -8,8 +8,10 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::flow::Error;
 use crate::records::{self, Filter};
+use crate::trace::TARGET;
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
+use tracing::{Instrument, info_span};
 
 /// How often the mark is looked for.
 const LOOK: Duration = Duration::from_secs(5);
@@ -44,7 +46,8 @@ async fn fill(app: &App) -> Result<(), Error> {
         let page = live.flow.records.listed(&filter).await?;
         for listed in &page {
             // Reading it, checked, puts it there.
-            match live.flow.exam(&caller, listed.id).await {
+            let span = info_span!(target: TARGET, "rewarm", exam = listed.id);
+            match live.flow.exam(&caller, listed.id).instrument(span).await {
                 Ok(_) => {
                     live.flow.metrics.rewarmed();
                     filled += 1;

@@ -3,9 +3,9 @@
 use crate::app::App;
 use crate::live::Live;
 use crate::problem::Problem;
-use crate::{auth, banks, body, exams, openapi, ops, page};
+use crate::{auth, banks, body, exams, observe, openapi, ops, page};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -14,11 +14,10 @@ use axum::routing::{get, post};
 use std::any::Any;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::trace::TraceLayer;
 
 /// Longest time for a request.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -61,8 +60,7 @@ pub fn api(app: App) -> Router {
         .layer(origins(app.clone()))
         .layer(from_fn(deadline))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(app, measure))
-        .layer(TraceLayer::new_for_http())
+        .layer(from_fn_with_state(app, observe::follow))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
 }
@@ -113,23 +111,6 @@ async fn deadline(request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(_) => Problem::too_slow().into_response(),
     }
-}
-
-async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
-    let path = request.extensions().get::<MatchedPath>();
-    let route = path.map_or("none", MatchedPath::as_str).to_owned();
-    // A method may be any word; only those we serve become labels.
-    let method = match *request.method() {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        _ => "other",
-    };
-    let start = Instant::now();
-    let _served = app.live().flow.metrics.in_flight();
-    let response = next.run(request).await;
-    app.live().flow.metrics.request(&route, method, response.status().as_u16(), start.elapsed());
-    response
 }
 
 fn panicked(panic: Box<dyn Any + Send>) -> Response {

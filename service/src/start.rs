@@ -2,19 +2,19 @@
 
 use crate::arguments::{Serve, Source, Where};
 use anyhow::{Context, anyhow, bail};
-use contract::settings::{Auth, Database, LogFormat, Store, revision};
+use contract::settings::{Auth, Database, Store, Trace, revision};
 use contract::{Fault, Settings};
 use indicatif::{ProgressBar, ProgressStyle};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use service::app::{self, App, Secrets};
 use service::live::Rejected;
-use std::io::IsTerminal;
+use service::log;
+use service::trace::Traces;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// How often the Settings file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -28,10 +28,18 @@ pub fn serve(serve: &Serve) -> anyhow::Result<()> {
         bail!("--api {} is open to others, and auth.mode none would serve them all", settings.api.bind);
     }
     let secrets = secrets(&settings)?;
-    log(settings.log.format);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     take_all_descriptors();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.context("no runtime")?.block_on(run(serve, settings, &revision, secrets, fixed))
+    let endpoint = settings.trace.endpoint.as_ref().or(serve.traces.as_ref());
+    if let Some(endpoint) = endpoint.filter(|endpoint| !Trace::is_endpoint(endpoint)) {
+        bail!("--traces {endpoint} (or OTEL_EXPORTER_OTLP_ENDPOINT) {}", Trace::FORM);
+    }
+    let traces = endpoint.map(|endpoint| Traces::start(endpoint, runtime.handle().clone())).transpose()?;
+    log::start(settings.log.format, traces.as_ref());
+    let ended = runtime.block_on(run(serve, settings, &revision, secrets, fixed));
+    // The last spans go from here: nobody waits for this thread any more.
+    traces.into_iter().for_each(Traces::end);
+    ended
 }
 
 /// As many connections as the system lets this process have: defaults of 1,024 are for programs that
@@ -201,19 +209,4 @@ pub fn secret(file: &str) -> anyhow::Result<String> {
 /// The text of a file.
 pub fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// `RUST_LOG` chooses what is told; the default is what a tired person needs.
-fn log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => {
-            log.json().flatten_event(true).with_current_span(false).with_span_list(false).init()
-        }
-    }
 }

@@ -10,6 +10,7 @@ mod memory;
 mod redis;
 
 use crate::metrics::Metrics;
+use crate::trace;
 use contract::settings;
 use std::time::Instant;
 
@@ -105,6 +106,13 @@ impl Store {
     ///
     /// # Errors
     /// The store did not do it.
+    #[tracing::instrument(
+        target = "exam_trace",
+        level = "info",
+        name = "store.load",
+        skip_all,
+        fields(outcome)
+    )]
     pub async fn load(&self, exam: i64) -> Result<Option<String>, Error> {
         let start = Instant::now();
         let loaded = match &self.backend {
@@ -117,6 +125,7 @@ impl Store {
             Err(error) => error.outcome(),
         };
         self.metrics.store_operation("load", outcome, start.elapsed());
+        trace::outcome(outcome);
         loaded
     }
 
@@ -124,6 +133,13 @@ impl Store {
     ///
     /// # Errors
     /// The store did not do it, or its reply was lost.
+    #[tracing::instrument(
+        target = "exam_trace",
+        level = "info",
+        name = "store.save",
+        skip_all,
+        fields(outcome)
+    )]
     pub async fn save(&self, exam: i64, version: i64, text: &str) -> Result<Saved, Error> {
         let start = Instant::now();
         let saved = match &self.backend {
@@ -136,6 +152,7 @@ impl Store {
             Err(error) => error.outcome(),
         };
         self.metrics.store_operation("save", outcome, start.elapsed());
+        trace::outcome(outcome);
         saved
     }
 
@@ -143,6 +160,13 @@ impl Store {
     ///
     /// # Errors
     /// The store did not do it, or its reply was lost.
+    #[tracing::instrument(
+        target = "exam_trace",
+        level = "info",
+        name = "store.remove",
+        skip_all,
+        fields(outcome)
+    )]
     pub async fn remove(&self, exam: i64) -> Result<(), Error> {
         let start = Instant::now();
         let removed = match &self.backend {
@@ -154,6 +178,7 @@ impl Store {
         };
         let outcome = removed.as_ref().map_or_else(Error::outcome, |()| "ok");
         self.metrics.store_operation("remove", outcome, start.elapsed());
+        trace::outcome(outcome);
         removed
     }
 

@@ -6,8 +6,10 @@
 use crate::app::App;
 use crate::flow::Error;
 use crate::records;
+use crate::trace::TARGET;
 use std::collections::HashSet;
 use std::time::Duration;
+use tracing::{Instrument, info_span};
 
 /// How often overdue exams are looked for.
 const LOOK: Duration = Duration::from_secs(5);
@@ -32,7 +34,8 @@ async fn once(app: &App, stuck: &mut HashSet<i64>) -> Result<(), Error> {
     let flow = &app.live().flow;
     let overdue = flow.records.overdue(flow.records.now(), MOST).await?;
     for exam in &overdue {
-        match flow.expire(*exam).await {
+        let span = info_span!(target: TARGET, "expire", exam);
+        match flow.expire(*exam).instrument(span).await {
             Ok(None) => {}
             Ok(Some(reason)) => tracing::info!(exam, reason = reason.as_str(), "an exam's time is over"),
             Err(error @ Error::Records(records::Error::Unavailable(_))) => return Err(error),

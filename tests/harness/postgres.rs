@@ -67,6 +67,26 @@ impl Postgres {
         .await
     }
 
+    /// Wants this password of everybody who connects from now on.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn protect(&self, password: &str) -> Result<()> {
+        std::fs::write(self.data().join("pg_hba.conf"), "host all all 127.0.0.1/32 scram-sha-256\n")?;
+        let mut psql = self.command("psql");
+        psql.args(["--quiet", "--no-psqlrc", "--output", "/dev/null", "--dbname", &self.url()]);
+        psql.args(["--command", &format!("ALTER USER exam PASSWORD '{password}'")]);
+        let done = psql.args(["--command", "SELECT pg_reload_conf()"]).output().await?;
+        anyhow::ensure!(done.status.success(), "psql: {}", String::from_utf8_lossy(&done.stderr));
+        let open = || async {
+            let mut probe = self.command("psql");
+            probe.args(["--no-password", "--dbname", &self.url(), "--command", ""]);
+            let reached = probe.stdout(Stdio::null()).stderr(Stdio::null()).status().await.ok()?;
+            (!reached.success()).then_some(())
+        };
+        wait::until("postgres wants the password", Duration::from_secs(20), open).await
+    }
+
     /// Its URL.
     pub fn url(&self) -> String {
         format!("postgres://exam@127.0.0.1:{}/postgres", self.port)

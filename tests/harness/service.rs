@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::process::{Process, program};
 use anyhow::{Context, Result, bail};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -27,6 +28,8 @@ pub struct Setup {
     pub token: Option<String>,
     /// Another program than the one that was just built.
     pub program: Option<PathBuf>,
+    /// What else is in its environment.
+    pub env: Vec<(&'static str, String)>,
 }
 
 /// An exam-service process and its folder.
@@ -104,23 +107,21 @@ impl Service {
         let mut said = String::new();
         let served = async {
             while let Some(line) = lines.next_line().await? {
+                said.push_str(&line);
+                said.push('\n');
                 if let (Some(api), Some(ops)) = (field(&line, "api"), field(&line, "ops")) {
                     return Ok((api, ops));
                 }
-                said.push_str(&line);
-                said.push('\n');
             }
             bail!("exam-service ended:\n{said}")
         };
         let (api, ops) = tokio::time::timeout(START, served).await.context("it does not serve in time")??;
-        let log = self.path("service.log");
+        let mut log = std::fs::File::create(self.path("service.log"))?;
+        log.write_all(said.as_bytes())?;
         // What else it says is kept for whoever looks into a failure, and its pipe never fills.
         tokio::spawn(async move {
-            let mut kept = String::new();
             while let Ok(Some(line)) = lines.next_line().await {
-                kept.push_str(&line);
-                kept.push('\n');
-                let _best_effort = std::fs::write(&log, &kept);
+                let _best_effort = writeln!(log, "{line}");
             }
         });
         self.running = Some((process, api, ops));
@@ -135,7 +136,9 @@ impl Service {
         let built = || program("exam-service");
         let mut command = Command::new(self.setup.program.clone().map_or_else(built, Ok)?);
         command.current_dir(self.folder.path()).env_remove("REDIS_URL").env("NO_COLOR", "1");
+        command.env_remove("OTEL_EXPORTER_OTLP_ENDPOINT");
         command.env("DATABASE_URL", self.database_url());
+        command.envs(self.setup.env.iter().map(|(name, value)| (name, value)));
         if let Some(url) = &self.setup.redis_url {
             command.env("REDIS_URL", url);
         }

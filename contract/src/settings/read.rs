@@ -1,7 +1,7 @@
 //! From text to [`Settings`]: each section field by field, all faults together.
 
 use super::{
-    Api, Auth, Bank, BankFrom, Database, ExamType, Limits, Listener, Log, SAMPLE_BANK, Settings, Store,
+    Api, Auth, Bank, BankFrom, Database, ExamType, Limits, Listener, Log, SAMPLE_BANK, Settings, Store, Trace,
 };
 use crate::{Fault, Fields};
 use serde_json::Value;
@@ -24,6 +24,7 @@ pub(super) fn settings(text: &str) -> Result<Settings, Vec<Fault>> {
         database: database(root.section("database"), default.database),
         store: store(root.section("store")),
         log: log(root.section("log"), default.log),
+        trace: trace(root.section("trace")),
         banks: root.list("banks", bank),
         exam_types: if root.has("exam_types") {
             root.tables("exam_types", |name, fields| (name.to_owned(), exam_type(name, fields)))
@@ -101,6 +102,13 @@ fn log(mut fields: Fields<'_>, default: Log) -> Log {
     let format = fields.or("format", default.format);
     fields.finish();
     Log { format }
+}
+
+fn trace(mut fields: Fields<'_>) -> Trace {
+    let endpoint: Option<String> = fields.optional("endpoint");
+    fields.expect("endpoint", endpoint.as_deref().is_none_or(Trace::is_endpoint), Trace::FORM);
+    fields.finish();
+    Trace { endpoint }
 }
 
 fn auth(mut fields: Fields<'_>) -> Auth {

@@ -39,6 +39,7 @@ fn every_section_prints_and_reads_back() {
             },
         )]),
         limits: Some(Limits { requests_per_second: 20, burst: 40, trusted_proxies: 1 }),
+        trace: Trace { endpoint: Some("http://collector:4318".into()) },
         ..Settings::default()
     };
     assert_eq!(Settings::parse(&settings.to_text()), Ok(settings));
@@ -127,6 +128,19 @@ fn a_password_in_the_text_is_refused() {
     let faults =
         Settings::parse("[store]\nmode = \"basic\"\nurl = \"redis://:secret@redis:6379/0\"").unwrap_err();
     assert!(faults[0].message.contains("password_file"), "{faults:?}");
+}
+
+#[test]
+fn traces_go_to_a_collector_that_needs_no_tls_and_no_password() {
+    let read = |endpoint: &str| Settings::parse(&format!("[trace]\nendpoint = \"{endpoint}\""));
+    for good in ["http://collector:4318", "http://10.0.0.1:4318/", "http://[::1]:4318/base"] {
+        assert!(read(good).is_ok(), "{good}");
+    }
+    for bad in
+        ["collector:4318", "https://collector:4318", "http://", "http://me:word@collector", "http://a b"]
+    {
+        assert!(read(bad).unwrap_err()[0].message.contains("http://collector:4318"), "{bad}");
+    }
 }
 
 #[test]

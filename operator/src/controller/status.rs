@@ -196,6 +196,11 @@ fn ready(
                 format!("the service runs {mode} ({settings_revision}), not yet {wanted} ({revision})");
             Verdict::of("False", "WaitingForPods", message)
         }
+        Some(Ok(state)) if state.database.as_deref() == Some("down") => Verdict::of(
+            "False",
+            "DatabaseUnreachable",
+            "the service does not reach its database, and answers are refused until it does",
+        ),
         Some(Ok(_)) if store.is_true() => Verdict::of(
             "True",
             "AllChecksPassed",

@@ -142,6 +142,7 @@ impl Desired {
             log: Log { format: LogFormat::Json },
             banks: Vec::new(),
             exam_types: self.exam_types.clone(),
+            ..Settings::default()
         }
     }
 }

@@ -22,6 +22,7 @@ enum Kept {
 
 impl Flow {
     /// The exam as its snapshot has it, unchecked; `None` where there is none of use.
+    #[tracing::instrument(target = "exam_trace", level = "info", name = "load", skip_all, fields(exam = id))]
     pub(super) async fn at_hand(&self, id: i64) -> Option<Exam> {
         let text = self.store.load(id).await.ok()??;
         let snapshot = Snapshot::parse(&text, id).ok()?;
@@ -30,6 +31,7 @@ impl Flow {
     }
 
     /// The exam as the log has it, by its snapshot if that is as new.
+    #[tracing::instrument(target = "exam_trace", level = "info", skip_all, fields(exam = id, checked = true))]
     pub(super) async fn load(&self, id: i64) -> Result<Exam, Error> {
         let (tip, kept) = tokio::join!(self.records.tip(id), self.store.load(id));
         let tip = tip?.ok_or(Error::UnknownExam(id))?;
@@ -52,6 +54,7 @@ impl Flow {
     }
 
     /// The exam folded from the log alone.
+    #[tracing::instrument(target = "exam_trace", level = "info", skip_all, fields(exam = id))]
     pub(super) async fn replay(&self, id: i64) -> Result<Exam, Error> {
         let (head, entries) = self.records.load(id).await?.ok_or(Error::UnknownExam(id))?;
         let bank = self.catalogue.bank(&head.bank_version, &self.records).await?;

@@ -8,10 +8,12 @@ use crate::event::{Head, digest};
 use crate::exam::Exam;
 use crate::records::{Created, Examinee, NewExam};
 use crate::terms::{Terms, mark};
+use crate::trace::{self, TARGET};
 use contract::Fault;
 use rand::RngExt;
 use std::sync::Arc;
 use std::time::Instant;
+use tracing::{Instrument, info_span};
 
 /// Ids and seeds stay below this, so that every JSON reader keeps them exactly.
 const EXACT: i64 = 1 << 53;
@@ -128,8 +130,10 @@ impl Flow {
                 })
             };
             let began = Instant::now();
-            match self.records.create(new, begin).await? {
+            let committing = info_span!(target: TARGET, "commit", kind = "started");
+            match self.records.create(new, begin).instrument(committing).await? {
                 Created::New(exam) => {
+                    trace::exam(exam.head().id);
                     self.metrics.committed(&exam, began.elapsed());
                     self.exposure.began(&exam);
                     self.snapshot(&exam).await;

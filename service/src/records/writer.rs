@@ -13,10 +13,12 @@ use super::{Appended, Created, Error, NewExam, batch};
 use crate::event::{Head, Sealed};
 use crate::exam::Exam;
 use crate::metrics::Metrics;
+use crate::trace::{self, TARGET};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use tracing::{Instrument, Span, info_span};
 
 /// Most requests of one transaction.
 const MOST: usize = 256;
@@ -56,6 +58,7 @@ pub(super) enum Fate {
 struct Request {
     wish: Wish,
     waiting: oneshot::Sender<Result<Fate, Error>>,
+    span: Span,
 }
 
 /// The way to the tasks: the first lane, and those of plain events.
@@ -82,9 +85,10 @@ impl Writer {
             let mut waiting = Vec::with_capacity(MOST);
             while receiver.recv_many(&mut waiting, MOST).await > 0 {
                 metrics.batch(waiting.len());
+                let span = transaction(&waiting);
                 let (wishes, callers): (Vec<Wish>, Vec<_>) =
-                    waiting.drain(..).map(|Request { wish, waiting }| (wish, waiting)).unzip();
-                for (caller, fate) in callers.into_iter().zip(write(&pool, wishes).await) {
+                    waiting.drain(..).map(|Request { wish, waiting, .. }| (wish, waiting)).unzip();
+                for (caller, fate) in callers.into_iter().zip(write(&pool, wishes).instrument(span).await) {
                     // Whoever has hung up will ask again.
                     let _gone = caller.send(fate);
                 }
@@ -97,7 +101,7 @@ impl Writer {
     pub(super) async fn write(&self, wish: Wish) -> Result<Fate, Error> {
         let (waiting, fate) = oneshot::channel();
         let closed = || Error::Unavailable(sqlx::Error::PoolClosed);
-        self.of(&wish).send(Request { wish, waiting }).await.map_err(|_| closed())?;
+        self.of(&wish).send(Request { wish, waiting, span: trace::here() }).await.map_err(|_| closed())?;
         fate.await.map_err(|_| closed())?
     }
 
@@ -116,6 +120,16 @@ impl Writer {
         };
         lane.and_then(|lane| self.plain.get(lane)).unwrap_or(&self.first)
     }
+}
+
+/// The span of a transaction: part of the trace of whoever came first, with a link to all others it is for.
+fn transaction(requests: &[Request]) -> Span {
+    let first = requests.first().and_then(|request| request.span.id());
+    let span = info_span!(target: TARGET, parent: first, "transaction", batch = requests.len());
+    for request in requests.iter().skip(1) {
+        span.follows_from(&request.span);
+    }
+    span
 }
 
 async fn write(pool: &Pool, wishes: Vec<Wish>) -> Vec<Result<Fate, Error>> {

@@ -20,6 +20,8 @@ fn state(mode: &str, revision: &str, store: &str) -> State {
         mode: mode.to_owned(),
         settings_revision: revision.to_owned(),
         settings_rejected: None,
+        settings_faults: None,
+        database: Some("up".to_owned()),
         store: store.to_owned(),
         durability: "SQLite".to_owned(),
         open_exams: 0,
@@ -126,6 +128,19 @@ fn the_table_of_facts_and_readiness() {
             Observed { state: Some(Ok(state("basic", REVISION, "down"))), ..basic() },
             "False",
             "StoreUnreachable",
+        ),
+        (
+            "the service does not reach its database",
+            Mode::Memory,
+            Observed {
+                state: Some(Ok(State {
+                    database: Some("down".to_owned()),
+                    ..state("memory", REVISION, "disabled")
+                })),
+                ..settled(Mode::Memory)
+            },
+            "False",
+            "DatabaseUnreachable",
         ),
     ];
     for (name, mode, observed, ready, reason) in table {

@@ -1,0 +1,107 @@
+//! Sending spans: OTLP over plain HTTP/1.1, protobuf.
+//!
+//! Comes in: batches of spans, on the thread that sends them. Goes out: one request for each batch, run on the
+//! service's runtime, with a deadline. That a collector takes nothing is said once, and once that it does again.
+//! Must not know: what the spans are of.
+
+use async_trait::async_trait;
+use http::header::{HOST, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::handshake;
+use hyper_util::rt::TokioIo;
+use opentelemetry_http::{Bytes, HttpClient, HttpError};
+use opentelemetry_otlp::{ExporterBuildError, Protocol, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+/// Longest time for a batch.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Longest reply that is read, in bytes.
+const REPLY: usize = 64 * 1024;
+
+/// What sends batches to the collector at `endpoint`.
+pub(super) fn exporter(
+    endpoint: &str,
+    runtime: Handle,
+) -> Result<impl SpanExporter + use<>, ExporterBuildError> {
+    let endpoint = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
+    let otlp = opentelemetry_otlp::SpanExporter::builder()
+        .with_http()
+        .with_http_client(Post(runtime))
+        .with_protocol(Protocol::HttpBinary)
+        .with_timeout(PATIENCE)
+        .with_endpoint(&endpoint)
+        .build()?;
+    Ok(Told { otlp, endpoint, away: AtomicBool::new(false) })
+}
+
+/// The exporter, and whether its collector is known to be away.
+#[derive(Debug)]
+struct Told {
+    otlp: opentelemetry_otlp::SpanExporter,
+    endpoint: String,
+    away: AtomicBool,
+}
+
+impl SpanExporter for Told {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let sent = self.otlp.export(batch).await;
+        let was_away = self.away.swap(sent.is_err(), Ordering::Relaxed);
+        let endpoint = &self.endpoint;
+        match &sent {
+            Err(error) if !was_away => tracing::warn!(
+                endpoint,
+                %error,
+                "the collector takes no traces, and they are dropped until it does; it has to take OTLP over HTTP"
+            ),
+            Ok(()) if was_away => tracing::info!(endpoint, "the collector takes traces again"),
+            _ => {}
+        }
+        sent
+    }
+
+    fn shutdown_with_timeout(&self, limit: Duration) -> OTelSdkResult {
+        self.otlp.shutdown_with_timeout(limit)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.otlp.set_resource(resource);
+    }
+}
+
+/// One connection for each batch: there is one every few seconds.
+#[derive(Clone, Debug)]
+struct Post(Handle);
+
+#[async_trait]
+impl HttpClient for Post {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        // The thread that waits here has no runtime of its own.
+        self.0.spawn(async { timeout(PATIENCE, post(request)).await? }).await?
+    }
+}
+
+async fn post(mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+    let uri = request.uri();
+    let host = uri.host().ok_or("the endpoint names no host")?.trim_matches(['[', ']']).to_owned();
+    let port = uri.port_u16().unwrap_or(80);
+    let authority = HeaderValue::from_str(uri.authority().map_or("", |authority| authority.as_str()))?;
+    let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    request.headers_mut().insert(HOST, authority);
+    *request.uri_mut() = Uri::from(path);
+    let stream = TcpStream::connect((host, port)).await?;
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
+    // It ends with the sender.
+    let _driven = tokio::spawn(connection);
+    let (parts, body) = sender.send_request(request.map(Full::new)).await?.into_parts();
+    let body = Limited::new(body, REPLY).collect().await?.to_bytes();
+    Ok(Response::from_parts(parts, body))
+}
