@@ -14,6 +14,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Serve(Serve),
+    Demo(Demo),
     Simulate(Simulate),
     Ping(Ping),
     Verify(Verify),
@@ -129,6 +130,61 @@ pub struct Simulate {
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,
 }
+
+/// Sit an exam in this terminal and watch the estimate of your ability move.
+///
+/// Each answer moves the estimate, theta, and narrows its 95 % interval; the next item is the one that tells most
+/// about an examinee of that ability. The exam ends when the standard error is small enough, or after so many items.
+/// It is the service's own exam, in this process; nothing is stored, and nothing listens.
+#[derive(Debug, Args)]
+#[command(after_long_help = SITTING)]
+pub struct Demo {
+    /// The bank (CSV); absent: the built-in sample.
+    #[arg(long, value_name = "FILE")]
+    pub bank: Option<PathBuf>,
+    /// D of the bank's calibration: 1, 1.7 or 1.702.
+    #[arg(long, default_value_t = 1.0, value_name = "D")]
+    pub scaling: f64,
+    /// The policy (TOML); absent: EAP, 5 to 20 items, standard error 0.30.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Length of the exam, instead of the policy's.
+    #[arg(long, value_name = "N")]
+    pub items: Option<u32>,
+    /// Answer by itself.
+    #[arg(long)]
+    pub auto: bool,
+    /// Ability of the examinee who answers then.
+    #[arg(long, default_value_t = 0.0, requires = "auto", allow_negative_numbers = true)]
+    pub theta: f64,
+    /// Seed of all that is drawn: the same seed, the same exam.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Milliseconds from one answer to the next on a terminal.
+    #[arg(long, default_value_t = 700, requires = "auto", value_name = "MS")]
+    pub pace: u64,
+}
+
+const SITTING: &str = "\
+On a terminal:
+  1 to 9       answers at once
+  up, down     mark an answer, Enter gives it
+  q            leaves; so do Esc and Ctrl-C
+
+A row for each answer:
+    n item         answer    theta    SE  -4        -2         0         2         4
+    3 ALG17        right      0.79  0.55                       ├────●─────┤
+  theta is 0 for the average examinee of the calibration, 1 a standard deviation above. The true ability lies
+  within ├──┤ in 95 of 100 exams. With --auto it is known, and marked.
+
+In a pipe the same is told in plain lines; answers are read from standard input, the number of one on each line.
+
+Examples:
+  exam-service demo
+  exam-service demo --auto --theta 1.5
+  exam-service demo --auto --theta=-1 --seed 7 | cat
+  exam-service demo --bank items.csv --scaling 1.7 --policy mine.toml
+";
 
 /// Ask every dependency once: the database, the store and the bank files, with the time each took.
 ///

@@ -2,25 +2,40 @@
 //!
 //! Comes in: the name of the place just reached. Goes out: nothing, or the process.
 //! `EXAM_CRASH_AT=answer.commit.after:3` ends it with the third pass of that place, as SIGKILL
-//! would: no clean-up runs. Only debug builds hold this; a release build has no such switch.
+//! would: no clean-up runs. `EXAM_PANIC_AT` has it panic there. Only debug builds hold this; a release build has no
+//! such switch.
+
+#[cfg(debug_assertions)]
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// A place, and how often it is still to be passed.
+#[cfg(debug_assertions)]
+struct Plan(String, AtomicI64);
+
+#[cfg(debug_assertions)]
+impl Plan {
+    fn of(variable: &str) -> Option<Self> {
+        let text = std::env::var(variable).ok()?;
+        let (name, count) = text.rsplit_once(':').unwrap_or((&text, "1"));
+        Some(Self(name.to_owned(), AtomicI64::new(count.parse().unwrap_or(1))))
+    }
+
+    fn is_due(&self, name: &str) -> bool {
+        self.0 == name && self.1.fetch_sub(1, Ordering::SeqCst) == 1
+    }
+}
 
 /// Ends the process here if the environment says so.
 #[cfg(debug_assertions)]
 pub fn point(name: &'static str) {
     use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicI64, Ordering};
-    static PLAN: OnceLock<Option<(String, AtomicI64)>> = OnceLock::new();
-    let plan = PLAN.get_or_init(|| {
-        let text = std::env::var("EXAM_CRASH_AT").ok()?;
-        let (name, count) = text.rsplit_once(':').unwrap_or((&text, "1"));
-        Some((name.to_owned(), AtomicI64::new(count.parse().unwrap_or(1))))
-    });
-    if let Some((wanted, left)) = plan
-        && wanted == name
-        && left.fetch_sub(1, Ordering::SeqCst) == 1
-    {
+    static CRASH: OnceLock<Option<Plan>> = OnceLock::new();
+    static PANIC: OnceLock<Option<Plan>> = OnceLock::new();
+    let is_due = |plan: &Option<Plan>| plan.as_ref().is_some_and(|plan| plan.is_due(name));
+    if is_due(CRASH.get_or_init(|| Plan::of("EXAM_CRASH_AT"))) {
         std::process::abort();
     }
+    assert!(!is_due(PANIC.get_or_init(|| Plan::of("EXAM_PANIC_AT"))), "asked to panic at {name}");
 }
 
 /// Does nothing in a release build.

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod banking;
+mod demo;
 mod exporting;
 mod ping;
 mod simulation;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let outcome = match arguments::Arguments::parse().command {
         arguments::Command::Serve(serve) => start::serve(&serve),
+        arguments::Command::Demo(demo) => demo::run(&demo),
         arguments::Command::Simulate(simulate) => simulation::simulate(&simulate),
         arguments::Command::Ping(ping) => ping::run(&ping),
         arguments::Command::Export(export) => exporting::run(&export),

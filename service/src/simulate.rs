@@ -112,8 +112,8 @@ fn sit(bank: &Arc<Bank>, policy: &Policy, simulee: &Simulee, seed: u64, exposure
     }
 }
 
-/// The answer of an examinee to an item: the same whenever it is asked.
-fn answer(bank: &Bank, item: usize, theta: f64, seed: u64) -> u8 {
+/// The answer of an examinee to an item, counted from 0: the same whenever it is asked.
+pub fn answer(bank: &Bank, item: usize, theta: f64, seed: u64) -> u8 {
     let curve = &bank.curves()[item];
     let p = curve.probabilities(theta);
     let drawn = Random::of(!seed, item).weighted(&p[..curve.categories()]).unwrap_or(0);

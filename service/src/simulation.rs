@@ -64,12 +64,7 @@ fn name_of(arguments: &Simulate) -> String {
 
 fn policy(file: Option<&Path>, arguments: &Simulate, bank: &ItemBank) -> anyhow::Result<Policy> {
     let (name, mut policy) = match (file, arguments.profile) {
-        (Some(path), _) => {
-            let name = path.display().to_string();
-            let value = toml::from_str(&read(path)?).with_context(|| format!("{name} is not TOML"))?;
-            let policy = policy::read(value, bank).map_err(|faults| told(&name, &faults))?;
-            (name, policy)
-        }
+        (Some(path), _) => (path.display().to_string(), policy_file(path, bank)?),
         (None, Profile::CatR) => ("catR".to_owned(), Policy::cat_r(20)),
         (None, Profile::Default) => ("default".to_owned(), Policy::default()),
     };
@@ -81,6 +76,13 @@ fn policy(file: Option<&Path>, arguments: &Simulate, bank: &ItemBank) -> anyhow:
         [] => Ok(policy),
         faults => Err(told(&format!("the policy {name}"), faults)),
     }
+}
+
+/// The policy of a file, for this bank.
+pub fn policy_file(path: &Path, bank: &ItemBank) -> anyhow::Result<Policy> {
+    let name = path.display().to_string();
+    let value = toml::from_str(&read(path)?).with_context(|| format!("{name} is not TOML"))?;
+    policy::read(value, bank).map_err(|faults| told(&name, &faults))
 }
 
 fn simulees(arguments: &Simulate, bank: &ItemBank) -> anyhow::Result<Vec<Simulee>> {
@@ -103,7 +105,8 @@ fn simulees(arguments: &Simulate, bank: &ItemBank) -> anyhow::Result<Vec<Simulee
     files::simulees(thetas, answers).map_err(|faults| told("the two files", &faults))
 }
 
-fn bank(file: Option<&Path>, scaling: f64) -> anyhow::Result<ItemBank> {
+/// The bank of a file, or the built-in sample; what is wrong with its rows is told.
+pub fn bank(file: Option<&Path>, scaling: f64) -> anyhow::Result<ItemBank> {
     match file {
         None => Ok(ItemBank::sample()),
         Some(path) => {

@@ -11,6 +11,7 @@ pub mod process;
 pub mod proxy;
 pub mod redis;
 pub mod service;
+pub mod terminal;
 pub mod tokens;
 pub mod wait;
 
@@ -19,3 +20,4 @@ pub use cluster::Cluster;
 pub use postgres::Postgres;
 pub use redis::Redis;
 pub use service::Service;
+pub use terminal::Terminal;

@@ -8,6 +8,7 @@ mod chaos;
 mod checklist;
 mod clients;
 mod crash;
+mod demo;
 mod disk;
 mod e2e;
 mod export;
