@@ -4,7 +4,7 @@
 //! stop. Goes out: nothing but what the ports say. The caller owns sockets and signals.
 
 use crate::catalogue::Catalogue;
-use crate::listen;
+use crate::listen::{self, Phase};
 use crate::live::{Live, Rejected};
 use crate::metrics::Metrics;
 use crate::records::{self, Records};
@@ -14,10 +14,16 @@ use crate::store::SetupError;
 use crate::sweep;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use contract::{Fault, Settings};
-use std::future::IntoFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// Longest time for requests that were in flight when the end came.
+const DRAIN: Duration = Duration::from_secs(15);
+/// Connections to the ops port: probes, Prometheus, the operator.
+const OPS_ROOM: usize = 32;
 
 /// One running service.
 #[derive(Clone, Debug)]
@@ -122,26 +128,45 @@ impl App {
     }
 }
 
-/// Serves until `shutdown` ends: then readiness goes off, answers in flight finish, and the
-/// database is closed. The ops port answers to the last.
+/// Serves until `shutdown` ends: then readiness goes off, and for as long as `shutdown` gave, whoever still
+/// comes is served and asked to go elsewhere. Then answers in flight finish, and the database is closed. The
+/// ops port answers to the last. `room` is for so many connections.
+///
+/// # Errors
+/// A listener failed.
 pub async fn serve(
     api: TcpListener,
     ops: TcpListener,
     app: App,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) {
-    let draining = Arc::clone(&app.draining);
-    let stop = async move {
-        shutdown.await;
-        draining.store(true, Ordering::Relaxed);
-        tracing::info!("draining: no new connections, answers in flight finish");
-    };
+    room: usize,
+    shutdown: impl Future<Output = Duration> + Send,
+) -> std::io::Result<()> {
+    let (phase, phases) = watch::channel(Phase::Serving);
+    let (to_the_last, at_ops) = watch::channel(Phase::Serving);
     let sweeping = tokio::spawn(sweep::run(app.clone()));
     let filling = tokio::spawn(rewarm::run(app.clone()));
-    let ops = tokio::spawn(axum::serve(ops, router::ops(app.clone())).into_future());
-    listen::serve(api, router::api(app.clone()), stop).await;
+    let ops = tokio::spawn(listen::serve(ops, router::ops(app.clone()), OPS_ROOM, at_ops));
+    let mut api = tokio::spawn(listen::serve(api, router::api(app.clone()), room, phases));
+    let stop = async {
+        let linger = shutdown.await;
+        app.draining.store(true, Ordering::Relaxed);
+        tracing::info!(?linger, "draining: not ready any more; answers in flight finish");
+        phase.send_replace(Phase::Leaving);
+        tokio::time::sleep(linger).await;
+        phase.send_replace(Phase::Closing);
+        tokio::time::sleep(DRAIN).await;
+    };
+    let served = tokio::select! {
+        ended = &mut api => ended.map_err(std::io::Error::other),
+        () = stop => {
+            tracing::warn!("some connections did not end in time and are cut");
+            Ok(())
+        }
+    };
     sweeping.abort();
     filling.abort();
     app.live().flow.records.close().await;
     ops.abort();
+    drop(to_the_last);
+    served
 }

@@ -10,6 +10,7 @@ mod clock;
 mod list;
 mod people;
 mod pool;
+mod pooled;
 mod reader;
 mod rows;
 mod writer;
@@ -57,22 +58,22 @@ impl From<sqlx::Error> for Error {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// It cannot be reached, or another process holds it.
-    #[error("cannot open {url}: {source}. {hint}")]
+    #[error("cannot open {url}: {reason}. {hint}")]
     Connect {
         /// The database.
         url: String,
         /// What it said.
-        source: sqlx::Error,
+        reason: sqlx::Error,
         /// Where to look.
         hint: &'static str,
     },
     /// Its tables cannot be brought to this version.
-    #[error("cannot bring the tables of {url} to this version: {source}")]
+    #[error("cannot bring the tables of {url} to this version: {reason}")]
     Migrate {
         /// The database.
         url: String,
         /// What it said.
-        source: sqlx::migrate::MigrateError,
+        reason: sqlx::migrate::MigrateError,
     },
     /// It does not make commits durable.
     #[error("{url} reports {reported}: an acknowledged answer could be lost")]

@@ -5,8 +5,8 @@ use anyhow::{Context, anyhow, bail};
 use contract::settings::{Auth, Database, Store, Trace, revision};
 use contract::{Fault, Settings};
 use indicatif::{ProgressBar, ProgressStyle};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use service::app::{self, App, Secrets};
+use service::listen;
 use service::live::Rejected;
 use service::log;
 use service::trace::Traces;
@@ -16,6 +16,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// How long whoever has not heard of the end is still served after SIGTERM: balancers look at readiness, and
+/// Kubernetes tells its nodes, while it has been sent already.
+const LINGER: Duration = Duration::from_secs(3);
 /// How often the Settings file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -29,7 +32,6 @@ pub fn serve(serve: &Serve) -> anyhow::Result<()> {
     }
     let secrets = secrets(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
-    take_all_descriptors();
     let endpoint = settings.trace.endpoint.as_ref().or(serve.traces.as_ref());
     if let Some(endpoint) = endpoint.filter(|endpoint| !Trace::is_endpoint(endpoint)) {
         bail!("--traces {endpoint} (or OTEL_EXPORTER_OTLP_ENDPOINT) {}", Trace::FORM);
@@ -40,15 +42,6 @@ pub fn serve(serve: &Serve) -> anyhow::Result<()> {
     // The last spans go from here: nobody waits for this thread any more.
     traces.into_iter().for_each(Traces::end);
     ended
-}
-
-/// As many connections as the system lets this process have: defaults of 1,024 are for programs that
-/// select.
-fn take_all_descriptors() {
-    let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
-        tracing::warn!(%error, open_files = limit.current, "the limit of open files stays as it is");
-    }
 }
 
 async fn run(
@@ -64,13 +57,14 @@ async fn run(
         tracing::info!(revision, "nothing is wrong; not serving, as --check asks");
         return Ok(());
     }
-    let api = listen("exam API", settings.api.bind).await?;
-    let ops = listen("ops", settings.ops.bind).await?;
+    let api = bind("exam API", settings.api.bind)?;
+    let ops = bind("ops", settings.ops.bind)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = async move {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => LINGER,
+            // A person at a terminal waits for nobody.
+            _ = tokio::signal::ctrl_c() => Duration::ZERO,
         }
     };
     tracing::info!(
@@ -83,7 +77,8 @@ async fn run(
         "serving exams"
     );
     let watching = serve.source.settings.clone().map(|path| tokio::spawn(watch(path, app.clone(), fixed)));
-    app::serve(api, ops, app, stop).await;
+    let room = listen::room();
+    app::serve(api, ops, app, room, stop).await?;
     watching.inspect(tokio::task::JoinHandle::abort);
     tracing::info!("stopped");
     Ok(())
@@ -138,9 +133,8 @@ impl Fixed {
     }
 }
 
-async fn listen(what: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
-    let bound = TcpListener::bind(address).await;
-    bound.with_context(|| format!("the {what} cannot listen on {address}"))
+fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    listen::bind(address).with_context(|| format!("the {what} cannot listen on {address}"))
 }
 
 /// The Settings that arguments name, and the revision of their text.

@@ -3,9 +3,11 @@
 //! Comes in: what a test needs. Goes out: something running, and ways to break it.
 //! Nothing here asserts what the product should do; the suite does.
 
+pub mod authority;
 pub mod client;
 pub mod cluster;
 pub mod contract;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
@@ -15,8 +17,10 @@ pub mod terminal;
 pub mod tokens;
 pub mod wait;
 
+pub use authority::Authority;
 pub use client::{Client, Examinee};
 pub use cluster::Cluster;
+pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
 pub use redis::Redis;
 pub use service::Service;

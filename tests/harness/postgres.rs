@@ -1,9 +1,12 @@
 //! A real PostgreSQL on a port and in a folder of its own, with ways to break it.
 
+use crate::Authority;
 use crate::process::{Process, free_port};
 use crate::wait;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,7 +16,7 @@ use tokio::process::Command;
 /// Where Debian keeps the programs that are not for everybody's path.
 const FOLDERS: &str = "/usr/lib/postgresql";
 /// It does not run as root; then it runs as this user, which its package makes.
-const USER: &str = "postgres";
+pub(crate) const USER: &str = "postgres";
 
 /// A PostgreSQL.
 #[derive(Debug)]
@@ -34,13 +37,13 @@ impl Postgres {
         let folder = TempDir::new()?;
         if is_root() {
             let owned = Command::new("chown").arg(USER).arg(folder.path()).status().await?;
-            anyhow::ensure!(owned.success(), "cannot give {} to {USER}", folder.path().display());
+            ensure!(owned.success(), "cannot give {} to {USER}", folder.path().display());
         }
         let mut postgres = Self { process: None, port: free_port()?, folder, programs };
         let mut init = postgres.command("initdb");
         init.args(["--auth", "trust", "--username", "exam", "--no-sync", "--encoding", "UTF8", "-D"]);
         let made = init.arg(postgres.data()).stdout(Stdio::null()).output().await?;
-        anyhow::ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
         postgres.restart().await?;
         Ok(postgres)
     }
@@ -85,6 +88,34 @@ impl Postgres {
             (!reached.success()).then_some(())
         };
         wait::until("postgres wants the password", Duration::from_secs(20), open).await
+    }
+
+    /// Has it speak TLS, with the authority's certificate, and with nobody who does not.
+    ///
+    /// # Errors
+    /// It does not start again.
+    pub async fn secure(&mut self, authority: &Authority) -> Result<()> {
+        let [certificate, key] = authority.server();
+        // Owned by whom it runs as, and read by nobody else; the folder is.
+        for (from, to) in [(certificate, "server.crt"), (key, "server.key")] {
+            let to = self.data().join(to);
+            std::fs::copy(from, &to)?;
+            std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o600))?;
+            if is_root() {
+                let owned = Command::new("chown").arg(USER).arg(&to).status().await?;
+                ensure!(owned.success(), "cannot give {} to {USER}", to.display());
+            }
+        }
+        let mut settings = std::fs::File::options().append(true).open(self.data().join("postgresql.conf"))?;
+        writeln!(settings, "ssl = on")?;
+        std::fs::write(self.data().join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 trust\n")?;
+        self.kill().await?;
+        self.restart().await
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Its URL.
@@ -157,12 +188,12 @@ impl Postgres {
                 command
             }
         };
-        command.current_dir(self.folder.path()).env("LC_ALL", "C");
+        command.current_dir(self.folder.path()).env("HOME", self.folder.path()).env("LC_ALL", "C");
         command
     }
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 

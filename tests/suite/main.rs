@@ -21,6 +21,7 @@ mod origins;
 mod outage;
 mod page;
 mod policies;
+mod poolers;
 mod postgres;
 mod settings;
 mod simulate;

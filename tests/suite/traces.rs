@@ -263,7 +263,8 @@ async fn a_collector_that_is_away_costs_nothing() -> Result<()> {
         let ended = tokio::time::timeout(Duration::from_secs(10), service.process().ended()).await;
         println!("{name}: ended after {:?}", asked.elapsed());
         ensure!(ended.context("it does not end")??, "it ended badly");
-        assert!(asked.elapsed() < Duration::from_secs(5), "{name}: {:?}", asked.elapsed());
+        // Three seconds it serves on, and two it gives the collector.
+        assert!(asked.elapsed() < Duration::from_secs(8), "{name}: {:?}", asked.elapsed());
         let log = std::fs::read_to_string(log_path)?;
         assert_eq!(log.matches(told).count(), 1, "{log}");
         assert!(log.contains("stopped"), "{log}");

@@ -3,7 +3,7 @@
 //! Comes in: a pool. Goes out: the time on the database's clock, without asking it each time: how far this
 //! machine's clock is from it is measured now and then. Must not know: what the time is for.
 
-use super::pool::{PATIENCE, Pool};
+use super::pool::{PATIENCE, Pool, on};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -28,7 +28,9 @@ impl Clock {
     pub(super) async fn start(pool: Pool) -> Self {
         let clock = Self::default();
         // A file has the clock of this machine.
-        let Pool::Postgres(_) = &pool else { return clock };
+        if matches!(pool, Pool::Sqlite(_)) {
+            return clock;
+        }
         clock.measure(&pool).await;
         let ahead = Arc::downgrade(&clock.ahead);
         tokio::spawn(async move {
@@ -51,12 +53,13 @@ impl Clock {
     }
 
     async fn measure(&self, pool: &Pool) {
-        let Pool::Postgres(pool) = pool else { return };
         let (before, began) = (here(), Instant::now());
         let select = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
-        let Ok(Ok(there)) = timeout(PATIENCE, sqlx::query_scalar::<_, i64>(select).fetch_one(pool)).await
-        else {
-            return;
+        let asked = async { on!(pool, pool => sqlx::query_scalar(select).fetch_one(pool).await) };
+        let there: i64 = match timeout(PATIENCE, asked).await {
+            Ok(Ok(there)) => there,
+            // Whoever needs the database says that it is away.
+            Ok(Err(_)) | Err(_) => return,
         };
         let took = began.elapsed();
         if took > LONGEST {

@@ -3,7 +3,7 @@
 //! Comes in: a URL. Goes out: a [`Pool`], its tables at this version, and what it promises of a commit.
 //! Must not know: any other statement.
 
-use super::OpenError;
+use super::{OpenError, pooled};
 use sqlx::Connection;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -24,6 +24,8 @@ const CONNECTIONS: u32 = 8;
 pub(super) enum Pool {
     Sqlite(SqlitePool),
     Postgres(PgPool),
+    /// PostgreSQL behind a pooler.
+    Pooled(PgPool),
 }
 
 /// Does the same with either pool; every statement runs unchanged on both.
@@ -32,6 +34,10 @@ macro_rules! on {
         match $pool {
             $crate::records::pool::Pool::Sqlite($name) => $body,
             $crate::records::pool::Pool::Postgres($name) => $body,
+            $crate::records::pool::Pool::Pooled($name) => {
+                let $name = $crate::records::pooled::Pooled($name);
+                $body
+            }
         }
     };
 }
@@ -52,16 +58,44 @@ impl Pool {
 
     /// Connections there are, those of them that do nothing, and most there may be.
     pub(super) fn connections(&self) -> (u32, usize, u32) {
-        on!(self, pool => (pool.size(), pool.num_idle(), pool.options().get_max_connections()))
+        match self {
+            Self::Sqlite(pool) => (pool.size(), pool.num_idle(), pool.options().get_max_connections()),
+            Self::Postgres(pool) | Self::Pooled(pool) => pooled::Pooled(pool).connections(),
+        }
     }
 
     pub(super) async fn close(&self) {
         on!(self, pool => pool.close().await);
     }
+
+    /// What a PostgreSQL promises of a commit, in its own words, in a transaction as those that write; an error
+    /// where that is not enough.
+    async fn promise(&self) -> Result<Result<String, String>, sqlx::Error> {
+        type Row = (String, String, String, String, String);
+        let select = "SELECT current_setting('server_version'), current_setting('synchronous_commit'), \
+                      current_setting('fsync'), current_setting('full_page_writes'), \
+                      current_setting('synchronous_standby_names')";
+        let (version, commit, fsync, pages, standbys): Row = on!(self, pool => {
+            let mut transaction = pool.begin().await?;
+            let row = sqlx::query_as(select).fetch_one(&mut *transaction).await?;
+            transaction.commit().await?;
+            row
+        });
+        let version = version.split_whitespace().next().unwrap_or_default();
+        let standbys = match standbys.as_str() {
+            "" => "no synchronous standby".to_owned(),
+            names => format!("standbys {names}"),
+        };
+        let promise = format!(
+            "PostgreSQL {version}, synchronous_commit {commit}, fsync {fsync}, full_page_writes {pages}, {standbys}"
+        );
+        let is_durable = fsync == "on" && commit != "off" && commit != "local";
+        Ok(if is_durable { Ok(promise) } else { Err(promise) })
+    }
 }
 
 async fn sqlite(url: &str, create: bool) -> Result<(Pool, String), OpenError> {
-    let connect = |source| OpenError::Connect { url: url.to_owned(), source, hint: SQLITE_HINT };
+    let connect = |reason| OpenError::Connect { url: url.to_owned(), reason, hint: SQLITE_HINT };
     let options = SqliteConnectOptions::from_str(url)
         .map_err(connect)?
         .create_if_missing(create)
@@ -81,8 +115,8 @@ async fn sqlite(url: &str, create: bool) -> Result<(Pool, String), OpenError> {
         .connect_with(options)
         .await
         .map_err(connect)?;
-    let migrate = |source| OpenError::Migrate { url: url.to_owned(), source };
-    migrations(sqlx::migrate!("migrations/sqlite")).run(&pool).await.map_err(migrate)?;
+    let migrate = |reason| OpenError::Migrate { url: url.to_owned(), reason };
+    additive(sqlx::migrate!("migrations/sqlite")).run(&pool).await.map_err(migrate)?;
     let reported: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&pool).await.map_err(connect)?;
     if reported != 2 {
         let reported = format!("synchronous={reported}, not FULL (2)");
@@ -110,63 +144,79 @@ async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Err
 
 async fn postgres(url: &str, password: Option<&str>) -> Result<(Pool, String), OpenError> {
     let shown = without_password(url);
-    let connect = |source| OpenError::Connect { url: shown.clone(), source, hint: POSTGRES_HINT };
-    let mut options = PgConnectOptions::from_str(url).map_err(connect)?.application_name("exam-service");
+    let (url, is_pooled) = pooled::asked(url);
+    let connect = |reason: sqlx::Error| {
+        let hint = hint(&reason);
+        OpenError::Connect { url: shown.clone(), reason, hint }
+    };
+    let mut options = PgConnectOptions::from_str(&url).map_err(connect)?.application_name("exam-service");
     if let Some(password) = password {
         options = options.password(password);
     }
-    let pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(PATIENCE)
+    let mut pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+    match is_pooled {
+        // A pooler takes no parameter that it cannot carry from one transaction to the next.
+        true => options = options.extra_float_digits(None).statement_cache_capacity(0),
         // A commit that is not durable is none, whatever the role's defaults are.
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                sqlx::query(
-                    "SELECT set_config('synchronous_commit', 'on', false) \
-                     WHERE current_setting('synchronous_commit') IN ('off', 'local')",
-                )
-                .execute(connection)
-                .await
-                .map(drop)
-            })
-        })
-        .connect_with(options)
-        .await
-        .map_err(connect)?;
-    // Two services that start at once: an advisory lock lets one after the other migrate.
-    let migrate = |source| OpenError::Migrate { url: shown.clone(), source };
-    migrations(sqlx::migrate!("migrations/postgres")).run(&pool).await.map_err(migrate)?;
-    let [version, commit, fsync, pages, standbys] =
-        ["server_version", "synchronous_commit", "fsync", "full_page_writes", "synchronous_standby_names"]
-            .map(|name| sqlx::query_scalar::<_, String>("SELECT current_setting($1)").bind(name));
-    let commit = commit.fetch_one(&pool).await.map_err(connect)?;
-    let fsync = fsync.fetch_one(&pool).await.map_err(connect)?;
-    let pages = pages.fetch_one(&pool).await.map_err(connect)?;
-    let standbys = standbys.fetch_one(&pool).await.map_err(connect)?;
-    let version = version.fetch_one(&pool).await.map_err(connect)?;
-    let version = version.split_whitespace().next().unwrap_or_default();
-    let standbys = if standbys.is_empty() {
-        "no synchronous standby".to_owned()
-    } else {
-        format!("standbys {standbys}")
-    };
-    let durability = format!(
-        "PostgreSQL {version}, synchronous_commit {commit}, fsync {fsync}, full_page_writes {pages}, {standbys}"
-    );
-    if fsync != "on" || commit == "off" || commit == "local" {
-        return Err(OpenError::NotDurable { url: shown, reported: durability });
+        false => {
+            pool = pool.after_connect(|connection, _| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "SELECT set_config('synchronous_commit', 'on', false) \
+                         WHERE current_setting('synchronous_commit') IN ('off', 'local')",
+                    )
+                    .execute(connection)
+                    .await
+                    .map(drop)
+                })
+            });
+        }
     }
-    Ok((Pool::Postgres(pool), durability))
+    let pool = pool.connect_with(options).await.map_err(connect)?;
+    // Two services that start at once: an advisory lock lets one after the other migrate.
+    let migrate = |reason| OpenError::Migrate { url: shown.clone(), reason };
+    let migrations = sqlx::migrate!("migrations/postgres");
+    let pool = match is_pooled {
+        true => {
+            pooled::Pooled(&pool).migrate(migrations).await.map_err(migrate)?;
+            Pool::Pooled(pool)
+        }
+        false => {
+            additive(migrations).run(&pool).await.map_err(migrate)?;
+            Pool::Postgres(pool)
+        }
+    };
+    match pool.promise().await.map_err(connect)? {
+        Ok(promise) => Ok((pool, promise)),
+        Err(reported) => Err(OpenError::NotDurable { url: shown, reported }),
+    }
 }
 
-/// A newer service may have been here before: what it added is not in this one's way.
-fn migrations(mut migrator: Migrator) -> Migrator {
-    migrator.set_ignore_missing(true);
-    migrator
+/// Where to look, by what a PostgreSQL or the way to it said.
+fn hint(error: &sqlx::Error) -> &'static str {
+    let told = error.to_string();
+    let says = |words: &[&str]| words.iter().any(|word| told.contains(word));
+    if says(&["TLS", "certificate"]) {
+        TLS_HINT
+    } else if says(&["startup parameter", "prepared statement"]) {
+        POOLER_HINT
+    } else {
+        POSTGRES_HINT
+    }
+}
+
+/// Migrations only ever add, so tables that a later version has brought further serve this one too: an update
+/// can be taken back.
+pub(super) fn additive(mut migrations: Migrator) -> Migrator {
+    migrations.set_ignore_missing(true);
+    migrations
 }
 
 const SQLITE_HINT: &str = "Is the folder there and writable, and no other exam-service using it?";
 const POSTGRES_HINT: &str = "Is it running, and are host, database, user and password right?";
+const TLS_HINT: &str = "Look at sslmode and sslrootcert in its URL: does the server speak TLS, and is its certificate \
+                        for that host, and by that authority?";
+const POOLER_HINT: &str = "Is there a pooler between, as pgbouncer? Then say so: ?pooled=true";
 
 /// A URL as it may be shown.
 pub(super) fn without_password(url: &str) -> String {

@@ -73,7 +73,7 @@ impl Writer {
     pub(super) fn start(pool: &Pool, metrics: &Metrics) -> Self {
         let lanes = match pool {
             Pool::Sqlite(_) => 0,
-            Pool::Postgres(_) => LANES,
+            Pool::Postgres(_) | Pool::Pooled(_) => LANES,
         };
         let lane = || Self::lane(pool.clone(), metrics.clone());
         Self { first: lane(), plain: (0..lanes).map(|_| lane()).collect() }
