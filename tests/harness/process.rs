@@ -61,6 +61,17 @@ impl Process {
     }
 }
 
+/// Bytes of memory that a process holds now.
+///
+/// # Errors
+/// It has ended.
+pub fn resident(pid: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+    let kibibytes: u64 = line.split_whitespace().next().unwrap_or_default().parse()?;
+    Ok(kibibytes * 1024)
+}
+
 /// A port that nothing listens on just now.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 /// What an examinee does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,25 +83,60 @@ pub async fn load(to: SocketAddr, flow: Flow, clients: usize, time: Duration) ->
     })
 }
 
-async fn sit(to: SocketAddr, flow: Flow, end: Instant) -> Result<Seen> {
+/// Opens so many exams, each with ten answers of twenty, and leaves them open.
+pub async fn open(to: SocketAddr, clients: usize, exams: usize) -> Result<()> {
+    let opening = (0..clients).map(|number| {
+        let share = exams / clients + usize::from(number < exams % clients);
+        tokio::spawn(async move {
+            let (mut sender, connection) = connect(to).await?;
+            let mut seen = Seen::default();
+            for _ in 0..share {
+                let (exam, mut item) = start(&mut sender, &mut seen, 20).await?;
+                for _ in 0..10 {
+                    let Item { id } = item.context("an exam of twenty items goes on after ten")?;
+                    item = answer(&mut sender, &mut seen, exam, id).await?;
+                }
+            }
+            drop(sender);
+            connection.await??;
+            Ok(())
+        })
+    });
+    try_join_all(opening).await?.into_iter().collect()
+}
+
+type Sender = SendRequest<Full<Bytes>>;
+
+async fn connect(to: SocketAddr) -> Result<(Sender, JoinHandle<hyper::Result<()>>)> {
     let stream = TcpStream::connect(to).await.context("the service takes no connection")?;
     stream.set_nodelay(true)?;
-    let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
-    let connection = tokio::spawn(connection);
+    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+    Ok((sender, tokio::spawn(connection)))
+}
+
+async fn start(sender: &mut Sender, seen: &mut Seen, items: u32) -> Result<(i64, Option<Item>)> {
+    let body = format!(r#"{{"exam_type":"placement","max_items":{items}}}"#);
+    let started = call(sender, seen, "/start", Some(body)).await?;
+    Ok((started.exam_session_id.context("exam_session_id")?, started.item))
+}
+
+async fn answer(sender: &mut Sender, seen: &mut Seen, exam: i64, item: i64) -> Result<Option<Item>> {
+    let correct = (exam + item * 7919) % 5 < 3;
+    let body = format!(r#"{{"exam_session_id":{exam},"item_id":{item},"correct":{correct}}}"#);
+    Ok(call(sender, seen, "/answer", Some(body)).await?.item)
+}
+
+async fn sit(to: SocketAddr, flow: Flow, end: Instant) -> Result<Seen> {
+    let (mut sender, connection) = connect(to).await?;
     let mut seen = Seen::default();
     while Instant::now() < end {
-        let body = r#"{"exam_type":"placement","max_items":10}"#.to_owned();
-        let started = call(&mut sender, &mut seen, "/start", Some(body)).await?;
-        let exam = started.exam_session_id.context("exam_session_id")?;
-        let mut item = started.item;
+        let (exam, mut item) = start(&mut sender, &mut seen, 10).await?;
         while let Some(Item { id }) = item {
             if flow == Flow::Whole {
                 call(&mut sender, &mut seen, &format!("/next?exam_session_id={exam}"), None).await?;
             }
-            let correct = (exam + id * 7919) % 5 < 3;
-            let body = format!(r#"{{"exam_session_id":{exam},"item_id":{id},"correct":{correct}}}"#);
             let asked = Instant::now();
-            item = call(&mut sender, &mut seen, "/answer", Some(body)).await?.item;
+            item = answer(&mut sender, &mut seen, exam, id).await?;
             seen.answers.push(asked.elapsed());
         }
         if flow == Flow::Whole {
@@ -112,12 +148,7 @@ async fn sit(to: SocketAddr, flow: Flow, end: Instant) -> Result<Seen> {
     Ok(seen)
 }
 
-async fn call(
-    sender: &mut SendRequest<Full<Bytes>>,
-    seen: &mut Seen,
-    path: &str,
-    body: Option<String>,
-) -> Result<Reply> {
+async fn call(sender: &mut Sender, seen: &mut Seen, path: &str, body: Option<String>) -> Result<Reply> {
     loop {
         let method = if body.is_some() { Method::POST } else { Method::GET };
         let request = Request::builder()

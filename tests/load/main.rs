@@ -6,6 +6,7 @@
 
 mod client;
 mod limits;
+mod memory;
 mod processes;
 
 use anyhow::{Context, Result};
@@ -21,6 +22,8 @@ use std::time::Duration;
 const LEVELS: [usize; 8] = [1, 8, 32, 64, 128, 256, 512, 1024];
 /// Time at each level, after a warm-up of a quarter of it.
 const TIME: Duration = Duration::from_secs(5);
+/// Exams that are open at once, to see what each takes of memory.
+const EXAMS: usize = 10_000;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -78,6 +81,24 @@ async fn main() -> Result<()> {
     let cpu = Cpu::of(&[("service", service.pid().context("the service runs")?)]);
     say("\nSQLite + Redis")?;
     levels(&service, &cpu, Flow::Whole, time, &[1, 8, 64, 512]).await?;
+    say("\nSQLite + Redis, answers alone")?;
+    let answers = levels(&service, &cpu, Flow::Answers, time, &[8, 64, 256]).await?;
+    let best = answers.iter().map(|at| at.answers).fold(0.0, f64::max);
+    say(&format!("  recorded answers/s : SQLite one-row commits/s     1 : {:.1}", sqlite / best))?;
+    drop((service, redis));
+
+    // A short run opens fewer.
+    let exams = EXAMS.min(usize::try_from(time.as_secs())?.max(1) * 2000);
+    let redis = Redis::start().await?;
+    let in_redis = memory::of_open_exams(Some(&redis), exams).await?;
+    let in_memory = memory::of_open_exams(None, exams).await?;
+    say(&format!("\nmemory of each of {exams} open exams, after ten answers"))?;
+    say(&format!(
+        "  snapshots in Redis: service {} bytes, Redis {} bytes (wanted 2048)",
+        in_redis.service,
+        in_redis.redis.unwrap_or_default()
+    ))?;
+    say(&format!("  snapshots in the service: {} bytes", in_memory.service))?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
-use harness::process::program;
+use harness::process::{program, resident};
 use harness::service::Setup;
 use harness::{Examinee, Service, wait};
 use reqwest::Method;
@@ -14,16 +14,9 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const IDLE: usize = 10_000;
+const IDLE: u64 = 10_000;
 /// Memory of a connection that says nothing: far below what a request may bring.
-const EACH: usize = 32 * 1024;
-
-/// Memory that a process has in use, in bytes.
-fn memory(pid: u32) -> Result<usize> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").trim().parse::<usize>()? * 1024)
-}
+const EACH: u64 = 32 * 1024;
 
 async fn answers(service: &Service) -> Result<Duration> {
     let asked = Instant::now();
@@ -48,13 +41,13 @@ async fn ten_thousand_idle_connections_cost_little() -> Result<()> {
     let service = Service::start().await?;
     answers(&service).await?;
     let pid = service.pid().context("pid")?;
-    let before = memory(pid)?;
-    let mut idle = Vec::with_capacity(IDLE);
-    while idle.len() < IDLE {
+    let before = resident(pid)?;
+    let mut idle = Vec::new();
+    while idle.len() as u64 != IDLE {
         idle.extend(try_join_all((0..500).map(|_| TcpStream::connect(service.api()))).await?);
     }
     let took = answers(&service).await?;
-    let grown = memory(pid)?.saturating_sub(before);
+    let grown = resident(pid)?.saturating_sub(before);
     println!("{IDLE} idle connections: {} bytes each; an exam beside them took {took:?}", grown / IDLE);
     ensure!(grown < IDLE * EACH, "{} bytes for each connection", grown / IDLE);
     drop(idle);
@@ -107,7 +100,7 @@ async fn a_body_beyond_measure_is_refused_and_told() -> Result<()> {
     let client = service.client();
     answers(&service).await?;
     let pid = service.pid().context("pid")?;
-    let before = memory(pid)?;
+    let before = resident(pid)?;
     let big = vec![b'x'; 10 * 1024 * 1024];
     let json_type = [("content-type", "application/json")];
     for path in ["/start", "/answer", "/complete", "/extend"] {
@@ -132,7 +125,7 @@ async fn a_body_beyond_measure_is_refused_and_told() -> Result<()> {
     trickle.write_all(head.as_bytes()).await?;
     let said = rest(&mut trickle).await?;
     ensure!(said.starts_with("HTTP/1.1 503") && said.to_lowercase().contains("retry-after"), "{said}");
-    let grown = memory(pid)?.saturating_sub(before);
+    let grown = resident(pid)?.saturating_sub(before);
     ensure!(grown < 64 * 1024 * 1024, "{grown} bytes more after 80 MB of bodies");
     answers(&service).await?;
     Ok(())
