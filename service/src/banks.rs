@@ -12,6 +12,7 @@ use crate::problem::Problem;
 use crate::router::Now;
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, StatusCode, header};
 use contract::{Fault, Fields};
@@ -145,8 +146,16 @@ pub async fn list(Now(live): Now) -> Result<Json<BanksReply>, Problem> {
 }
 
 /// `GET /banks/{version}`
-pub async fn survey(Now(live): Now, Path(version): Path<String>) -> Result<Json<SurveyReply>, Problem> {
-    let body = live.flow.records.bank(&version).await.map_err(flow::Error::from)?;
+pub async fn survey(
+    Now(live): Now,
+    version: Result<Path<String>, PathRejection>,
+) -> Result<Json<SurveyReply>, Problem> {
+    let version = version.map(|Path(version)| version).unwrap_or_default();
+    let is_one = version.len() == 16 && version.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let body = match is_one {
+        true => live.flow.records.bank(&version).await.map_err(flow::Error::from)?,
+        false => None,
+    };
     let Some(body) = body else {
         let detail = "there is no bank of this version".to_owned();
         return Err(Problem::new(StatusCode::NOT_FOUND, "bank_not_found", detail));
@@ -186,10 +195,13 @@ fn kind(headers: &HeaderMap) -> Option<Kind> {
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        let message = format!("is not UTF-8 at byte {}", error.valid_up_to());
-        Problem::invalid(vec![Fault { field: String::new(), message }])
-    })
+    let fault = |message: String| Problem::invalid(vec![Fault { field: String::new(), message }]);
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| fault(format!("is not UTF-8 at byte {}", error.valid_up_to())))?;
+    match text.find('\0') {
+        Some(place) => Err(fault(format!("holds the character U+0000 at byte {place}"))),
+        None => Ok(text),
+    }
 }
 
 /// A bank as JSON, `{"scaling": 1.7, "items": [{column: value}]}`, as the rows of a CSV.

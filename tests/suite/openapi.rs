@@ -2,8 +2,10 @@
 //! call. (Every reply that any test gets is held to it: `harness::contract`.)
 
 use anyhow::Result;
-use harness::{Client, Examinee, Service};
+use harness::service::Setup;
+use harness::{Client, Examinee, Postgres, Service};
 use reqwest::Method;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -23,9 +25,12 @@ async fn the_document_is_served_and_shown() -> Result<()> {
 
 /// Wrong values for every field of every request, one at a time, and all kinds of junk: each refused by a problem
 /// that the document knows, never by a 5xx. Values are drawn from what JSON can be at its edges.
+#[rstest]
 #[tokio::test]
-async fn no_request_is_too_strange() -> Result<()> {
-    let service = Service::start().await?;
+async fn no_request_is_too_strange(#[values("sqlite", "postgres")] database: &str) -> Result<()> {
+    let postgres = if database == "postgres" { Some(Postgres::start().await?) } else { None };
+    let setup = Setup { database_url: postgres.as_ref().map(Postgres::url), ..Setup::default() };
+    let service = Service::start_with(setup).await?;
     let client = service.client();
     // Number 1 is among the strange values; that exam is for them.
     Examinee::start(&client, 5).await?;
@@ -68,6 +73,10 @@ async fn no_request_is_too_strange() -> Result<()> {
             json!({"exam_session_id": exam, "item_id": item + 1, "correct": true, "selected_choice": 1}),
         ),
         ("/complete", json!({"exam_session_id": exam + 1_000_000})),
+        ("/pause", json!({"exam_session_id": exam + 1_000_000})),
+        ("/resume", json!({"exam_session_id": exam + 1_000_000})),
+        ("/extend", json!({"exam_session_id": exam + 1_000_000, "seconds": 5})),
+        ("/extend", json!({"exam_type": "nobody's", "seconds": 5})),
     ];
     let mut calls = 0;
     let mut refused = |status: u16, what: &dyn std::fmt::Debug| {
@@ -110,6 +119,23 @@ async fn no_request_is_too_strange() -> Result<()> {
         "?exam_type=%27",
     ] {
         refused(client.get(&format!("/exams{query}")).await?.status, &query);
+    }
+    for path in [
+        "/exams?exam_type=%00",
+        "/export?exam_type=%00",
+        "/export?what=%00",
+        "/banks/%00",
+        "/banks/x",
+        "/banks/%ff",
+    ] {
+        let reply = client.get(path).await?;
+        refused(reply.status, &path);
+        assert!(reply.status >= 400, "{path}: {reply:?}");
+    }
+    for body in [&b"item_id,a,b\nX,1,0\0\n"[..], b"\0", b"item_id\n", b"\xef\xbb\xbfitem_id,a,b\nX,1,0\n"] {
+        let headers = [("content-type", "text/csv")];
+        let reply = client.send_as(Method::PUT, "/banks?scaling=1", Some(body.to_vec()), &headers).await?;
+        refused(reply.status, &body);
     }
     junk(&client, &mut refused).await?;
     println!("{calls} strange requests");

@@ -111,8 +111,8 @@ impl Keys {
 
 fn caller(claims: Claims) -> Result<Caller, String> {
     let Claims { sub, role, roles, extra_time } = claims;
-    if sub.is_empty() || sub.len() > NAME {
-        return Err(format!("the token's sub must have 1 to {NAME} bytes"));
+    if sub.is_empty() || sub.len() > NAME || sub.contains('\0') {
+        return Err(format!("the token's sub must have 1 to {NAME} bytes, none of them 0"));
     }
     if !(0.0..=EXTRA).contains(&extra_time) {
         return Err(format!("the token's extra_time must be 0 to {EXTRA}"));

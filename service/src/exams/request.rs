@@ -175,6 +175,11 @@ pub fn filter(query: Option<String>) -> Result<Filter, Problem> {
 /// # Errors
 /// They.
 pub fn read<T>(value: Value, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T, Problem> {
+    if holds_nul(&value) {
+        // PostgreSQL keeps no such text.
+        let message = "must not hold the character U+0000".to_owned();
+        return Err(Problem::invalid(vec![Fault { field: String::new(), message }]));
+    }
     let mut faults = Vec::new();
     let mut fields = Fields::open(value, &mut faults);
     let read = read(&mut fields);
@@ -209,6 +214,15 @@ pub fn parameters(query: Option<String>) -> Value {
         }
     }
     Value::Object(map)
+}
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(holds_nul),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// What `GET /export` asks for.
