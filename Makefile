@@ -7,8 +7,6 @@ PROFILE ?= dev
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 BIN_DIR := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 NODE := tests/cluster/cluster
-# The newest service takes the place of this one under load, with migrations between.
-EARLIER := 9e03dac93df82f46dc67308b3f81dcc67fcd113f
 CHART := charts/adaptive-exam-operator
 CRD_COPIES := crds/adaptiveexamdeployments.yaml $(CHART)/files/adaptiveexamdeployments.yaml
 
@@ -86,8 +84,8 @@ build: ## Build both programs
 	cargo build --workspace --bins --profile $(PROFILE)
 
 .PHONY: earlier
-earlier: ## Build the older service that tests replace by the newest
-	@tests/earlier $(EARLIER)
+earlier: ## Build the service of before, whose place the newest takes in a test
+	@tests/earlier
 
 .PHONY: images
 images: toolchains packages build ## Write image archives of service, operator and Redis to target/images

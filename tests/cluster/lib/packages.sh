@@ -20,6 +20,7 @@ declare -A PACKAGES=(
 	[ldd]=libc-bin
 	[/etc/ssl/certs/ca-certificates.crt]=ca-certificates
 	[curl]=curl
+	[xz]=xz-utils
 	[/usr/sbin/pgbouncer]=pgbouncer
 	[chromium]=chromium
 	[chromedriver]=chromium-driver
