@@ -122,6 +122,11 @@ impl App {
         }
     }
 
+    /// Forgets a text that was refused: the one in use is the one that is wanted again.
+    pub fn accept(&self) {
+        self.rejected.store(None);
+    }
+
     /// Whether the end has come and new work should go elsewhere.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)

@@ -114,6 +114,7 @@ impl Flow {
             None => (self.load(id).await?, true),
         };
         let mut exam = reached(caller, exam)?;
+        let mut is_from_log = false;
         loop {
             let verdict = info_span!(target: TARGET, "decide").in_scope(|| {
                 self.exposure.with(&exam.head().bank_version, |exposure| {
@@ -129,6 +130,8 @@ impl Flow {
                     // Somebody was first. The log has grown, so this ends: what is read now decides.
                     self.metrics.repeated("conflict");
                 }
+                // When an exam closes is not under its hash, so of that only the log is believed.
+                Ok(Verdict::Over(_)) if !is_from_log => is_from_log = true,
                 Ok(Verdict::Over(entry)) => {
                     // Whoever was first, what is read now refuses the answer or takes it.
                     self.commit(&mut exam, entry).await?;
@@ -140,7 +143,8 @@ impl Flow {
                 }
                 Err(refusal) => return Err(refused(refusal, exam)),
             }
-            exam = if checked { self.replay(id).await? } else { self.load(id).await? };
+            is_from_log |= checked;
+            exam = if is_from_log { self.replay(id).await? } else { self.load(id).await? };
             checked = true;
         }
     }
@@ -160,7 +164,7 @@ impl Flow {
     /// # Errors
     /// There is no such exam, or the database's.
     pub async fn expire(&self, id: i64) -> Result<Option<EndReason>, Error> {
-        let exam = self.load(id).await?;
+        let exam = self.replay(id).await?;
         let over = exam.is_over(self.records.now());
         if exam.head().terms.closes_at.is_some() && exam.end().is_none() && over.is_none() {
             self.records.expire_at(id, exam.expires_at()).await?;

@@ -110,6 +110,7 @@ async fn watch(path: PathBuf, app: App, fixed: Fixed) {
             }
         };
         if *app.live().revision == *revision && app.live().is(&settings, &secrets) {
+            app.accept();
             continue;
         }
         let read = |path: &str| std::fs::read_to_string(path).map_err(|error| error.to_string());

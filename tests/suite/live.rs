@@ -90,6 +90,13 @@ async fn a_wrong_text_changes_nothing() -> Result<()> {
     .await?;
     assert_eq!(log.matches("not TOML").count(), 1, "each failure is told once: {log}");
 
+    // Who goes back to what is in use has nothing refused any more.
+    std::fs::write(service.path("settings.toml"), good)?;
+    wait::until("the refusal is over", SOON, || async {
+        state(&service).await.ok()?["settings_rejected"].is_null().then_some(())
+    })
+    .await?;
+
     // A new type, a new length, a door: the next request finds them; an exam that runs keeps its rules.
     let open = Examinee::start_as(&client, json!({"exam_type": "first"})).await?;
     let tokens = service.path("tokens");

@@ -89,12 +89,14 @@ async fn a_late_answer_is_wrong_and_told() -> Result<()> {
     let prompt = client.answer(exam, item, true).await?.body;
     assert_eq!((prompt.get("late"), &prompt["correct"]), (None, &json!(true)), "{prompt}");
     item = prompt["item"]["id"].as_i64().context("item")?;
-    wait::until("the item's time is over", Duration::from_secs(10), || async {
-        (left(&client.next(exam).await.ok()?.body).1 == 0.0).then_some(())
+    // An exam of two seconds that starts now has ended only after the item's one second, and after as much grace.
+    let other = client.post("/start", json!({"exam_type": "brief"})).await?.body;
+    let other = other["exam_session_id"].as_i64().context("exam_session_id")?;
+    wait::until("the item's time is over", Duration::from_secs(20), || async {
+        (client.status(other).await.ok()?.body["completed"] == true).then_some(())
     })
     .await?;
-    // Its moment of grace is time itself, which nothing tells.
-    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert_eq!(left(&client.next(exam).await?.body).1, 0.0);
     let late = client.answer(exam, item, true).await?.body;
     assert_eq!((&late["late"], &late["correct"]), (&json!(true), &json!(false)), "{late}");
     assert!(late["theta"].as_f64() < prompt["theta"].as_f64(), "{late}");
@@ -168,5 +170,31 @@ async fn an_extension_for_all_reaches_each_once() -> Result<()> {
     assert_eq!((bare.status, &bare.body["errors"][0]["field"]), (422, &json!("Idempotency-Key")));
     let both = json!({"all": true, "exam_session_id": 2, "seconds": 5});
     assert_eq!(clients[0].post("/extend", both).await?.status, 422);
+    Ok(())
+}
+
+/// When an exam closes is not under its hash, so a snapshot that says it has closed ends nothing.
+#[tokio::test]
+async fn a_changed_snapshot_closes_no_exam() -> Result<()> {
+    let redis = Redis::start().await?;
+    let setup = Setup { redis_url: Some(redis.url()), ..Setup::default() };
+    let service = Service::start_with(setup).await?;
+    let client = service.client();
+    let mut examinee = Examinee::start(&client, 4).await?;
+    let key = format!("adaptive_engine:{}", examinee.exam);
+    while examinee.item.is_some() {
+        let kept = redis.get(&key).await?.context("a snapshot")?;
+        let mut kept: Value = serde_json::from_str(&kept)?;
+        assert!(kept["exam"]["terms"]["closes_at"].is_i64(), "{kept}");
+        kept["exam"]["terms"]["closes_at"] = json!(1);
+        let mut connection = redis.connection().await?;
+        redis::cmd("SET").arg(&key).arg(kept.to_string()).exec_async(&mut connection).await?;
+        examinee.answer(&client).await?;
+    }
+    let status = client.status(examinee.exam).await?.body;
+    assert_eq!(
+        (&status["termination_reason"], &status["items_completed"]),
+        (&json!("max_items_reached"), &json!(4))
+    );
     Ok(())
 }
