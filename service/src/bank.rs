@@ -18,6 +18,8 @@ use std::sync::Arc;
 const SAMPLE: &str = include_str!("../banks/sample.csv");
 /// NAEP's formulas carry this constant.
 const SAMPLE_SCALING: f64 = 1.7;
+/// Most items of a bank: the engine keeps some 1.5 KB of tables for each.
+const MOST: usize = 50_000;
 
 /// An item as people see it, beside its parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,6 +116,10 @@ impl ItemBank {
     /// The heading is of no use, there is no good row, or the scaling constant cannot be.
     pub fn from_csv(text: &str, scaling: f64) -> Result<Import, Vec<Fault>> {
         let rows::Rows { items, bad, ignored } = rows::read(text).map_err(|fault| vec![fault])?;
+        if items.len() > MOST {
+            let message = format!("there are {} items; a bank holds at most {MOST}", items.len());
+            return Err(vec![Fault { field: String::new(), message }]);
+        }
         let items: Vec<BankItem> = items.into_iter().map(|(_line, item)| item).collect();
         match Self::new(scaling, items) {
             Ok(bank) => Ok(Import { bank, quarantined: bad, ignored }),

@@ -112,7 +112,8 @@ pub async fn export(Now(live): Now, RawQuery(query): RawQuery) -> Result<Respons
         Format::JsonLines => "application/jsonl",
     };
     let pages = stream::try_unfold(export, async |mut export| {
-        let page = export.page().await?;
+        let page =
+            export.page().await.inspect_err(|error| tracing::error!(%error, "an export breaks off"))?;
         Ok::<_, records::Error>(page.map(|(text, _)| (text, export)))
     });
     Ok(([(header::CONTENT_TYPE, kind)], Stream::from_stream(pages)).into_response())

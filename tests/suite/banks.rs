@@ -94,6 +94,9 @@ async fn what_is_no_bank_is_refused() -> Result<()> {
         let (status, reply) = put(&client, query, kind, body).await?;
         assert_eq!(status, expected, "{query} {kind}: {reply}");
     }
+    let many: String = (0..50_001).map(|number| format!("I{number},1,0\n")).collect();
+    let (status, reply) = put(&client, "?scaling=1", "text/csv", format!("item_id,a,b\n{many}")).await?;
+    assert!(status == 422 && reply.to_string().contains("at most 50000"), "{reply}");
     let (status, reply) = put(&client, "?scaling=1", "text/csv", huge).await?;
     assert_eq!((status, &reply["code"]), (413, &json!("body_too_large")), "{reply}");
     assert_eq!(

@@ -70,7 +70,7 @@ impl Clock {
         if ahead.abs_diff(known) > FAR {
             tracing::warn!(
                 milliseconds = ahead,
-                "the database's clock is ahead of this machine's; it is the one that counts"
+                "this machine's clock and the database's are apart, and the database's counts"
             );
         }
     }
