@@ -77,6 +77,17 @@ pub struct BankCheck {
     pub scaling: f64,
 }
 
+/// Which items.
+#[derive(Debug, Args)]
+pub struct Items {
+    /// The bank (CSV); absent: the built-in sample.
+    #[arg(long, value_name = "FILE")]
+    pub bank: Option<PathBuf>,
+    /// D of the bank's calibration: 1, 1.7 or 1.702.
+    #[arg(long, default_value_t = 1.0, value_name = "D")]
+    pub scaling: f64,
+}
+
 /// Simulate exams: what a bank and a policy do to examinees whose ability is known.
 ///
 /// Examinees are drawn from a normal distribution or read from a file, their answers drawn from their
@@ -84,12 +95,8 @@ pub struct BankCheck {
 #[derive(Debug, Args)]
 #[command(after_long_help = SIMULATIONS)]
 pub struct Simulate {
-    /// The bank (CSV); absent: the built-in sample.
-    #[arg(long, value_name = "FILE")]
-    pub bank: Option<PathBuf>,
-    /// D of the bank's calibration: 1, 1.7 or 1.702.
-    #[arg(long, default_value_t = 1.0, value_name = "D")]
-    pub scaling: f64,
+    #[command(flatten)]
+    pub bank: Items,
     /// The policy (TOML); absent: the profile.
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
@@ -139,12 +146,8 @@ pub struct Simulate {
 #[derive(Debug, Args)]
 #[command(after_long_help = SITTING)]
 pub struct Demo {
-    /// The bank (CSV); absent: the built-in sample.
-    #[arg(long, value_name = "FILE")]
-    pub bank: Option<PathBuf>,
-    /// D of the bank's calibration: 1, 1.7 or 1.702.
-    #[arg(long, default_value_t = 1.0, value_name = "D")]
-    pub scaling: f64,
+    #[command(flatten)]
+    pub bank: Items,
     /// The policy (TOML); absent: EAP, 5 to 20 items, standard error 0.30.
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,

@@ -10,11 +10,9 @@ mod sitting;
 mod terminal;
 
 use crate::arguments::Demo;
-use crate::simulation::{bank, policy_file};
-use crate::start::told;
+use crate::simulation::{bank, fitted, policy_file};
 use anyhow::ensure;
 use engine::Policy;
-use service::policy;
 use sitting::{SEEDS, Sitting};
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::time::Duration;
@@ -22,21 +20,15 @@ use terminal::Answers;
 
 /// Sits one exam.
 pub fn run(arguments: &Demo) -> anyhow::Result<()> {
-    let Demo { bank: file, scaling, policy: rules, items, auto, theta, seed, pace } = arguments;
+    let Demo { bank: from, policy: rules, items, auto, theta, seed, pace } = arguments;
     ensure!(*seed < SEEDS, "--seed is {seed}; it must be below 2^53");
-    let bank = bank(file.as_deref(), *scaling)?;
-    let mut policy = match rules {
-        Some(path) => policy_file(path, &bank)?,
-        None => Policy::default(),
+    let bank = bank(from)?;
+    let (policy, name) = match rules {
+        Some(path) => (policy_file(path, &bank)?, path.display().to_string()),
+        None => (Policy::default(), "default".to_owned()),
     };
-    if let Some(items) = items {
-        policy.stop.max_items = *items;
-        policy.stop.min_items = policy.stop.min_items.min(*items);
-    }
-    let faults = policy::check(&policy, &bank);
-    if !faults.is_empty() {
-        return Err(told("the policy", &faults));
-    }
+    let policy = fitted(policy, &name, *items, &bank)?;
+    let file = &from.bank;
     let name = file.as_ref().map_or("the sample bank".to_owned(), |file| file.display().to_string());
     let title = format!("{name}, {} items", bank.len());
     let mut sitting = Sitting::begin(bank, policy, *seed);

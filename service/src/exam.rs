@@ -212,21 +212,11 @@ impl Exam {
         let category = if late { 0 } else { category };
         let outside = Outside { exposure, elapsed: self.elapsed(now) };
         let answered = self.engine.decide_answer(index(item), category, &outside);
-        let engine::Answered { ability: Ability { theta, standard_error }, next, constrained, .. } =
+        let engine::Answered { ability, next, constrained, .. } =
             answered.map_err(|_| Refusal::NotCurrent)?;
-        let (next, constrained) = (said(&next), told(&constrained));
-        let event = Event::Answered {
-            item,
-            submitted,
-            category,
-            response_time_ms,
-            late,
-            theta,
-            standard_error,
-            next,
-            constrained,
-        };
-        Ok(Verdict::Append(self.entry(event, now)))
+        let (at, constrained) = (self.at(now), told(&constrained));
+        let response = Response { item, submitted, category, response_time_ms, late, at, constrained };
+        Ok(Verdict::Append(response.entry(self.version() + 1, ability, said(&next))))
     }
 
     /// The event that ends the exam for a reason of somebody's, or `None` when it has ended already.

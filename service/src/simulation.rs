@@ -1,6 +1,6 @@
 //! `exam-service simulate` and `exam-service bank check`: files in, figures on the terminal and in files.
 
-use crate::arguments::{BankCheck, Profile, Simulate};
+use crate::arguments::{BankCheck, Items, Profile, Simulate};
 use crate::start::{progress, told};
 use anyhow::{Context, anyhow, bail};
 use engine::Policy;
@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// Simulates one policy, or two beside each other.
 pub fn simulate(arguments: &Simulate) -> anyhow::Result<()> {
-    let bank = bank(arguments.bank.as_deref(), arguments.scaling)?;
+    let bank = bank(&arguments.bank)?;
     let mut policies = vec![(name_of(arguments), policy(arguments.policy.as_deref(), arguments, &bank)?)];
     if let Some(other) = &arguments.against {
         policies.push((other.display().to_string(), policy(Some(other), arguments, &bank)?));
@@ -49,7 +49,7 @@ pub fn simulate(arguments: &Simulate) -> anyhow::Result<()> {
 
 /// Reports a bank's information, its gaps and its junk.
 pub fn check_bank(arguments: &BankCheck) -> anyhow::Result<()> {
-    let bank = bank(Some(&arguments.file), arguments.scaling)?;
+    let bank = bank(&Items { bank: Some(arguments.file.clone()), scaling: arguments.scaling })?;
     write!(std::io::stdout(), "{}", service::bank::survey::Survey::of(&bank))?;
     Ok(())
 }
@@ -63,12 +63,17 @@ fn name_of(arguments: &Simulate) -> String {
 }
 
 fn policy(file: Option<&Path>, arguments: &Simulate, bank: &ItemBank) -> anyhow::Result<Policy> {
-    let (name, mut policy) = match (file, arguments.profile) {
+    let (name, policy) = match (file, arguments.profile) {
         (Some(path), _) => (path.display().to_string(), policy_file(path, bank)?),
         (None, Profile::CatR) => ("catR".to_owned(), Policy::cat_r(20)),
         (None, Profile::Default) => ("default".to_owned(), Policy::default()),
     };
-    if let Some(items) = arguments.items {
+    fitted(policy, &name, arguments.items, bank)
+}
+
+/// A policy with a length of one's own, if it goes with the bank then.
+pub fn fitted(mut policy: Policy, name: &str, items: Option<u32>, bank: &ItemBank) -> anyhow::Result<Policy> {
+    if let Some(items) = items {
         policy.stop.max_items = items;
         policy.stop.min_items = policy.stop.min_items.min(items);
     }
@@ -106,11 +111,11 @@ fn simulees(arguments: &Simulate, bank: &ItemBank) -> anyhow::Result<Vec<Simulee
 }
 
 /// The bank of a file, or the built-in sample; what is wrong with its rows is told.
-pub fn bank(file: Option<&Path>, scaling: f64) -> anyhow::Result<ItemBank> {
-    match file {
+pub fn bank(Items { bank, scaling }: &Items) -> anyhow::Result<ItemBank> {
+    match bank {
         None => Ok(ItemBank::sample()),
         Some(path) => {
-            let import = ItemBank::from_csv(&read(path)?, scaling)
+            let import = ItemBank::from_csv(&read(path)?, *scaling)
                 .map_err(|faults| told(&format!("the bank {}", path.display()), &faults))?;
             let Import { bank, quarantined, ignored } = import;
             let mut stderr = std::io::stderr().lock();

@@ -10,9 +10,11 @@ mod memory;
 mod redis;
 
 use crate::metrics::Metrics;
-use crate::trace;
+use crate::trace::TARGET;
 use contract::settings;
 use std::time::Instant;
+use tracing::field::Empty;
+use tracing::{Instrument, info_span};
 
 /// A store of snapshots.
 #[derive(Clone, Debug)]
@@ -106,80 +108,67 @@ impl Store {
     ///
     /// # Errors
     /// The store did not do it.
-    #[tracing::instrument(
-        target = "exam_trace",
-        level = "info",
-        name = "store.load",
-        skip_all,
-        fields(outcome)
-    )]
     pub async fn load(&self, exam: i64) -> Result<Option<String>, Error> {
-        let start = Instant::now();
-        let loaded = match &self.backend {
-            Backend::Memory(memory) => Ok(memory.load(exam)),
-            Backend::Redis(redis) => redis.load(exam).await,
+        let loading = async {
+            match &self.backend {
+                Backend::Memory(memory) => Ok(memory.load(exam)),
+                Backend::Redis(redis) => redis.load(exam).await,
+            }
         };
-        let outcome = match &loaded {
-            Ok(Some(_)) => "ok",
-            Ok(None) => "missing",
-            Err(error) => error.outcome(),
-        };
-        self.metrics.store_operation("load", outcome, start.elapsed());
-        trace::outcome(outcome);
-        loaded
+        let word = |loaded: &Option<String>| if loaded.is_some() { "ok" } else { "missing" };
+        self.observed("load", loading, word).await
     }
 
     /// Keeps a snapshot unless one as new is there, and starts its lifetime anew. Safe to repeat.
     ///
     /// # Errors
     /// The store did not do it, or its reply was lost.
-    #[tracing::instrument(
-        target = "exam_trace",
-        level = "info",
-        name = "store.save",
-        skip_all,
-        fields(outcome)
-    )]
     pub async fn save(&self, exam: i64, version: i64, text: &str) -> Result<Saved, Error> {
-        let start = Instant::now();
-        let saved = match &self.backend {
-            Backend::Memory(memory) => Ok(memory.save(exam, version, text)),
-            Backend::Redis(redis) => redis.save(exam, version, text).await,
+        let saving = async {
+            match &self.backend {
+                Backend::Memory(memory) => Ok(memory.save(exam, version, text)),
+                Backend::Redis(redis) => redis.save(exam, version, text).await,
+            }
         };
-        let outcome = match &saved {
-            Ok(Saved::Written) => "ok",
-            Ok(Saved::Stale) => "stale",
-            Err(error) => error.outcome(),
+        let word = |saved: &Saved| match saved {
+            Saved::Written => "ok",
+            Saved::Stale => "stale",
         };
-        self.metrics.store_operation("save", outcome, start.elapsed());
-        trace::outcome(outcome);
-        saved
+        self.observed("save", saving, word).await
     }
 
     /// Forgets an exam. Safe to repeat.
     ///
     /// # Errors
     /// The store did not do it, or its reply was lost.
-    #[tracing::instrument(
-        target = "exam_trace",
-        level = "info",
-        name = "store.remove",
-        skip_all,
-        fields(outcome)
-    )]
     pub async fn remove(&self, exam: i64) -> Result<(), Error> {
-        let start = Instant::now();
-        let removed = match &self.backend {
-            Backend::Memory(memory) => {
-                memory.remove(exam);
-                Ok(())
+        let removing = async {
+            match &self.backend {
+                Backend::Memory(memory) => {
+                    memory.remove(exam);
+                    Ok(())
+                }
+                Backend::Redis(redis) => redis.remove(exam).await,
             }
-            Backend::Redis(redis) => redis.remove(exam).await,
         };
-        let outcome = removed.as_ref().map_or_else(Error::outcome, |()| "ok");
-        self.metrics.store_operation("remove", outcome, start.elapsed());
-        trace::outcome(outcome);
-        removed
+        self.observed("remove", removing, |()| "ok").await
+    }
+
+    /// Does it, and tells metrics and trace how it went; `word` says so of what went well.
+    async fn observed<T>(
+        &self,
+        operation: &'static str,
+        doing: impl Future<Output = Result<T, Error>>,
+        word: impl FnOnce(&T) -> &'static str,
+    ) -> Result<T, Error> {
+        let span =
+            info_span!(target: TARGET, "store", otel.name = format!("store.{operation}"), outcome = Empty);
+        let start = Instant::now();
+        let done = doing.instrument(span.clone()).await;
+        let outcome = done.as_ref().map_or_else(Error::outcome, word);
+        self.metrics.store_operation(operation, outcome, start.elapsed());
+        span.record("outcome", outcome);
+        done
     }
 
     /// Marks the store as filled; gives whether it was not, as one that has lost everything is not. A store

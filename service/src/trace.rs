@@ -94,13 +94,6 @@ pub(crate) fn here() -> Span {
     if is_on() { Span::current() } else { Span::none() }
 }
 
-/// Says how the operation of the span of here went.
-pub(crate) fn outcome(outcome: &str) {
-    if is_on() {
-        Span::current().record("outcome", outcome);
-    }
-}
-
 /// Names the exam that the request is about, in the log's lines from here on.
 pub(crate) fn exam(id: i64) {
     Span::current().record("exam", id);

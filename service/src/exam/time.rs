@@ -132,10 +132,14 @@ impl Exam {
         added.sum()
     }
 
-    /// The next event. Clocks of two replicas may differ by a little; an exam's never goes back.
+    /// The next event.
     pub(super) fn entry(&self, event: Event, now: i64) -> Entry {
-        let at = self.entries.last().map_or(now, |last| now.max(last.at));
-        Entry { seq: self.version() + 1, at, event }
+        Entry { seq: self.version() + 1, at: self.at(now), event }
+    }
+
+    /// The time of the next event. Clocks of two replicas may differ by a little; an exam's never goes back.
+    pub(super) fn at(&self, now: i64) -> i64 {
+        self.entries.last().map_or(now, |last| now.max(last.at))
     }
 }
 
