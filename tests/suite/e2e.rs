@@ -39,11 +39,11 @@ async fn change_mode(namespace: &TestNamespace, name: &str, mode: &str) -> Resul
 
 /// Answers the item on the screen, again and again until it is acknowledged.
 async fn insist(examinee: &mut Examinee, client: &Client) -> Result<()> {
-    let start = std::time::Instant::now();
-    while let Err(error) = examinee.answer(client).await {
-        anyhow::ensure!(start.elapsed() < SETTLE, "no answer was taken: {error:#}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    *examinee = wait::until("an answer is taken", SETTLE, || {
+        let mut trial = examinee.clone();
+        async move { trial.answer(client).await.ok().map(|()| trial) }
+    })
+    .await?;
     Ok(())
 }
 

@@ -223,3 +223,26 @@ async fn an_empty_store_is_filled_again() -> Result<()> {
     .await?;
     Ok(())
 }
+
+/// No call, no list and no refill asks Redis for all its keys: that would hold up everybody else.
+#[tokio::test]
+async fn nobody_asks_redis_for_all_its_keys() -> Result<()> {
+    let redis = Redis::start().await?;
+    let service = with_redis(&redis).await?;
+    let client = service.client();
+    let mut examinee = Examinee::start(&client, 3).await?;
+    examinee.answer(&client).await?;
+    client.get("/exams?status=in_progress").await?;
+    let mut connection = redis.connection().await?;
+    redis::cmd("FLUSHALL").exec_async(&mut connection).await?;
+    let key = format!("adaptive_engine:{}", examinee.exam);
+    harness::wait::until("the store is filled again", Duration::from_secs(20), || async {
+        redis.get(&key).await.ok()?.map(drop)
+    })
+    .await?;
+    examinee.finish(&client).await?;
+    let said: String = redis::cmd("INFO").arg("commandstats").query_async(&mut connection).await?;
+    assert!(said.contains("cmdstat_get:"), "{said}");
+    assert!(!said.contains("cmdstat_keys:") && !said.contains("cmdstat_scan:"), "{said}");
+    Ok(())
+}

@@ -218,3 +218,23 @@ async fn a_database_that_forgets_is_refused() -> Result<()> {
     assert!(told.contains("postgres://exam@127.0.0.1:1/nowhere") && !told.contains("secret-word"), "{told}");
     Ok(())
 }
+
+/// More examinees at once than there are connections to anything: each is served, and none waits for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_examinees_at_once_all_finish() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let service = service(&postgres).await?;
+    let client = service.client();
+    let sit = |_| {
+        let client = client.clone();
+        async move {
+            let mut examinee = Examinee::start(&client, 5).await?;
+            examinee.finish(&client).await?;
+            anyhow::Ok(examinee.replies.len())
+        }
+    };
+    let answers = try_join_all((0..384).map(sit)).await?;
+    assert_eq!(answers.iter().sum::<usize>(), 384 * 5);
+    assert!(verified(&postgres).await?.contains("384 exams, 2304 events"));
+    Ok(())
+}
