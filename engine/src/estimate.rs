@@ -90,6 +90,13 @@ pub struct Estimate {
     pub is_bounded: bool,
 }
 
+impl Estimate {
+    /// The posterior's mean.
+    pub(crate) fn of_mean(posterior: &Posterior) -> Self {
+        Self { ability: posterior.ability(), formula: Formula::PosteriorSd, is_bounded: false }
+    }
+}
+
 impl Default for Estimator {
     fn default() -> Self {
         Self::Eap { prior: Prior::default(), grid: Grid::default() }
@@ -128,7 +135,7 @@ impl Estimator {
             Self::Eap { prior, grid } => {
                 let mut posterior = Posterior::new(prior, grid);
                 answers.iter().for_each(|(curve, category)| posterior.observe(curve, *category));
-                Estimate { ability: posterior.ability(), formula: Formula::PosteriorSd, is_bounded: false }
+                Estimate::of_mean(&posterior)
             }
             Self::Map { prior, .. } if answers.is_empty() => {
                 Estimate { ability: prior.ability(), formula: Formula::PosteriorCurvature, is_bounded: false }

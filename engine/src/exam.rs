@@ -198,7 +198,12 @@ impl Exam {
 
     /// The result: the final estimator's, from all scored answers.
     pub fn result(&self) -> Estimate {
-        self.policy.final_estimator.unwrap_or(self.policy.estimator).estimate(&self.all_answers())
+        let estimator = self.policy.final_estimator.unwrap_or(self.policy.estimator);
+        match &self.posterior {
+            // It has every scored answer in it already.
+            Some(posterior) if estimator == self.policy.estimator => Estimate::of_mean(posterior),
+            _ => estimator.estimate(&self.all_answers()),
+        }
     }
 
     /// The item on the screen, counted from 0.
@@ -238,6 +243,13 @@ impl Exam {
             None => Some(&self.first),
             Some(before) => self.steps.get(before).map(|step| &step.constrained),
         }
+    }
+
+    /// Bytes of its own that it takes in memory, about: bank and tables are shared and do not count.
+    pub fn size(&self) -> usize {
+        let posterior = self.posterior.as_ref().map_or(0, |posterior| posterior.nodes().len() * 2);
+        let steps = self.steps.capacity() * size_of::<Answered>();
+        size_of::<Self>() + self.open.len() + posterior * size_of::<f64>() + steps
     }
 
     /// The items.

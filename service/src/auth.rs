@@ -10,13 +10,11 @@ pub use jwt::Keys;
 
 use crate::caller::{Caller, Role};
 use crate::limits::Key;
+use crate::live::Live;
 use crate::problem::Problem;
-use crate::router::Now;
 use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -88,9 +86,12 @@ impl Auth {
     }
 }
 
-/// Lets a request through, with its caller beside it, or answers 401 or 429. Who shows no right token is counted by
-/// their address, so that nobody tries out many.
-pub async fn check(Now(live): Now, mut request: Request, next: Next) -> Response {
+/// Lets a request in, with its caller beside it, if they have this role or a greater one. Who shows no right token is
+/// counted by their address, so that nobody tries out many.
+///
+/// # Errors
+/// 401, 403, or 429.
+pub fn admit(live: &Live, role: Role, mut request: Request) -> Result<Request, Problem> {
     let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let presented = header.and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
@@ -100,33 +101,16 @@ pub async fn check(Now(live): Now, mut request: Request, next: Next) -> Response
     if let Some(limits) = &live.limits {
         let address = || Key::address(origin(request.extensions(), request.headers(), limits.proxies()));
         let key = admitted.as_ref().ok().and_then(|(_, key)| key.clone()).unwrap_or_else(address);
-        if let Err(wait) = limits.pass(&key) {
-            return Problem::too_often(wait).into_response();
-        }
+        limits.pass(&key).map_err(Problem::too_often)?;
     }
-    match admitted {
-        Ok((caller, _)) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
-        Err(detail) => Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).into_response(),
+    let unauthorized = |detail| Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail);
+    let (caller, _) = admitted.map_err(unauthorized)?;
+    if caller.role < role {
+        let whom = if role == Role::Admin { "admins" } else { "proctors and admins" };
+        return Err(Problem::forbidden(format!("this call is for {whom}")));
     }
-}
-
-/// Lets those through who run exams.
-pub async fn proctors(caller: Caller, request: Request, next: Next) -> Response {
-    match caller.role {
-        Role::Student => Problem::forbidden("this call is for proctors and admins").into_response(),
-        Role::Proctor | Role::Admin => next.run(request).await,
-    }
-}
-
-/// Lets those through who may do all there is.
-pub async fn admins(caller: Caller, request: Request, next: Next) -> Response {
-    match caller.role {
-        Role::Student | Role::Proctor => Problem::forbidden("this call is for admins").into_response(),
-        Role::Admin => next.run(request).await,
-    }
+    request.extensions_mut().insert(caller);
+    Ok(request)
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {

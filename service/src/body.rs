@@ -8,8 +8,6 @@ use crate::problem::Problem;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 
 /// Largest body of a call, in bytes.
@@ -19,30 +17,24 @@ pub const LARGE: usize = 16 * 1024 * 1024;
 /// So much of a body that is too large is thrown away, in bytes; then the connection is.
 const WASTE: usize = 64 * 1024 * 1024;
 
-/// Takes the body of a call.
-pub async fn small(request: Request, next: Next) -> Response {
-    whole(request, next, SMALL).await
-}
-
-/// Takes the body of a call that brings a bank.
-pub async fn large(request: Request, next: Next) -> Response {
-    whole(request, next, LARGE).await
-}
-
-async fn whole(request: Request, next: Next, limit: usize) -> Response {
+/// Takes the body of a request, of at most so many bytes.
+///
+/// # Errors
+/// There are more, or they ended before their time.
+pub async fn whole(request: Request, limit: usize) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
     // Who asks before sending is told at once.
     let asks = parts.headers.contains_key(header::EXPECT);
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if asks && announced > limit {
-        return too_large(limit).into_response();
+        return Err(too_large(limit));
     }
     match take(body, limit).await {
-        Ok(Some(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Ok(None) => too_large(limit).into_response(),
+        Ok(Some(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
+        Ok(None) => Err(too_large(limit)),
         Err(_) => {
             let detail = "the body ended before its time";
-            Problem::new(StatusCode::BAD_REQUEST, "unreadable_body", detail).into_response()
+            Err(Problem::new(StatusCode::BAD_REQUEST, "unreadable_body", detail))
         }
     }
 }

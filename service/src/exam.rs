@@ -15,6 +15,11 @@ use engine::{Ability, EndReason, Estimate, Exposure, Outside};
 use std::sync::Arc;
 use words::{engine_constrained, engine_event, engine_next, index, number, said, told};
 
+/// Bytes of a head's texts and lists, about.
+const HEAD: usize = 1024;
+/// … and of an entry's.
+const ENTRY: usize = 32;
+
 /// An exam and all that happened in it.
 #[derive(Clone, Debug)]
 pub struct Exam {
@@ -302,6 +307,12 @@ impl Exam {
     /// When the exam ended, in milliseconds since 1970 UTC, if it has.
     pub fn ended_at(&self) -> Option<i64> {
         self.entries.last().filter(|entry| entry.event.is_ending()).map(|entry| entry.at)
+    }
+
+    /// Bytes it takes in memory, about: its bank is shared and does not count.
+    pub fn size(&self) -> usize {
+        let entries = self.entries.len() * (size_of::<Entry>() + ENTRY);
+        size_of::<Self>() + HEAD + self.engine.size() + entries
     }
 
     /// Number of answers.

@@ -19,6 +19,7 @@ use crate::event::{Entry, ItemId, Submitted};
 use crate::exam::{Exam, Refusal, ReplayError, Verdict};
 use crate::exposure::Shared;
 use crate::metrics::Metrics;
+use crate::recent::Recent;
 use crate::records::{self, Appended, Records};
 use crate::snapshot::Snapshot;
 use crate::store::Store;
@@ -38,6 +39,8 @@ pub struct Flow {
     pub store: Store,
     /// Exam types and banks.
     pub catalogue: Arc<Catalogue>,
+    /// Exams that this process has seen lately.
+    pub recent: Recent,
     /// How often items were given.
     pub exposure: Shared,
     /// The process's metrics.
@@ -71,10 +74,10 @@ pub enum Error {
     KeyReused,
     /// Another item is on the screen.
     #[error("another item is on the screen")]
-    NotCurrent(Box<Exam>),
+    NotCurrent(Arc<Exam>),
     /// The item was answered before, and otherwise.
     #[error("the item was answered before, and otherwise")]
-    AlreadyAnswered(Box<Exam>),
+    AlreadyAnswered(Arc<Exam>),
     /// The exam's time stands still.
     #[error("the exam is paused")]
     Paused,
@@ -94,7 +97,7 @@ impl Flow {
     ///
     /// # Errors
     /// There is no such exam for them, or the database's.
-    pub async fn exam(&self, caller: &Caller, id: i64) -> Result<Exam, Error> {
+    pub async fn exam(&self, caller: &Caller, id: i64) -> Result<Arc<Exam>, Error> {
         trace::exam(id);
         reached(caller, self.load(id).await?)
     }
@@ -104,7 +107,7 @@ impl Flow {
     ///
     /// # Errors
     /// Why the answer was not taken; then nothing has changed, unless the exam's time was over.
-    pub async fn answer(&self, caller: &Caller, answer: Answer) -> Result<(Exam, i64), Error> {
+    pub async fn answer(&self, caller: &Caller, answer: Answer) -> Result<(Arc<Exam>, i64), Error> {
         let Answer { exam: id, item, submitted, response_time_ms } = answer;
         trace::exam(id);
         // A new answer needs no check beforehand: the log takes it only after the very event it was
@@ -128,6 +131,7 @@ impl Flow {
                         return Ok((exam, seq));
                     }
                     // Somebody was first. The log has grown, so this ends: what is read now decides.
+                    self.recent.roams(id);
                     self.metrics.repeated("conflict");
                 }
                 // When an exam closes is not under its hash, so of that only the log is believed.
@@ -153,7 +157,7 @@ impl Flow {
     ///
     /// # Errors
     /// There is no such exam for this caller, or the database's.
-    pub async fn complete(&self, caller: &Caller, id: i64) -> Result<Exam, Error> {
+    pub async fn complete(&self, caller: &Caller, id: i64) -> Result<Arc<Exam>, Error> {
         let exam = reached(caller, self.load(id).await?)?;
         self.end(exam, |_| EndReason::Manual).await
     }
@@ -174,7 +178,11 @@ impl Flow {
         Ok(ended.end())
     }
 
-    async fn end(&self, mut exam: Exam, reason: impl Fn(&Exam) -> EndReason) -> Result<Exam, Error> {
+    async fn end(
+        &self,
+        mut exam: Arc<Exam>,
+        reason: impl Fn(&Exam) -> EndReason,
+    ) -> Result<Arc<Exam>, Error> {
         while let Some(entry) = exam.complete(reason(&exam), self.records.now()) {
             if self.commit(&mut exam, entry).await? == Appended::Committed {
                 break;
@@ -185,13 +193,13 @@ impl Flow {
     }
 
     /// Appends an event and, once it is durable, takes it into the exam and its snapshot.
-    async fn commit(&self, exam: &mut Exam, entry: Entry) -> Result<Appended, Error> {
+    async fn commit(&self, exam: &mut Arc<Exam>, entry: Entry) -> Result<Appended, Error> {
         let began = Instant::now();
         let damaged = |error: ReplayError| records::Error::Damaged(error.to_string());
         let sealed = exam.chain().seal(entry);
         let expires_at = match sealed.entry.event.is_timing() {
             true => {
-                let mut after = exam.clone();
+                let mut after = Exam::clone(exam);
                 after.apply(sealed.entry.clone()).map_err(damaged)?;
                 after.expires_at()
             }
@@ -202,7 +210,8 @@ impl Flow {
         let committing = info_span!(target: TARGET, "commit", exam = id, kind);
         let appended = self.records.append(id, sealed.clone(), expires_at).instrument(committing).await?;
         if appended == Appended::Committed {
-            exam.apply_sealed(sealed).map_err(damaged)?;
+            Arc::make_mut(exam).apply_sealed(sealed).map_err(damaged)?;
+            self.recent.keep(exam);
             self.metrics.committed(exam, began.elapsed());
             self.exposure.gave(exam);
             self.snapshot(exam).await;
@@ -226,15 +235,15 @@ impl Flow {
 }
 
 /// An exam that is not theirs is, to a caller, none.
-fn reached(caller: &Caller, exam: Exam) -> Result<Exam, Error> {
+fn reached(caller: &Caller, exam: Arc<Exam>) -> Result<Arc<Exam>, Error> {
     if caller.reaches(&exam) { Ok(exam) } else { Err(Error::UnknownExam(exam.head().id)) }
 }
 
-fn refused(refusal: Refusal, exam: Exam) -> Error {
+fn refused(refusal: Refusal, exam: Arc<Exam>) -> Error {
     match refusal {
         Refusal::Invalid(fault) => Error::Invalid(vec![fault]),
-        Refusal::AlreadyAnswered => Error::AlreadyAnswered(Box::new(exam)),
-        Refusal::NotCurrent => Error::NotCurrent(Box::new(exam)),
+        Refusal::AlreadyAnswered => Error::AlreadyAnswered(exam),
+        Refusal::NotCurrent => Error::NotCurrent(exam),
         Refusal::Paused => Error::Paused,
         Refusal::Ended(reason) => Error::Ended(reason),
     }

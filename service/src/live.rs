@@ -11,6 +11,7 @@ use crate::exposure::Shared;
 use crate::flow::Flow;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::recent::Recent;
 use crate::records::Records;
 use crate::store::Store;
 use contract::{Settings, settings};
@@ -73,10 +74,12 @@ impl Live {
             Some(before) => before.flow.store.clone(),
             None => Store::open(&settings.store, secrets.store_password.as_deref(), metrics.clone())?,
         };
+        // An exam keeps its bank and its rules, whatever the Settings say now.
+        let recent = before.map_or_else(Recent::default, |before| before.flow.recent.clone());
         metrics.build(revision);
         let (records, metrics) = (records.clone(), metrics.clone());
         Ok(Self {
-            flow: Flow { records, store, catalogue: Arc::new(catalogue), exposure, metrics },
+            flow: Flow { records, store, catalogue: Arc::new(catalogue), recent, exposure, metrics },
             auth,
             limits,
             revision: revision.into(),

@@ -3,18 +3,21 @@
 //! Comes in: requests, with their id. Goes out: the same, and the replies. Seen are the route's template, the method if
 //! it is served, and the status; never the path as it was asked for, the query, or a header. Must not know: exams.
 
-use crate::app::App;
+use crate::metrics::Metrics;
 use crate::trace::{self, TARGET};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::Method;
-use axum::middleware::Next;
 use axum::response::Response;
 use std::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-/// Measures a request, and follows it in the log and in its trace.
-pub async fn follow(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Measures a request, and follows it in the log and in its trace while `answer` answers it.
+pub async fn follow(
+    metrics: Metrics,
+    request: Request,
+    answer: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
     let path = request.extensions().get::<MatchedPath>();
     let route = path.map_or("none", MatchedPath::as_str).to_owned();
     // A method may be any word; only those we serve become labels.
@@ -29,11 +32,10 @@ pub async fn follow(State(app): State<App>, request: Request, next: Next) -> Res
     let traced = traced(&request, id, &route, method);
     // An error's span is there whenever an error is told.
     let told = tracing::error_span!("request", request_id = id, route, method, exam = Empty);
-    let metrics = app.live().flow.metrics.clone();
     let _in_flight = metrics.in_flight();
     let start = Instant::now();
     let answered = async {
-        let response = next.run(request).await;
+        let response = answer(request).await;
         let took = start.elapsed();
         tracing::debug!(status = response.status().as_u16(), ?took, "answered");
         metrics.request(&route, method, response.status().as_u16(), took);

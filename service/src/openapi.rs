@@ -14,7 +14,7 @@ const PATH: &str = "/openapi.json";
 pub const DOCUMENT: &str = include_str!("../openapi.json");
 
 /// The routes of the document and its pages.
-pub fn routes() -> Router {
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let document = ([(header::CONTENT_TYPE, "application/json")], DOCUMENT);
     Router::new()
         .route(PATH, get(async move || document))

@@ -24,7 +24,7 @@ fn file(kind: &'static str, text: &'static str) -> File {
 }
 
 /// The page's routes.
-pub fn routes() -> Router {
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/", get(async || file("text/html; charset=utf-8", include_str!("../web/index.html"))))
         .route(

@@ -158,7 +158,7 @@ impl Records {
         create: bool,
     ) -> Result<Self, OpenError> {
         let (pool, durability) = Pool::open(url, password, create).await?;
-        let writer = Writer::start(&pool, &metrics);
+        let writer = Writer::start(pool.clone(), metrics);
         let reader = Reader::start(pool.clone());
         let clock = Clock::start(pool.clone()).await;
         Ok(Self { pool, reader, writer, clock, durability })

@@ -5,7 +5,6 @@
 //! sets it again does the work. Should that one end meanwhile, exams are rebuilt as they are asked for.
 
 use crate::app::App;
-use crate::caller::Caller;
 use crate::flow::Error;
 use crate::records::{self, Filter};
 use crate::trace::TARGET;
@@ -38,17 +37,15 @@ async fn fill(app: &App) -> Result<(), Error> {
     let mut pauses = tokio::time::interval(PAUSE);
     pauses.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut filter = Filter { ended: Some(false), limit: PAGE, ..Filter::default() };
-    let caller = Caller::trusted();
     let mut filled = 0_u64;
     loop {
         pauses.tick().await;
         let live = app.live();
         let page = live.flow.records.listed(&filter).await?;
         for listed in &page {
-            // Reading it, checked, puts it there.
             let span = info_span!(target: TARGET, "rewarm", exam = listed.id);
-            match live.flow.exam(&caller, listed.id).instrument(span).await {
-                Ok(_) => {
+            match live.flow.refill(listed.id).instrument(span).await {
+                Ok(()) => {
                     live.flow.metrics.rewarmed();
                     filled += 1;
                 }

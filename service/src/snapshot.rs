@@ -100,6 +100,12 @@ impl Response {
 #[error("the snapshot is corrupt: {0}")]
 pub struct Corrupt(pub String);
 
+/// Whether a text is a snapshot of this version, as far as its beginning tells.
+pub fn is_of(text: &str, version: i64) -> bool {
+    let rest = text.strip_prefix("{\"version\":").and_then(|rest| rest.split_once(','));
+    rest.is_some_and(|(told, _)| told.parse() == Ok(version))
+}
+
 impl Snapshot {
     /// The snapshot of an open exam; `None` once it has ended.
     pub fn of(exam: &Exam) -> Option<Self> {

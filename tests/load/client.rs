@@ -33,6 +33,15 @@ pub struct Measured {
     pub answer_p50: f64,
     pub answer_p99: f64,
     pub refused: usize,
+    /// Seconds of CPU of all processes but the examinees'.
+    pub cpu: f64,
+}
+
+impl Measured {
+    /// Seconds of CPU of all processes for each answer; other requests are part of it.
+    pub fn cpu_of_answer(&self) -> f64 {
+        self.cpu * self.requests / (self.answers * self.count.max(1) as f64)
+    }
 }
 
 #[derive(Default)]
@@ -80,6 +89,7 @@ pub async fn load(to: SocketAddr, flow: Flow, clients: usize, time: Duration) ->
         answer_p50: at(0.5),
         answer_p99: at(0.99),
         refused: all.refused,
+        cpu: 0.0,
     })
 }
 

@@ -1,5 +1,6 @@
 //! What the database and the store can do alone: the limits that the service is held to.
 
+use crate::processes::{self, Cpu};
 use anyhow::{Context, Result, ensure};
 use harness::{Postgres, Redis};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -7,8 +8,17 @@ use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use std::time::{Duration, Instant};
 use tokio::process::Command;
 
-/// One-row insert commits a second of this PostgreSQL, at 50 clients.
-pub async fn postgres_commits(postgres: &Postgres, time: Duration) -> Result<f64> {
+/// What a database can do alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// One-row insert commits a second, at 50 clients.
+    pub commits: f64,
+    /// Seconds of CPU of the database and its clients for each.
+    pub cpu: f64,
+}
+
+/// One-row insert commits of this PostgreSQL by pgbench.
+pub async fn of_postgres(postgres: &Postgres, time: Duration) -> Result<Limits> {
     let mut connection = PgConnection::connect(&postgres.url()).await?;
     connection.execute("CREATE TABLE alone (id BIGSERIAL PRIMARY KEY, body TEXT NOT NULL)").await?;
     let script = postgres.data().join("alone.sql");
@@ -26,11 +36,20 @@ pub async fn postgres_commits(postgres: &Postgres, time: Duration) -> Result<f64
         &time.as_secs().max(1).to_string(),
         "-f",
     ]);
+    let cpu = Cpu::of(&[("postgres", postgres.pid().context("postgres runs")?)]);
+    let (before, ended) = (cpu.read()?, processes::ended()?);
     let said = pgbench.arg(&script).arg(postgres.url()).output().await?;
     ensure!(said.status.success(), "pgbench: {}", String::from_utf8_lossy(&said.stderr));
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    let line = said.lines().find_map(|line| line.strip_prefix("tps = ")).context("pgbench gives its tps")?;
-    Ok(line.split_whitespace().next().unwrap_or_default().parse()?)
+    let used =
+        cpu.since(&before)?.iter().map(|(_, seconds)| seconds).sum::<f64>() + processes::ended()? - ended;
+    let number = |name: &str| -> Result<f64> {
+        let rest = said.lines().find_map(|line| line.strip_prefix(name));
+        let first = rest.and_then(|rest| rest.split([' ', '/']).find(|word| !word.is_empty()));
+        Ok(first.with_context(|| format!("pgbench gives its {name}"))?.parse()?)
+    };
+    let done = number("number of transactions actually processed: ")?;
+    Ok(Limits { commits: number("tps = ")?, cpu: used / done })
 }
 
 /// SET a second of this Redis, at 50 clients, one after the other on each.

@@ -10,38 +10,78 @@ mod memory;
 mod processes;
 
 use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
 use client::{Flow, Measured};
 use harness::process::program;
 use harness::service::Setup;
 use harness::{Postgres, Redis, Service};
+use limits::Limits;
 use processes::Cpu;
 use std::io::Write;
 use std::time::Duration;
 
-/// Clients at once.
-const LEVELS: [usize; 8] = [1, 8, 32, 64, 128, 256, 512, 1024];
-/// Time at each level, after a warm-up of a quarter of it.
-const TIME: Duration = Duration::from_secs(5);
+/// Clients at once, where answers alone are measured.
+const OF_ANSWERS: [usize; 3] = [8, 64, 256];
 /// Exams that are open at once, to see what each takes of memory.
 const EXAMS: usize = 10_000;
 
+/// Measures what the service bears, on databases and a Redis of its own that end with it.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Seconds at each level, after a warm-up of a quarter of it.
+    #[arg(default_value = "5", value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// Numbers of clients, one level each: `--clients 1,8` is a short run.
+    #[arg(long, value_delimiter = ',', default_value = "1,8,32,64,128,256,512,1024")]
+    clients: Vec<usize>,
+    /// What to measure.
+    #[arg(long, value_enum, default_value = "all")]
+    part: Part,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Both databases, then memory.
+    All,
+    /// The flow on PostgreSQL and Redis.
+    Postgres,
+    /// The flow on SQLite and Redis.
+    Sqlite,
+    /// Memory of open exams.
+    Memory,
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
-    let seconds = std::env::args().nth(1).map(|text| text.parse()).transpose().context("seconds")?;
-    let time = seconds.map_or(TIME, Duration::from_secs);
+    let Arguments { seconds, clients, part } = Arguments::parse();
+    let time = Duration::from_secs(seconds);
     say(&format!("machine: {}", processes::machine()))?;
-    say(&format!("service: {}\n", program("exam-service")?.display()))?;
+    say(&format!("service: {}", program("exam-service")?.display()))?;
+    let is = |one: Part| part == Part::All || part == one;
+    if is(Part::Postgres) {
+        on_postgres(time, &clients).await?;
+    }
+    if is(Part::Sqlite) {
+        on_sqlite(time, &clients).await?;
+    }
+    if is(Part::Memory) {
+        // A short run opens fewer.
+        of_memory(EXAMS.min(usize::try_from(seconds)? * 2000)).await?;
+    }
+    Ok(())
+}
 
-    let postgres = Postgres::start().await?;
-    let redis = Redis::start().await?;
-    let commits = limits::postgres_commits(&postgres, time).await?;
+async fn on_postgres(time: Duration, clients: &[usize]) -> Result<()> {
+    let (postgres, redis) = (Postgres::start().await?, Redis::start().await?);
+    let alone: Limits = limits::of_postgres(&postgres, time).await?;
     let sets = limits::redis_sets(&redis).await?;
-    let sqlite = limits::sqlite_commits(time).await?;
     say(&format!(
-        "alone: PostgreSQL {commits:.0} one-row commits/s (50 clients), SQLite {sqlite:.0} commits/s,"
+        "\nalone: PostgreSQL {:.0} one-row commits/s (50 clients, CPU {:.0} us a commit with its clients),\n\
+         \x20      Redis {sets:.0} SET/s (50 clients)",
+        alone.commits,
+        alone.cpu * 1e6
     ))?;
-    say(&format!("       Redis {sets:.0} SET/s (50 clients)\n"))?;
-
     let setup =
         Setup { database_url: Some(postgres.url()), redis_url: Some(redis.url()), ..Setup::default() };
     let service = Service::start_with(setup).await?;
@@ -50,56 +90,54 @@ async fn main() -> Result<()> {
         ("postgres", postgres.pid().context("postgres runs")?),
         ("redis", redis.pid().context("redis runs")?),
     ]);
-    say("PostgreSQL + Redis")?;
-    let whole = levels(&service, &cpu, Flow::Whole, time, &LEVELS).await?;
+    say("\nPostgreSQL + Redis")?;
+    let whole = levels(&service, &cpu, Flow::Whole, time, clients).await?;
     say("\nPostgreSQL + Redis, answers alone (start, then 10 answers whose replies carry the next item)")?;
-    let answers = levels(&service, &cpu, Flow::Answers, time, &[8, 64, 256]).await?;
-    let best = answers.iter().map(|at| at.answers).fold(0.0, f64::max);
-    let at = |clients: usize| whole.iter().find(|at| at.clients == clients);
+    let answers = levels(&service, &cpu, Flow::Answers, time, &OF_ANSWERS).await?;
     say("\nratios")?;
-    say(&format!(
-        "  recorded answers/s : PostgreSQL commits/s     1 : {:.1}   (wanted 1 : 2)",
-        commits / best
-    ))?;
-    if let (Some(one), Some(eight), Some(many)) = (at(1), at(8), at(512)) {
-        say(&format!(
-            "  requests/s at 8 : Redis SET/s                 1 : {:.1}   (wanted 1 : 9)",
-            sets / eight.requests
-        ))?;
-        say(&format!(
-            "  throughput at 512 : at 8                      {:.2}      (wanted 0.9)",
-            many.requests / eight.requests
-        ))?;
-        say(&format!(
-            "  answer p99 at 8 : p50 at 1                    {:.1}       (wanted 4)",
-            eight.answer_p99 / one.answer_p50
-        ))?;
+    if let Some(best) = answers.iter().max_by(|one, other| one.answers.total_cmp(&other.answers)) {
+        ratio("PostgreSQL commits/s : recorded answers/s", alone.commits / best.answers, "at most 2")?;
+        ratio("CPU of an answer : CPU of a commit", best.cpu_of_answer() / alone.cpu, "at most 2")?;
     }
-    drop(service);
+    let at = |clients: usize| whole.iter().find(|at| at.clients == clients);
+    if let Some(eight) = at(8) {
+        ratio("Redis SET/s : requests/s at 8 clients", sets / eight.requests, "at most 9")?;
+    }
+    if let Some((one, eight)) = at(1).zip(at(8)) {
+        ratio("answer p99 at 8 clients : p50 at 1", eight.answer_p99 / one.answer_p50, "at most 4")?;
+    }
+    if let Some((eight, many)) = at(8).zip(at(512)) {
+        ratio("requests/s at 512 clients : at 8", many.requests / eight.requests, "at least 0.9")?;
+    }
+    Ok(())
+}
 
+async fn on_sqlite(time: Duration, clients: &[usize]) -> Result<()> {
+    let redis = Redis::start().await?;
+    let alone = limits::sqlite_commits(time).await?;
+    say(&format!("\nalone: SQLite {alone:.0} one-row commits/s"))?;
     let service = Service::start_with(Setup { redis_url: Some(redis.url()), ..Setup::default() }).await?;
     let cpu = Cpu::of(&[("service", service.pid().context("the service runs")?)]);
     say("\nSQLite + Redis")?;
-    levels(&service, &cpu, Flow::Whole, time, &[1, 8, 64, 512]).await?;
+    levels(&service, &cpu, Flow::Whole, time, clients).await?;
     say("\nSQLite + Redis, answers alone")?;
-    let answers = levels(&service, &cpu, Flow::Answers, time, &[8, 64, 256]).await?;
+    let answers = levels(&service, &cpu, Flow::Answers, time, &OF_ANSWERS).await?;
     let best = answers.iter().map(|at| at.answers).fold(0.0, f64::max);
-    say(&format!("  recorded answers/s : SQLite one-row commits/s     1 : {:.1}", sqlite / best))?;
-    drop((service, redis));
+    say("\nratios")?;
+    ratio("SQLite commits/s : recorded answers/s", alone / best, "at most 2")
+}
 
-    // A short run opens fewer.
-    let exams = EXAMS.min(usize::try_from(time.as_secs())?.max(1) * 2000);
+async fn of_memory(exams: usize) -> Result<()> {
     let redis = Redis::start().await?;
     let in_redis = memory::of_open_exams(Some(&redis), exams).await?;
     let in_memory = memory::of_open_exams(None, exams).await?;
     say(&format!("\nmemory of each of {exams} open exams, after ten answers"))?;
     say(&format!(
-        "  snapshots in Redis: service {} bytes, Redis {} bytes (wanted 2048)",
+        "  snapshots in Redis: service {} bytes, Redis {} bytes (wanted: at most 2048)",
         in_redis.service,
         in_redis.redis.unwrap_or_default()
     ))?;
-    say(&format!("  snapshots in the service: {} bytes", in_memory.service))?;
-    Ok(())
+    say(&format!("  snapshots in the service: {} bytes", in_memory.service))
 }
 
 async fn levels(
@@ -114,20 +152,26 @@ async fn levels(
     for count in clients {
         client::load(service.api(), flow, *count, time / 4).await?;
         let before = cpu.read()?;
-        let measured = client::load(service.api(), flow, *count, time).await?;
-        let used = cpu.since(&before, measured.count)?;
+        let mut measured = client::load(service.api(), flow, *count, time).await?;
+        let used = cpu.since(&before)?;
+        measured.cpu = used.iter().map(|(_, seconds)| seconds).sum();
         say(&format!(
-            "  {:>7} {:>12.0} {:>10.0} {:>15.2} {:>8.2} {:>9}   {used}",
+            "  {:>7} {:>12.0} {:>10.0} {:>15.2} {:>8.2} {:>9}   {}",
             measured.clients,
             measured.requests,
             measured.answers,
             measured.answer_p50,
             measured.answer_p99,
-            measured.refused
+            measured.refused,
+            processes::each(&used, measured.count)
         ))?;
         all.push(measured);
     }
     Ok(all)
+}
+
+fn ratio(what: &str, is: f64, wanted: &str) -> Result<()> {
+    say(&format!("  {what:<44} {is:>6.2}   (wanted: {wanted})"))
 }
 
 fn say(line: &str) -> Result<()> {

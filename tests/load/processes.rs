@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result};
 use std::collections::HashMap;
-use std::fmt::Write;
 
 /// Ticks a second of the kernel's count.
 const TICKS: f64 = 100.0;
@@ -20,32 +19,45 @@ impl Cpu {
         self.0.iter().map(|(name, pid)| Ok((*name, with_children(*pid)?))).collect()
     }
 
-    /// Microseconds for each of so many requests, since then.
-    pub fn since(&self, before: &HashMap<&'static str, f64>, requests: usize) -> Result<String> {
+    /// Seconds of CPU of each since then.
+    pub fn since(&self, before: &HashMap<&'static str, f64>) -> Result<Vec<(&'static str, f64)>> {
         let now = self.read()?;
-        let mut text = String::new();
-        for (name, _) in &self.0 {
-            let used = (now[name] - before[name]) * 1e6 / requests.max(1) as f64;
-            write!(text, "{name} {used:.0}  ")?;
-        }
-        Ok(text)
+        Ok(self.0.iter().map(|(name, _)| (*name, now[name] - before[name])).collect())
     }
+}
+
+/// Microseconds for each of so many requests, in words.
+pub fn each(used: &[(&'static str, f64)], requests: usize) -> String {
+    let each = |seconds: f64| seconds * 1e6 / requests.max(1) as f64;
+    let words: Vec<String> =
+        used.iter().map(|(name, seconds)| format!("{name} {:.0}", each(*seconds))).collect();
+    words.join("  ")
+}
+
+/// Seconds of CPU of this process's children that have ended and were waited for.
+pub fn ended() -> Result<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    times(&stat, 13..15)
 }
 
 fn with_children(pid: u32) -> Result<f64> {
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    let own = seconds(pid)?;
+    // Its own, and that of children that have ended.
+    let own = times(&std::fs::read_to_string(format!("/proc/{pid}/stat"))?, 11..15)?;
     let of_children: f64 =
         children.split_whitespace().filter_map(|pid| seconds(pid.parse().ok()?).ok()).sum();
     Ok(own + of_children)
 }
 
 fn seconds(pid: u32) -> Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields: Vec<&str> = stat.rsplit(')').next().context("a stat")?.split_whitespace().collect();
-    // utime and stime, the 14th and 15th of all fields; 11 and 12 after the name and the state.
+    times(&std::fs::read_to_string(format!("/proc/{pid}/stat"))?, 11..13)
+}
+
+/// User's and system's time in a line of `stat`: the fields after the name and the state are counted.
+fn times(stat: &str, fields: std::ops::Range<usize>) -> Result<f64> {
+    let all: Vec<&str> = stat.rsplit(')').next().context("a stat")?.split_whitespace().collect();
     let ticks: f64 =
-        fields.get(11..13).context("times")?.iter().filter_map(|field| field.parse::<f64>().ok()).sum();
+        all.get(fields).context("times")?.iter().filter_map(|field| field.parse::<f64>().ok()).sum();
     Ok(ticks / TICKS)
 }
 

@@ -1,14 +1,15 @@
-//! Reads are checked: a snapshot is used only when it is exactly as new as the log.
+//! Reads are checked: an exam seen before, or a snapshot, is used only when it is exactly as new as the log.
 //!
-//! Comes in: an exam's number. Goes out: the exam, folded from an equal snapshot or from the log.
+//! Comes in: an exam's number. Goes out: the exam as it was seen, or folded from an equal snapshot or from the log.
 //! Nothing that happens to the store is seen by the caller.
 
 use super::{Error, Flow};
 use crate::event::Chain;
 use crate::exam::Exam;
 use crate::records::{self, Appended, Tip};
-use crate::snapshot::{Corrupt, Snapshot};
+use crate::snapshot::{self, Corrupt, Snapshot};
 use crate::store;
+use std::sync::Arc;
 
 /// Of what use a snapshot is.
 enum Kept {
@@ -21,22 +22,65 @@ enum Kept {
 }
 
 impl Flow {
-    /// The exam as its snapshot has it, unchecked; `None` where there is none of use.
+    /// The exam as it was seen last or as its snapshot has it, unchecked; `None` where there is nothing of use.
     #[tracing::instrument(target = "exam_trace", level = "info", name = "load", skip_all, fields(exam = id))]
-    pub(super) async fn at_hand(&self, id: i64) -> Option<Exam> {
+    pub(super) async fn at_hand(&self, id: i64) -> Option<Arc<Exam>> {
+        if let Some(seen) = self.recent.own(id) {
+            return Some(seen);
+        }
         let text = self.store.load(id).await.ok()??;
+        if let Some(seen) = self.recent.get(id).filter(|seen| snapshot::is_of(&text, seen.version())) {
+            return Some(seen);
+        }
         let snapshot = Snapshot::parse(&text, id).ok()?;
         let bank = self.catalogue.bank(&snapshot.exam.bank_version, &self.records).await.ok()?;
-        snapshot.restore(bank).ok()
+        Some(Arc::new(snapshot.restore(bank).ok()?))
+    }
+
+    /// The exam as the log has it: as it was seen, if nothing has happened since, or else by its snapshot if that is
+    /// as new.
+    #[tracing::instrument(target = "exam_trace", level = "info", skip_all, fields(exam = id, checked = true))]
+    pub(super) async fn load(&self, id: i64) -> Result<Arc<Exam>, Error> {
+        let Some(seen) = self.recent.get(id) else {
+            let (tip, kept) = tokio::join!(self.records.tip(id), self.store.load(id));
+            return self.stored(id, tip?.ok_or(Error::UnknownExam(id))?, kept).await;
+        };
+        let tip = self.records.tip(id).await?.ok_or(Error::UnknownExam(id))?;
+        if (seen.version(), seen.end().is_some()) == (tip.seq, tip.ended) {
+            return Ok(seen);
+        }
+        self.stored(id, tip, self.store.load(id).await).await
+    }
+
+    /// Brings the store up to the log, whatever this process has seen.
+    ///
+    /// # Errors
+    /// There is no such exam, or the database's.
+    pub async fn refill(&self, id: i64) -> Result<(), Error> {
+        let (tip, kept) = tokio::join!(self.records.tip(id), self.store.load(id));
+        self.stored(id, tip?.ok_or(Error::UnknownExam(id))?, kept).await.map(drop)
     }
 
     /// The exam as the log has it, by its snapshot if that is as new.
-    #[tracing::instrument(target = "exam_trace", level = "info", skip_all, fields(exam = id, checked = true))]
-    pub(super) async fn load(&self, id: i64) -> Result<Exam, Error> {
-        let (tip, kept) = tokio::join!(self.records.tip(id), self.store.load(id));
-        let tip = tip?.ok_or(Error::UnknownExam(id))?;
+    async fn stored(
+        &self,
+        id: i64,
+        tip: Tip,
+        kept: Result<Option<String>, store::Error>,
+    ) -> Result<Arc<Exam>, Error> {
+        let exam = self.by_snapshot(id, tip, kept).await?;
+        self.recent.keep(&exam);
+        Ok(exam)
+    }
+
+    async fn by_snapshot(
+        &self,
+        id: i64,
+        tip: Tip,
+        kept: Result<Option<String>, store::Error>,
+    ) -> Result<Arc<Exam>, Error> {
         let reason = match self.judge(id, tip, kept).await? {
-            Kept::Equal(exam) => return Ok(exam),
+            Kept::Equal(exam) => return Ok(Arc::new(exam)),
             Kept::Ahead(exam) => return self.recover(id, tip, exam).await,
             Kept::Useless(reason) => reason,
         };
@@ -55,11 +99,11 @@ impl Flow {
 
     /// The exam folded from the log alone.
     #[tracing::instrument(target = "exam_trace", level = "info", skip_all, fields(exam = id))]
-    pub(super) async fn replay(&self, id: i64) -> Result<Exam, Error> {
+    pub(super) async fn replay(&self, id: i64) -> Result<Arc<Exam>, Error> {
         let (head, entries) = self.records.load(id).await?.ok_or(Error::UnknownExam(id))?;
         let bank = self.catalogue.bank(&head.bank_version, &self.records).await?;
         let exam = Exam::replay(head, bank, entries);
-        Ok(exam.map_err(|error| records::Error::Damaged(format!("exam {id}: {error}")))?)
+        Ok(Arc::new(exam.map_err(|error| records::Error::Damaged(format!("exam {id}: {error}")))?))
     }
 
     async fn judge(
@@ -95,7 +139,7 @@ impl Flow {
     }
 
     /// Appends again what the database has lost and the snapshot still has. Never the reverse.
-    async fn recover(&self, id: i64, tip: Tip, exam: Exam) -> Result<Exam, Error> {
+    async fn recover(&self, id: i64, tip: Tip, exam: Exam) -> Result<Arc<Exam>, Error> {
         self.metrics.rebuilt("ahead");
         let (log, snapshot) = (tip.seq, exam.version());
         let stored = self.replay(id).await?;
@@ -125,6 +169,6 @@ impl Flow {
             snapshot,
             "the database had lost events; they are appended again from the snapshot"
         );
-        Ok(exam)
+        Ok(Arc::new(exam))
     }
 }

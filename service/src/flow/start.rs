@@ -49,7 +49,7 @@ impl Flow {
     ///
     /// # Errors
     /// Every fault of the request, no attempt is left, or the database's.
-    pub async fn start(&self, mut start: Start) -> Result<(Exam, Origin), Error> {
+    pub async fn start(&self, mut start: Start) -> Result<(Arc<Exam>, Origin), Error> {
         let Some(rules) = self.catalogue.rules(&start.exam_type) else {
             let message = format!("there is no such exam type; types: {}", self.catalogue.names().join(", "));
             return Err(invalid("exam_type", message));
@@ -133,11 +133,13 @@ impl Flow {
             let committing = info_span!(target: TARGET, "commit", kind = "started");
             match self.records.create(new, begin).instrument(committing).await? {
                 Created::New(exam) => {
+                    let exam: Arc<Exam> = Arc::from(exam);
                     trace::exam(exam.head().id);
                     self.metrics.committed(&exam, began.elapsed());
+                    self.recent.keep(&exam);
                     self.exposure.began(&exam);
                     self.snapshot(&exam).await;
-                    return Ok((*exam, Origin::Start));
+                    return Ok((exam, Origin::Start));
                 }
                 Created::Before(id) => {
                     self.metrics.repeated("start");

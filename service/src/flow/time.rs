@@ -5,6 +5,7 @@ use crate::exam::Exam;
 use crate::exam::time::Timing;
 use crate::records::{Appended, Filter};
 use futures::{StreamExt, TryStreamExt, stream};
+use std::sync::Arc;
 
 /// Exams are listed in pages of so many.
 const PAGE: i64 = 200;
@@ -25,7 +26,7 @@ impl Flow {
     ///
     /// # Errors
     /// There is no such exam, it has ended, or the database's.
-    pub async fn time(&self, id: i64, timing: &Timing) -> Result<(Exam, bool), Error> {
+    pub async fn time(&self, id: i64, timing: &Timing) -> Result<(Arc<Exam>, bool), Error> {
         let mut exam = self.load(id).await?;
         loop {
             let entry = match exam.timing(timing, self.records.now()) {

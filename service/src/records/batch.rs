@@ -19,7 +19,7 @@ const ROWS: usize = 128;
 const FEW: usize = 8;
 
 /// Whether an event changes nothing but the log.
-pub(super) fn is_plain(event: &event::Event) -> bool {
+fn is_plain(event: &event::Event) -> bool {
     !event.is_ending() && !event.is_timing()
 }
 

@@ -6,7 +6,7 @@
 use super::{OpenError, pooled};
 use sqlx::Connection;
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteLockingMode, SqlitePool,
     SqlitePoolOptions, SqliteSynchronous,
@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// How long a request waits for the database before it is told to come again.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// A connection that was used so long ago, or longer, is asked whether it is still there.
+const BELIEVED: Duration = Duration::from_secs(1);
 /// Connections to PostgreSQL: one writes, the others read.
 const CONNECTIONS: u32 = 8;
 
@@ -111,6 +113,7 @@ async fn sqlite(url: &str, create: bool) -> Result<(Pool, String), OpenError> {
         .acquire_timeout(PATIENCE)
         .idle_timeout(None)
         .max_lifetime(None)
+        .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(is_outside(connection)))
         .connect_with(options)
         .await
@@ -142,6 +145,14 @@ async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Err
     Ok(!is_stuck)
 }
 
+/// Whether a connection can be used; one that was used a moment ago is believed, without the round trip that asks it.
+async fn is_there(connection: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
+    if idle > BELIEVED {
+        connection.ping().await?;
+    }
+    Ok(true)
+}
+
 async fn postgres(url: &str, password: Option<&str>) -> Result<(Pool, String), OpenError> {
     let shown = without_password(url);
     let (url, is_pooled) = pooled::asked(url);
@@ -153,7 +164,11 @@ async fn postgres(url: &str, password: Option<&str>) -> Result<(Pool, String), O
     if let Some(password) = password {
         options = options.password(password);
     }
-    let mut pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+    let mut pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(PATIENCE)
+        .test_before_acquire(false)
+        .before_acquire(|connection, used| Box::pin(is_there(connection, used.idle_for)));
     match is_pooled {
         // A pooler takes no parameter that it cannot carry from one transaction to the next.
         true => options = options.extra_float_digits(None).statement_cache_capacity(0),

@@ -1,11 +1,10 @@
 //! Those who write: all that waits goes into one transaction, and nobody is told before it is durable.
 //!
 //! Comes in: new exams and events, each with somebody who waits for its fate. Goes out: each one's fate.
-//! PostgreSQL has a few lanes, so that one transaction is under way while another waits for the disk: starts and
-//! endings, which are several statements, have one of their own, and the answers of an exam always the same. SQLite,
-//! which does one thing at a time, has one. A lane's task owns the writes, so a caller that hangs up cancels nothing. A transaction that fails is tried
-//! once more: what it may have committed after all comes back as a conflict, and whoever waits reads the
-//! log then. If it is refused again, one request at a time shows whose fault it is.
+//! A task owns the writes, so a caller that hangs up cancels nothing; while a transaction is under way, what comes
+//! waits for the next, so a busy service writes many at once. A transaction that fails is tried once more: what it
+//! may have committed after all comes back as a conflict, and whoever waits reads the log then. If it is refused
+//! again, one request at a time shows whose fault it is.
 //! Must not know: why an event was decided.
 
 use super::pool::Pool;
@@ -24,8 +23,6 @@ use tracing::{Instrument, Span, info_span};
 const MOST: usize = 256;
 /// Requests that may wait; more wait to be let in.
 const WAITING: usize = 4096;
-/// Lanes of plain events on PostgreSQL.
-const LANES: usize = 2;
 /// Longest time for a transaction: below that of a request.
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -61,25 +58,13 @@ struct Request {
     span: Span,
 }
 
-/// The way to the tasks: the first lane, and those of plain events.
+/// The way to the task.
 #[derive(Clone, Debug)]
-pub(super) struct Writer {
-    first: mpsc::Sender<Request>,
-    plain: Arc<[mpsc::Sender<Request>]>,
-}
+pub(super) struct Writer(mpsc::Sender<Request>);
 
 impl Writer {
-    /// Starts the tasks; they end when the last way to them is gone.
-    pub(super) fn start(pool: &Pool, metrics: &Metrics) -> Self {
-        let lanes = match pool {
-            Pool::Sqlite(_) => 0,
-            Pool::Postgres(_) | Pool::Pooled(_) => LANES,
-        };
-        let lane = || Self::lane(pool.clone(), metrics.clone());
-        Self { first: lane(), plain: (0..lanes).map(|_| lane()).collect() }
-    }
-
-    fn lane(pool: Pool, metrics: Metrics) -> mpsc::Sender<Request> {
+    /// Starts the task; it ends when the last way to it is gone.
+    pub(super) fn start(pool: Pool, metrics: Metrics) -> Self {
         let (sender, mut receiver) = mpsc::channel(WAITING);
         tokio::spawn(async move {
             let mut waiting = Vec::with_capacity(MOST);
@@ -94,31 +79,20 @@ impl Writer {
                 }
             }
         });
-        sender
+        Self(sender)
     }
 
     /// Has a wish written.
     pub(super) async fn write(&self, wish: Wish) -> Result<Fate, Error> {
         let (waiting, fate) = oneshot::channel();
         let closed = || Error::Unavailable(sqlx::Error::PoolClosed);
-        self.of(&wish).send(Request { wish, waiting, span: trace::here() }).await.map_err(|_| closed())?;
+        self.0.send(Request { wish, waiting, span: trace::here() }).await.map_err(|_| closed())?;
         fate.await.map_err(|_| closed())?
     }
 
-    /// How many requests wait in all lanes.
+    /// How many requests wait.
     pub(super) fn waiting(&self) -> usize {
-        let lanes = std::iter::once(&self.first).chain(self.plain.iter());
-        lanes.map(|lane| lane.max_capacity() - lane.capacity()).sum()
-    }
-
-    fn of(&self, wish: &Wish) -> &mpsc::Sender<Request> {
-        let lane = match wish {
-            Wish::Append(event) if batch::is_plain(&event.sealed.entry.event) => {
-                usize::try_from(event.exam).ok().and_then(|exam| exam.checked_rem(self.plain.len()))
-            }
-            _ => None,
-        };
-        lane.and_then(|lane| self.plain.get(lane)).unwrap_or(&self.first)
+        self.0.max_capacity() - self.0.capacity()
     }
 }
 

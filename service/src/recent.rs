@@ -1,0 +1,60 @@
+//! Exams that this process has seen lately, whole: what a snapshot gives, without the way to the store and the fold.
+//!
+//! Comes in: exams, as they were read or written. Goes out: the last of each. Like a snapshot it is a cache, and
+//! nobody believes it: a reader holds it against the log, and an answer is appended only to the event it was decided
+//! on. What it takes of memory is bounded; what was not asked for goes. Must not know: the log, the store.
+
+use crate::exam::Exam;
+use moka::sync::Cache;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bytes for all of them, about.
+const ROOM: u64 = 32 * 1024 * 1024;
+/// An exam that nobody has asked for so long is forgotten.
+const QUIET: Duration = Duration::from_secs(600);
+
+/// The exams.
+#[derive(Clone, Debug)]
+pub struct Recent(Cache<i64, Seen>);
+
+/// An exam as this process has seen it last.
+#[derive(Clone, Debug)]
+struct Seen {
+    exam: Arc<Exam>,
+    /// Whether another process has written to it: then the store knows more than this one does.
+    roams: bool,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        let weight = |_: &i64, seen: &Seen| u32::try_from(seen.exam.size()).unwrap_or(u32::MAX);
+        Self(Cache::builder().max_capacity(ROOM).weigher(weight).time_to_idle(QUIET).build())
+    }
+}
+
+impl Recent {
+    /// The exam as it was seen last.
+    pub fn get(&self, id: i64) -> Option<Arc<Exam>> {
+        self.0.get(&id).map(|seen| seen.exam)
+    }
+
+    /// The exam as it was seen last, if as far as is known only this process writes to it.
+    pub fn own(&self, id: i64) -> Option<Arc<Exam>> {
+        self.0.get(&id).filter(|seen| !seen.roams).map(|seen| seen.exam)
+    }
+
+    /// Keeps an exam as it stands.
+    pub fn keep(&self, exam: &Arc<Exam>) {
+        let id = exam.head().id;
+        let roams = self.0.get(&id).is_some_and(|seen| seen.roams);
+        self.0.insert(id, Seen { exam: Arc::clone(exam), roams });
+    }
+
+    /// Remembers that another process has written to an exam.
+    pub fn roams(&self, id: i64) {
+        if let Some(seen) = self.0.get(&id) {
+            self.0.insert(id, Seen { roams: true, ..seen });
+        }
+    }
+}
