@@ -84,7 +84,8 @@ async fn answer(gate: Arc<Gate>, request: Request, next: Next) -> Response {
             let (gate, next) = (Arc::clone(&gate), next.clone());
             async move { Ok::<_, Infallible>(admitted(&gate, request, next).await) }
         };
-        let Ok(response) = origins.layer(service_fn(admitted)).oneshot(request).await;
+        // Apart, since most requests have no need of the room it takes.
+        let Ok(response) = origins.layer(service_fn(admitted)).oneshot(request).boxed().await;
         return response;
     }
     let mut response = admitted(&gate, request, next).await;

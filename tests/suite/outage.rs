@@ -20,7 +20,7 @@ async fn undisturbed(items: u32) -> Result<Vec<Value>> {
     Ok(examinee.replies)
 }
 
-async fn metric(service: &Service, line: &str) -> Result<Option<f64>> {
+pub async fn metric(service: &Service, line: &str) -> Result<Option<f64>> {
     let text = reqwest::get(format!("{}/metrics", service.ops())).await?.text().await?;
     Ok(text.lines().find_map(|found| found.strip_prefix(line)?.trim().parse().ok()))
 }

@@ -1,7 +1,8 @@
 //! Traces: one answer is one trace, part of its caller's, and a collector that is away costs nothing.
 
+use crate::outage::metric;
 use anyhow::{Context, Result, ensure};
-use futures::future::join_all;
+use futures::future::{join_all, try_join_all};
 use harness::service::Setup;
 use harness::{Examinee, Postgres, Service, wait};
 use http_body_util::{BodyExt, Empty};
@@ -193,19 +194,26 @@ async fn a_transaction_of_many_links_to_all_of_them() -> Result<()> {
     let examinees = join_all((0..6).map(|_| Examinee::start(&client, 10))).await;
     let mut examinees = examinees.into_iter().collect::<Result<Vec<_>>>()?;
     // While the database stands still they gather behind the first.
-    postgres.freeze()?;
-    let answers = join_all(examinees.iter_mut().map(|examinee| examinee.answer(&client)));
-    let thaw = async {
-        wait::until("five wait for the first", SOON, || async {
+    let told = async |line: &str| {
+        wait::until(line, SOON, || async {
             let text = reqwest::get(format!("{}/metrics", service.ops())).await.ok()?.text().await.ok()?;
-            text.contains("\nadaptive_exam_writes_waiting 5\n").then_some(())
+            text.lines().any(|told| told == line).then_some(())
         })
-        .await?;
+        .await
+    };
+    let batches = metric(&service, "adaptive_exam_commit_batch_count").await?.unwrap_or_default();
+    postgres.freeze()?;
+    let (first, others) = examinees.split_first_mut().context("six")?;
+    let first = first.answer(&client);
+    let others = async {
+        told(&format!("adaptive_exam_commit_batch_count {}", batches + 1.0)).await?;
+        try_join_all(others.iter_mut().map(|examinee| examinee.answer(&client))).await
+    };
+    let thaw = async {
+        told("adaptive_exam_writes_waiting 5").await?;
         postgres.thaw()
     };
-    let (answers, thawed) = tokio::join!(answers, thaw);
-    thawed?;
-    answers.into_iter().collect::<Result<Vec<_>>>()?;
+    tokio::try_join!(first, others, thaw)?;
     let (whole, spans) = wait::until("a transaction of five has come", SOON, || async {
         let spans = collector.spans();
         let of_five = |span: &&Span| attributes(span).get("batch").is_some_and(|batch| batch == "5");

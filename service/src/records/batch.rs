@@ -6,7 +6,7 @@
 
 use super::pool::{Pool, on};
 use super::writer::{Event, Fate, Wish};
-use super::{Appended, Created, Error, NewExam, rows};
+use super::{Appended, Created, Error, Examinee, NewExam, rows};
 use crate::crash;
 use crate::event::{self, Chain, Head};
 use crate::exam::Exam;
@@ -61,10 +61,13 @@ pub(super) async fn commit(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Er
             let made: Vec<(i64, String)> = insert.build_query_as().fetch_all(&mut *transaction).await?;
             ids.extend(made.into_iter().map(|(id, key)| (key, id)));
         }
-        // A slot that is taken turns its exam away; a caller without one always gets in.
+        // A slot that is taken turns its exam away; a caller without one always gets in. Who is nobody has no row.
         let mut taken: HashSet<String> = HashSet::new();
-        let people: Vec<(i64, &NewExam)> =
-            numbered.iter().filter_map(|(new, key)| Some((*ids.get(*key)?, *new))).collect();
+        let people: Vec<(i64, &NewExam)> = numbered
+            .iter()
+            .filter(|(new, _)| new.slot.is_some() || new.examinee != Examinee::default())
+            .filter_map(|(new, key)| Some((*ids.get(*key)?, *new)))
+            .collect();
         for some in powers(&people) {
             let mut insert =
                 QueryBuilder::new("INSERT INTO examinees (exam_id, student_id, class_id, subject, slot) ");

@@ -10,6 +10,7 @@ use sqlx::QueryBuilder;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// Most exams of one query.
@@ -35,6 +36,12 @@ impl Reader {
         tokio::spawn(async move {
             let mut waiting: Vec<Request> = Vec::with_capacity(MOST);
             while receiver.recv_many(&mut waiting, MOST).await > 0 {
+                yield_now().await;
+                while waiting.len() < MOST
+                    && let Ok(request) = receiver.try_recv()
+                {
+                    waiting.push(request);
+                }
                 let mut exams: Vec<i64> = waiting.iter().map(|request| request.exam).collect();
                 exams.sort_unstable();
                 exams.dedup();

@@ -16,6 +16,7 @@ use crate::trace::{self, TARGET};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::{Instrument, Span, info_span};
 
@@ -69,6 +70,13 @@ impl Writer {
         tokio::spawn(async move {
             let mut waiting = Vec::with_capacity(MOST);
             while receiver.recv_many(&mut waiting, MOST).await > 0 {
+                // Requests that are as good as here come along.
+                yield_now().await;
+                while waiting.len() < MOST
+                    && let Ok(request) = receiver.try_recv()
+                {
+                    waiting.push(request);
+                }
                 metrics.batch(waiting.len());
                 let span = transaction(&waiting);
                 let (wishes, callers): (Vec<Wish>, Vec<_>) =
