@@ -31,6 +31,8 @@ use writer::{Event, Fate, Wish, Writer};
 #[derive(Clone, Debug)]
 pub struct Records {
     pool: Pool,
+    /// Those of the tasks, where they have their own.
+    own: Vec<Pool>,
     reader: Reader,
     writer: Writer,
     clock: Clock,
@@ -158,10 +160,13 @@ impl Records {
         create: bool,
     ) -> Result<Self, OpenError> {
         let (pool, durability) = Pool::open(url, password, create).await?;
-        let writer = Writer::start(pool.clone(), metrics);
-        let reader = Reader::start(pool.clone());
+        let (writes, reads) = (pool.own(), pool.own());
+        let of = |own: &Option<Pool>| own.as_ref().unwrap_or(&pool).clone();
+        let writer = Writer::start(of(&writes), metrics);
+        let reader = Reader::start(of(&reads));
+        let own = writes.into_iter().chain(reads).collect();
         let clock = Clock::start(pool.clone()).await;
-        Ok(Self { pool, reader, writer, clock, durability })
+        Ok(Self { pool, own, reader, writer, clock, durability })
     }
 
     /// The time on the database's clock, in milliseconds since 1970 UTC.
@@ -171,9 +176,14 @@ impl Records {
 
     /// What the database is used for just now.
     pub fn usage(&self) -> Usage {
-        let (size, idle, most) = self.pool.connections();
-        let all = usize::try_from(size).unwrap_or(usize::MAX);
-        Usage { busy: all.saturating_sub(idle), idle, most, waiting: self.writer.waiting() }
+        let mut usage = Usage { waiting: self.writer.waiting(), ..Usage::default() };
+        for pool in self.own.iter().chain([&self.pool]) {
+            let (size, idle, most) = pool.connections();
+            usage.busy += usize::try_from(size).unwrap_or(usize::MAX).saturating_sub(idle);
+            usage.idle += idle;
+            usage.most += most;
+        }
+        usage
     }
 
     /// What this database promises of a commit, in its own words.
@@ -287,6 +297,9 @@ impl Records {
 
     /// Ends all work with the database.
     pub async fn close(&self) {
+        for own in &self.own {
+            own.close().await;
+        }
         self.pool.close().await;
     }
 }

@@ -7,6 +7,7 @@ use harness::service::Setup;
 use harness::{Examinee, Postgres, Service, wait};
 use rstest::rstest;
 use serde_json::Value;
+use sqlx::{Connection, PgConnection};
 use std::time::{Duration, Instant};
 use tokio::process::Command;
 
@@ -236,5 +237,43 @@ async fn hundreds_of_examinees_at_once_all_finish() -> Result<()> {
     let answers = try_join_all((0..384).map(sit)).await?;
     assert_eq!(answers.iter().sum::<usize>(), 384 * 5);
     assert!(verified(&postgres).await?.contains("384 exams, 2304 events"));
+    Ok(())
+}
+
+/// A plan that was made while the tables were small is kept while they grow.
+#[tokio::test]
+async fn tables_that_grow_are_read_by_their_keys() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let mut service = service(&postgres).await?;
+    let client = service.client();
+    let sit = async || -> Result<()> {
+        let mut examinee = Examinee::start(&client, 20).await?;
+        while examinee.item.is_some() {
+            client.next(examinee.exam).await?;
+            examinee.answer(&client).await?;
+        }
+        Ok(())
+    };
+    // What many ask at once is one statement, and another one than what one asks.
+    try_join_all((0..16).map(|_| sit())).await?;
+    // Connections hand in what they have counted when they end.
+    service.kill().await?;
+    let mut connection = PgConnection::connect(&postgres.url()).await?;
+    let mut told = async || -> Result<(i64, i64, i64)> {
+        let select = "SELECT seq_scan, COALESCE(idx_scan, 0), \
+                      (SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'exam-service') \
+                      FROM pg_stat_user_tables WHERE relname = 'exams'";
+        Ok(sqlx::query_as(select).fetch_one(&mut connection).await?)
+    };
+    let began = Instant::now();
+    let (whole, by_key, _) = loop {
+        let told = told().await?;
+        if told.2 == 0 || began.elapsed() > Duration::from_secs(20) {
+            break told;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(by_key >= 50, "each look at the log is a read: {by_key}");
+    assert!(whole < 30, "all exams were read {whole} times, and {by_key} times one of them");
     Ok(())
 }

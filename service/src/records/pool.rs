@@ -18,8 +18,13 @@ use std::time::Duration;
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// A connection that was used so long ago, or longer, is asked whether it is still there.
 const BELIEVED: Duration = Duration::from_secs(1);
-/// Connections to PostgreSQL: one writes, the others read.
-const CONNECTIONS: u32 = 8;
+/// Connections to PostgreSQL: one writes, one asks where logs end, the others do all else.
+const OTHERS: u32 = 6;
+
+/// What the tasks repeat goes by primary keys. A plan that was made while the tables were small would read them
+/// whole, and be kept as they grow.
+const BY_INDEX: [(&str, &str); 3] =
+    [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 
 /// A pool of connections.
 #[derive(Clone, Debug)]
@@ -55,6 +60,26 @@ impl Pool {
         match url.starts_with("sqlite:") {
             true => sqlite(url, create).await,
             false => postgres(url, password).await,
+        }
+    }
+
+    /// A pool of one connection, for a task that does one thing after the other: the statements that it repeats stay
+    /// prepared there, and the database's process for it stays warm. `None` for SQLite: one connection is all it has.
+    pub(super) fn own(&self) -> Option<Self> {
+        let one = |pool: &PgPool| {
+            (pool.options().clone().max_connections(1), PgConnectOptions::clone(&pool.connect_options()))
+        };
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(pool) => {
+                let (pool, connection) = one(pool);
+                Some(Self::Postgres(pool.connect_lazy_with(connection.options(BY_INDEX))))
+            }
+            // Statements are planned anew each time there.
+            Self::Pooled(pool) => {
+                let (pool, connection) = one(pool);
+                Some(Self::Pooled(pool.connect_lazy_with(connection)))
+            }
         }
     }
 
@@ -165,7 +190,7 @@ async fn postgres(url: &str, password: Option<&str>) -> Result<(Pool, String), O
         options = options.password(password);
     }
     let mut pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
+        .max_connections(OTHERS)
         .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
         .before_acquire(|connection, used| Box::pin(is_there(connection, used.idle_for)));
