@@ -131,7 +131,6 @@ impl Flow {
                         return Ok((exam, seq));
                     }
                     // Somebody was first. The log has grown, so this ends: what is read now decides.
-                    self.recent.roams(id);
                     self.metrics.repeated("conflict");
                 }
                 // When an exam closes is not under its hash, so of that only the log is believed.
@@ -148,7 +147,11 @@ impl Flow {
                 Err(refusal) => return Err(refused(refusal, exam)),
             }
             is_from_log |= checked;
+            let seen = exam.version();
             exam = if is_from_log { self.replay(id).await? } else { self.load(id).await? };
+            if exam.version() > seen {
+                self.recent.roams(id);
+            }
             checked = true;
         }
     }

@@ -13,7 +13,7 @@ async fn with_redis(redis: &Redis) -> Result<Service> {
 }
 
 /// The replies of an exam in which nothing went wrong.
-async fn undisturbed(items: u32) -> Result<Vec<Value>> {
+pub async fn undisturbed(items: u32) -> Result<Vec<Value>> {
     let service = Service::start().await?;
     let mut examinee = Examinee::start(&service.client(), items).await?;
     examinee.finish(&service.client()).await?;

@@ -1,10 +1,11 @@
 //! The log on PostgreSQL: what holds on SQLite holds there, with several services on one database too.
 
+use crate::outage::{metric, undisturbed};
 use anyhow::{Context, Result};
 use futures::future::{join_all, try_join_all};
 use harness::process::program;
 use harness::service::Setup;
-use harness::{Examinee, Postgres, Service, wait};
+use harness::{Examinee, Postgres, Redis, Service, wait};
 use rstest::rstest;
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
@@ -237,6 +238,30 @@ async fn hundreds_of_examinees_at_once_all_finish() -> Result<()> {
     let answers = try_join_all((0..384).map(sit)).await?;
     assert_eq!(answers.iter().sum::<usize>(), 384 * 5);
     assert!(verified(&postgres).await?.contains("384 exams, 2304 events"));
+    Ok(())
+}
+
+/// Each service keeps what it has seen of an exam, and answers come to either: nothing old decides.
+#[tokio::test]
+async fn an_exam_that_goes_from_service_to_service_is_one_exam() -> Result<()> {
+    let (postgres, redis) = tokio::try_join!(Postgres::start(), Redis::start())?;
+    let setup =
+        || Setup { database_url: Some(postgres.url()), redis_url: Some(redis.url()), ..Setup::default() };
+    let (one, other) = tokio::try_join!(Service::start_with(setup()), Service::start_with(setup()))?;
+    let services = [&one, &other];
+    let mut examinee = Examinee::start(&one.client(), 20).await?;
+    for turn in 0.. {
+        if examinee.item.is_none() {
+            break;
+        }
+        examinee.answer(&services[turn % 2].client()).await?;
+    }
+    assert_eq!(examinee.replies, undisturbed(20).await?);
+    for service in services {
+        let conflicts = metric(service, "adaptive_exam_repeats_total{outcome=\"conflict\"}").await?;
+        assert_eq!(conflicts, None, "what is old is seen to be old before anything is written");
+    }
+    assert!(verified(&postgres).await?.contains("1 exams, 21 events"));
     Ok(())
 }
 
