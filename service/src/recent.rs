@@ -9,7 +9,7 @@ use moka::sync::Cache;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Bytes for all of them, about.
+/// Bytes for all of them, as far as they are known.
 const ROOM: u64 = 32 * 1024 * 1024;
 /// An exam that nobody has asked for so long is forgotten.
 const QUIET: Duration = Duration::from_secs(600);
@@ -22,7 +22,7 @@ pub struct Recent(Cache<i64, Seen>);
 #[derive(Clone, Debug)]
 struct Seen {
     exam: Arc<Exam>,
-    /// Whether another process has written to it: then the store knows more than this one does.
+    /// Whether somebody else was first to write to it, as another process is: then the store may know more.
     roams: bool,
 }
 
@@ -56,5 +56,47 @@ impl Recent {
         if let Some(seen) = self.0.get(&id) {
             self.0.insert(id, Seen { roams: true, ..seen });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::ItemBank;
+    use crate::event::Head;
+    use crate::terms::Terms;
+    use engine::{Exposure, Policy};
+
+    fn exam(id: i64, bank: &Arc<ItemBank>) -> Arc<Exam> {
+        let head = Head {
+            id,
+            exam_type: "placement".to_owned(),
+            policy: Policy::default(),
+            bank_version: bank.version().to_owned(),
+            seed: id,
+            engine_version: engine::VERSION.to_owned(),
+            started_at: 0,
+            terms: Terms::default(),
+        };
+        Arc::new(Exam::begin(head, Arc::clone(bank), Exposure::Unknown))
+    }
+
+    #[test]
+    fn what_was_seen_has_a_bound() {
+        let (recent, bank) = (Recent::default(), Arc::new(ItemBank::sample()));
+        (1..=20_000).for_each(|id| recent.keep(&exam(id, &bank)));
+        recent.0.run_pending_tasks();
+        assert!(recent.0.weighted_size() <= ROOM, "{}", recent.0.weighted_size());
+        assert!((1000..20_000).contains(&recent.0.entry_count()), "{}", recent.0.entry_count());
+    }
+
+    #[test]
+    fn an_exam_that_somebody_else_writes_to_is_not_ones_own() {
+        let (recent, bank) = (Recent::default(), Arc::new(ItemBank::sample()));
+        recent.keep(&exam(7, &bank));
+        assert!(recent.own(7).is_some());
+        recent.roams(7);
+        recent.keep(&exam(7, &bank));
+        assert!(recent.own(7).is_none() && recent.get(7).is_some());
     }
 }

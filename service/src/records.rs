@@ -7,6 +7,7 @@
 
 mod batch;
 mod clock;
+mod gather;
 mod list;
 mod people;
 mod pool;

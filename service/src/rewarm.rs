@@ -44,8 +44,8 @@ async fn fill(app: &App) -> Result<(), Error> {
         let page = live.flow.records.listed(&filter).await?;
         for listed in &page {
             let span = info_span!(target: TARGET, "rewarm", exam = listed.id);
-            match live.flow.refill(listed.id).instrument(span).await {
-                Ok(()) => {
+            match live.flow.stored(listed.id).instrument(span).await {
+                Ok(_) => {
                     live.flow.metrics.rewarmed();
                     filled += 1;
                 }

@@ -1,4 +1,4 @@
-//! Every route and every layer, in order.
+//! Every route, and what each group of them asks of whoever calls.
 
 use crate::app::App;
 use crate::body::{LARGE, SMALL};

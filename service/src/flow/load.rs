@@ -41,36 +41,28 @@ impl Flow {
     /// as new.
     #[tracing::instrument(target = "exam_trace", level = "info", skip_all, fields(exam = id, checked = true))]
     pub(super) async fn load(&self, id: i64) -> Result<Arc<Exam>, Error> {
-        let Some(seen) = self.recent.get(id) else {
-            let (tip, kept) = tokio::join!(self.records.tip(id), self.store.load(id));
-            return self.stored(id, tip?.ok_or(Error::UnknownExam(id))?, kept).await;
+        let exam = match self.recent.get(id) {
+            None => self.stored(id).await?,
+            Some(seen) => {
+                let tip = self.records.tip(id).await?.ok_or(Error::UnknownExam(id))?;
+                if (seen.version(), seen.end().is_some()) == (tip.seq, tip.ended) {
+                    return Ok(seen);
+                }
+                self.by_snapshot(id, tip, self.store.load(id).await).await?
+            }
         };
-        let tip = self.records.tip(id).await?.ok_or(Error::UnknownExam(id))?;
-        if (seen.version(), seen.end().is_some()) == (tip.seq, tip.ended) {
-            return Ok(seen);
-        }
-        self.stored(id, tip, self.store.load(id).await).await
+        self.recent.keep(&exam);
+        Ok(exam)
     }
 
-    /// Brings the store up to the log, whatever this process has seen.
+    /// The exam as the log has it, by its snapshot if that is as new, whatever this process has seen; the store is
+    /// brought up to the log.
     ///
     /// # Errors
     /// There is no such exam, or the database's.
-    pub async fn refill(&self, id: i64) -> Result<(), Error> {
+    pub async fn stored(&self, id: i64) -> Result<Arc<Exam>, Error> {
         let (tip, kept) = tokio::join!(self.records.tip(id), self.store.load(id));
-        self.stored(id, tip?.ok_or(Error::UnknownExam(id))?, kept).await.map(drop)
-    }
-
-    /// The exam as the log has it, by its snapshot if that is as new.
-    async fn stored(
-        &self,
-        id: i64,
-        tip: Tip,
-        kept: Result<Option<String>, store::Error>,
-    ) -> Result<Arc<Exam>, Error> {
-        let exam = self.by_snapshot(id, tip, kept).await?;
-        self.recent.keep(&exam);
-        Ok(exam)
+        self.by_snapshot(id, tip?.ok_or(Error::UnknownExam(id))?, kept).await
     }
 
     async fn by_snapshot(

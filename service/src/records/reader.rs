@@ -4,13 +4,13 @@
 //! service asks the database a few large questions instead of many small ones; an idle one asks at once.
 
 use super::batch::powers;
+use super::gather::gather;
 use super::pool::{Pool, on};
 use super::{Error, Tip};
 use sqlx::QueryBuilder;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// Most exams of one query.
@@ -35,13 +35,7 @@ impl Reader {
         let (sender, mut receiver) = mpsc::channel(WAITING);
         tokio::spawn(async move {
             let mut waiting: Vec<Request> = Vec::with_capacity(MOST);
-            while receiver.recv_many(&mut waiting, MOST).await > 0 {
-                yield_now().await;
-                while waiting.len() < MOST
-                    && let Ok(request) = receiver.try_recv()
-                {
-                    waiting.push(request);
-                }
+            while gather(&mut receiver, &mut waiting, MOST).await {
                 let mut exams: Vec<i64> = waiting.iter().map(|request| request.exam).collect();
                 exams.sort_unstable();
                 exams.dedup();

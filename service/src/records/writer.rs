@@ -7,6 +7,7 @@
 //! again, one request at a time shows whose fault it is.
 //! Must not know: why an event was decided.
 
+use super::gather::gather;
 use super::pool::Pool;
 use super::{Appended, Created, Error, NewExam, batch};
 use crate::event::{Head, Sealed};
@@ -16,7 +17,6 @@ use crate::trace::{self, TARGET};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::{Instrument, Span, info_span};
 
@@ -69,14 +69,7 @@ impl Writer {
         let (sender, mut receiver) = mpsc::channel(WAITING);
         tokio::spawn(async move {
             let mut waiting = Vec::with_capacity(MOST);
-            while receiver.recv_many(&mut waiting, MOST).await > 0 {
-                // Requests that are as good as here come along.
-                yield_now().await;
-                while waiting.len() < MOST
-                    && let Ok(request) = receiver.try_recv()
-                {
-                    waiting.push(request);
-                }
+            while gather(&mut receiver, &mut waiting, MOST).await {
                 metrics.batch(waiting.len());
                 let span = transaction(&waiting);
                 let (wishes, callers): (Vec<Wish>, Vec<_>) =
