@@ -9,11 +9,14 @@ mod batch;
 mod clock;
 mod gather;
 mod list;
+mod numbers;
+mod own;
 mod people;
 mod pool;
 mod pooled;
 mod reader;
 mod rows;
+mod statements;
 mod writer;
 
 pub use list::{Filter, Given, Listed, Page};
@@ -23,6 +26,7 @@ use crate::event::{Entry, Head, Sealed};
 use crate::exam::Exam;
 use crate::metrics::{Metrics, Usage};
 use clock::Clock;
+use own::{Known, Own};
 use pool::{Pool, on};
 use reader::Reader;
 use std::sync::Arc;
@@ -33,7 +37,7 @@ use writer::{Event, Fate, Wish, Writer};
 pub struct Records {
     pool: Pool,
     /// Those of the tasks, where they have their own.
-    own: Vec<Pool>,
+    own: Vec<Known>,
     reader: Reader,
     writer: Writer,
     clock: Clock,
@@ -161,11 +165,10 @@ impl Records {
         create: bool,
     ) -> Result<Self, OpenError> {
         let (pool, durability) = Pool::open(url, password, create).await?;
-        let (writes, reads) = (pool.own(), pool.own());
-        let of = |own: &Option<Pool>| own.as_ref().unwrap_or(&pool).clone();
-        let writer = Writer::start(of(&writes), metrics);
-        let reader = Reader::start(of(&reads));
-        let own = writes.into_iter().chain(reads).collect();
+        let (writes, reads) = (Own::beside(&pool), Own::beside(&pool));
+        let own = [&writes, &reads].into_iter().filter_map(Own::known).collect();
+        let writer = Writer::start(writes, metrics);
+        let reader = Reader::start(reads);
         let clock = Clock::start(pool.clone()).await;
         Ok(Self { pool, own, reader, writer, clock, durability })
     }
@@ -178,8 +181,8 @@ impl Records {
     /// What the database is used for just now.
     pub fn usage(&self) -> Usage {
         let mut usage = Usage { waiting: self.writer.waiting(), ..Usage::default() };
-        for pool in self.own.iter().chain([&self.pool]) {
-            let (size, idle, most) = pool.connections();
+        let own = self.own.iter().map(Known::connections);
+        for (size, idle, most) in own.chain([self.pool.connections()]) {
             usage.busy += usize::try_from(size).unwrap_or(usize::MAX).saturating_sub(idle);
             usage.idle += idle;
             usage.most += most;

@@ -1,17 +1,11 @@
 //! Examinees that do not think: one connection each, the next request as soon as the reply is read.
 
+use crate::connection::Connection;
 use anyhow::{Context, Result, bail};
 use futures::future::try_join_all;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
 
 /// What an examinee does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,85 +92,62 @@ pub async fn open(to: SocketAddr, clients: usize, exams: usize) -> Result<()> {
     let opening = (0..clients).map(|number| {
         let share = exams / clients + usize::from(number < exams % clients);
         tokio::spawn(async move {
-            let (mut sender, connection) = connect(to).await?;
+            let mut connection = Connection::to(to).await?;
             let mut seen = Seen::default();
             for _ in 0..share {
-                let (exam, mut item) = start(&mut sender, &mut seen, 20).await?;
+                let (exam, mut item) = start(&mut connection, &mut seen, 20).await?;
                 for _ in 0..10 {
                     let Item { id } = item.context("an exam of twenty items goes on after ten")?;
-                    item = answer(&mut sender, &mut seen, exam, id).await?;
+                    item = answer(&mut connection, &mut seen, exam, id).await?;
                 }
             }
-            drop(sender);
-            connection.await??;
             Ok(())
         })
     });
     try_join_all(opening).await?.into_iter().collect()
 }
 
-type Sender = SendRequest<Full<Bytes>>;
-
-async fn connect(to: SocketAddr) -> Result<(Sender, JoinHandle<hyper::Result<()>>)> {
-    let stream = TcpStream::connect(to).await.context("the service takes no connection")?;
-    stream.set_nodelay(true)?;
-    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-    Ok((sender, tokio::spawn(connection)))
-}
-
-async fn start(sender: &mut Sender, seen: &mut Seen, items: u32) -> Result<(i64, Option<Item>)> {
+async fn start(connection: &mut Connection, seen: &mut Seen, items: u32) -> Result<(i64, Option<Item>)> {
     let body = format!(r#"{{"exam_type":"placement","max_items":{items}}}"#);
-    let started = call(sender, seen, "/start", Some(body)).await?;
+    let started = call(connection, seen, "/start", Some(&body)).await?;
     Ok((started.exam_session_id.context("exam_session_id")?, started.item))
 }
 
-async fn answer(sender: &mut Sender, seen: &mut Seen, exam: i64, item: i64) -> Result<Option<Item>> {
+async fn answer(connection: &mut Connection, seen: &mut Seen, exam: i64, item: i64) -> Result<Option<Item>> {
     let correct = (exam + item * 7919) % 5 < 3;
     let body = format!(r#"{{"exam_session_id":{exam},"item_id":{item},"correct":{correct}}}"#);
-    Ok(call(sender, seen, "/answer", Some(body)).await?.item)
+    Ok(call(connection, seen, "/answer", Some(&body)).await?.item)
 }
 
 async fn sit(to: SocketAddr, flow: Flow, end: Instant) -> Result<Seen> {
-    let (mut sender, connection) = connect(to).await?;
+    let mut connection = Connection::to(to).await?;
     let mut seen = Seen::default();
     while Instant::now() < end {
-        let (exam, mut item) = start(&mut sender, &mut seen, 10).await?;
+        let (exam, mut item) = start(&mut connection, &mut seen, 10).await?;
         while let Some(Item { id }) = item {
             if flow == Flow::Whole {
-                call(&mut sender, &mut seen, &format!("/next?exam_session_id={exam}"), None).await?;
+                call(&mut connection, &mut seen, &format!("/next?exam_session_id={exam}"), None).await?;
             }
             let asked = Instant::now();
-            item = answer(&mut sender, &mut seen, exam, id).await?;
+            item = answer(&mut connection, &mut seen, exam, id).await?;
             seen.answers.push(asked.elapsed());
         }
         if flow == Flow::Whole {
-            call(&mut sender, &mut seen, &format!("/status?exam_session_id={exam}"), None).await?;
+            call(&mut connection, &mut seen, &format!("/status?exam_session_id={exam}"), None).await?;
         }
     }
-    drop(sender);
-    connection.await??;
     Ok(seen)
 }
 
-async fn call(sender: &mut Sender, seen: &mut Seen, path: &str, body: Option<String>) -> Result<Reply> {
+async fn call(connection: &mut Connection, seen: &mut Seen, path: &str, body: Option<&str>) -> Result<Reply> {
     loop {
-        let method = if body.is_some() { Method::POST } else { Method::GET };
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("/api/adaptive{path}"))
-            .header("host", "localhost")
-            .header("content-type", "application/json")
-            .body(Full::from(body.clone().unwrap_or_default()))?;
-        let reply = sender.send_request(request).await?;
-        let status = reply.status();
-        let text = reply.into_body().collect().await?.to_bytes();
-        match status {
-            StatusCode::OK => {
+        match connection.call(path, body).await? {
+            (200, text) => {
                 seen.requests += 1;
-                return Ok(serde_json::from_slice(&text)?);
+                return Ok(serde_json::from_slice(text)?);
             }
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => seen.refused += 1,
-            other => bail!("{path}: {other}: {}", String::from_utf8_lossy(&text)),
+            (429 | 503, _) => seen.refused += 1,
+            (other, text) => bail!("{path}: {other}: {}", String::from_utf8_lossy(text)),
         }
     }
 }

@@ -2,9 +2,11 @@
 //! store can do alone on the same machine in the same run.
 //!
 //! `make bench`. Everything is on loopback, bounded in count and time, and stops by itself. Ratios are what
-//! to read: absolute figures are those of the machine.
+//! to read: absolute figures are those of the machine. What its host takes of it meanwhile is told beside them, since
+//! it stands still then, which is what the slowest hundredth sees.
 
 mod client;
+mod connection;
 mod limits;
 mod memory;
 mod processes;
@@ -52,7 +54,8 @@ enum Part {
     Memory,
 }
 
-#[tokio::main]
+// One thread for all examinees: what they take of the machine is missing to the service.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let Arguments { seconds, clients, part } = Arguments::parse();
     let time = Duration::from_secs(seconds);
@@ -147,23 +150,29 @@ async fn levels(
     time: Duration,
     clients: &[usize],
 ) -> Result<Vec<Measured>> {
-    say("  clients   requests/s  answers/s   answer p50 ms   p99 ms   refused   CPU us a request")?;
+    say(
+        "  clients   requests/s  answers/s   answer p50 ms   p99 ms   refused   stolen %   CPU us a request",
+    )?;
+    let cores = std::thread::available_parallelism()?.get() as f64;
     let mut all = Vec::new();
     for count in clients {
         client::load(service.api(), flow, *count, time / 4).await?;
-        let before = cpu.read()?;
+        let (before, own, stolen) = (cpu.read()?, processes::own()?, processes::stolen()?);
         let mut measured = client::load(service.api(), flow, *count, time).await?;
         let used = cpu.since(&before)?;
+        let (own, stolen) = (processes::own()? - own, processes::stolen()? - stolen);
         measured.cpu = used.iter().map(|(_, seconds)| seconds).sum();
         say(&format!(
-            "  {:>7} {:>12.0} {:>10.0} {:>15.2} {:>8.2} {:>9}   {}",
+            "  {:>7} {:>12.0} {:>10.0} {:>15.2} {:>8.2} {:>9} {:>10.1}   {}  examinees {:.0}",
             measured.clients,
             measured.requests,
             measured.answers,
             measured.answer_p50,
             measured.answer_p99,
             measured.refused,
-            processes::each(&used, measured.count)
+            stolen * 100.0 / (cores * time.as_secs_f64()),
+            processes::each(&used, measured.count),
+            own * 1e6 / measured.count.max(1) as f64
         ))?;
         all.push(measured);
     }

@@ -34,6 +34,18 @@ pub fn each(used: &[(&'static str, f64)], requests: usize) -> String {
     words.join("  ")
 }
 
+/// Seconds of CPU of this process alone, so far.
+pub fn own() -> Result<f64> {
+    times(&std::fs::read_to_string("/proc/self/stat")?, 11..13)
+}
+
+/// Seconds of CPU that the machine's host gave to others while this one had something to do, so far.
+pub fn stolen() -> Result<f64> {
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    let ticks: f64 = stat.split_whitespace().nth(8).context("the time that was stolen")?.parse()?;
+    Ok(ticks / TICKS)
+}
+
 /// Seconds of CPU of this process's children that have ended and were waited for.
 pub fn ended() -> Result<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;

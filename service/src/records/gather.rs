@@ -5,11 +5,22 @@
 use tokio::sync::mpsc::Receiver;
 use tokio::task::yield_now;
 
-/// Takes what waits, up to so many; `false` once nobody is left who could come. Where nothing waits, it waits for one,
-/// and lets those come along that are as good as here: others have their turn before it looks again.
-pub(super) async fn gather<T>(receiver: &mut Receiver<T>, into: &mut Vec<T>, most: usize) -> bool {
-    if receiver.recv_many(into, most).await == 0 {
-        return false;
+/// Takes what waits, up to so many; `false` once nobody is left who could come, or it is over. Where nothing waits, it
+/// waits for one, and lets those come along that are as good as here: others have their turn before it looks again.
+pub(super) async fn gather<T>(
+    receiver: &mut Receiver<T>,
+    into: &mut Vec<T>,
+    most: usize,
+    over: impl Future<Output = ()>,
+) -> bool {
+    tokio::select! {
+        biased;
+        count = receiver.recv_many(into, most) => {
+            if count == 0 {
+                return false;
+            }
+        }
+        () = over => return false,
     }
     yield_now().await;
     while into.len() < most
@@ -23,6 +34,7 @@ pub(super) async fn gather<T>(receiver: &mut Receiver<T>, into: &mut Vec<T>, mos
 #[cfg(test)]
 mod tests {
     use super::gather;
+    use std::future::{pending, ready};
     use tokio::sync::mpsc;
 
     #[tokio::test]
@@ -35,11 +47,13 @@ mod tests {
             }
         });
         let mut taken = Vec::new();
-        assert!(gather(&mut receiver, &mut taken, 4).await);
+        assert!(gather(&mut receiver, &mut taken, 4, pending()).await);
         assert_eq!(taken, [1, 2, 3, 4], "up to the number");
         taken.clear();
-        assert!(gather(&mut receiver, &mut taken, 4).await);
+        assert!(gather(&mut receiver, &mut taken, 4, pending()).await);
         assert_eq!(taken, [5]);
-        assert!(!gather(&mut receiver, &mut taken, 4).await, "nobody is left");
+        assert!(!gather(&mut receiver, &mut taken, 4, pending()).await, "nobody is left");
+        let (_sender, mut receiver) = mpsc::channel::<i32>(8);
+        assert!(!gather(&mut receiver, &mut taken, 4, ready(())).await, "it is over");
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// How long a request waits for the database before it is told to come again.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// A connection that was used so long ago, or longer, is asked whether it is still there.
-const BELIEVED: Duration = Duration::from_secs(1);
+pub(super) const BELIEVED: Duration = Duration::from_secs(1);
 /// Connections to PostgreSQL: one writes, one asks where logs end, the others do all else.
 const OTHERS: u32 = 6;
 
@@ -63,8 +63,8 @@ impl Pool {
         }
     }
 
-    /// A pool of one connection, for a task that does one thing after the other: the statements that it repeats stay
-    /// prepared there, and the database's process for it stays warm. `None` for SQLite: one connection is all it has.
+    /// A pool of one connection, for a task that does one thing after the other. `None` for SQLite: one connection is
+    /// all it has.
     pub(super) fn own(&self) -> Option<Self> {
         let one = |pool: &PgPool| {
             (pool.options().clone().max_connections(1), PgConnectOptions::clone(&pool.connect_options()))
@@ -93,6 +93,14 @@ impl Pool {
 
     pub(super) async fn close(&self) {
         on!(self, pool => pool.close().await);
+    }
+
+    /// Waits until somebody closes it.
+    pub(super) async fn closed(&self) {
+        match self {
+            Self::Sqlite(pool) => pool.close_event().await,
+            Self::Postgres(pool) | Self::Pooled(pool) => pool.close_event().await,
+        }
     }
 
     /// What a PostgreSQL promises of a commit, in its own words, in a transaction as those that write; an error

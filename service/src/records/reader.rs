@@ -3,12 +3,12 @@
 //! Comes in: numbers of exams. Goes out: where each one's log ends. Every request asks this, so a busy
 //! service asks the database a few large questions instead of many small ones; an idle one asks at once.
 
-use super::batch::powers;
 use super::gather::gather;
-use super::pool::{Pool, on};
+use super::own::{Own, by};
 use super::{Error, Tip};
 use sqlx::QueryBuilder;
 use std::collections::HashMap;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -17,6 +17,10 @@ use tokio::time::timeout;
 const MOST: usize = 256;
 /// Requests that may wait; more wait to be let in.
 const WAITING: usize = 4096;
+/// Exams of one statement: at most so many.
+const ROWS: usize = 128;
+/// Statements of so many exams or fewer have their own size.
+const FEW: usize = 8;
 /// Longest time for a query: below that of a request.
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -30,17 +34,19 @@ struct Request {
 pub(super) struct Reader(mpsc::Sender<Request>);
 
 impl Reader {
-    /// Starts the task; it ends when the last way to it is gone.
-    pub(super) fn start(pool: Pool) -> Self {
+    /// Starts the task; it ends when the last way to it is gone, or the database is closed.
+    pub(super) fn start(mut own: Own) -> Self {
         let (sender, mut receiver) = mpsc::channel(WAITING);
         tokio::spawn(async move {
+            let pool = own.pool();
+            let mut closed = pin!(pool.closed());
             let mut waiting: Vec<Request> = Vec::with_capacity(MOST);
-            while gather(&mut receiver, &mut waiting, MOST).await {
+            while gather(&mut receiver, &mut waiting, MOST, closed.as_mut()).await {
                 let mut exams: Vec<i64> = waiting.iter().map(|request| request.exam).collect();
                 exams.sort_unstable();
                 exams.dedup();
                 let late = || Err(Error::Unavailable(sqlx::Error::PoolTimedOut));
-                let tips = timeout(PATIENCE, tips(&pool, &exams)).await.unwrap_or_else(|_| late());
+                let tips = timeout(PATIENCE, tips(&mut own, &exams)).await.unwrap_or_else(|_| late());
                 for Request { exam, waiting } in waiting.drain(..) {
                     // Whoever has hung up does not ask any more.
                     let _gone = waiting.send(match &tips {
@@ -65,10 +71,10 @@ impl Reader {
 /// Last seq and end of each exam that there is.
 type Row = (Option<i64>, Option<i64>);
 
-async fn tips(pool: &Pool, exams: &[i64]) -> Result<HashMap<i64, Row>, Error> {
+async fn tips(own: &mut Own, exams: &[i64]) -> Result<HashMap<i64, Row>, Error> {
     let mut found = HashMap::with_capacity(exams.len());
     for some in powers(exams) {
-        let rows: Vec<(i64, Option<i64>, Option<i64>)> = on!(pool, pool => {
+        let rows: Vec<(i64, Option<i64>, Option<i64>)> = by!(own, pool => {
             let mut select = QueryBuilder::new(
                 "SELECT id, (SELECT MAX(seq) FROM events WHERE exam_id = exams.id), ended_at \
                  FROM exams WHERE id IN (",
@@ -89,5 +95,39 @@ fn tip(exam: i64, row: Option<Row>) -> Result<Option<Tip>, Error> {
         None => Ok(None),
         Some((Some(seq), ended_at)) => Ok(Some(Tip { seq, ended: ended_at.is_some() })),
         Some((None, _)) => Err(Error::Damaged(format!("exam {exam} has no event"))),
+    }
+}
+
+/// Slices of few different sizes that make up the whole: falling powers of two, and the last few as they are.
+fn powers<T>(all: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = all;
+    std::iter::from_fn(move || {
+        let size = match rest.len() {
+            0 => return None,
+            few @ 1..=FEW => few,
+            many => ROWS.min(1 << many.ilog2()),
+        };
+        let (some, others) = rest.split_at(size);
+        rest = others;
+        Some(some)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FEW, ROWS, powers};
+
+    #[test]
+    fn slices_have_few_sizes_and_make_up_the_whole() {
+        for count in [0_usize, 1, 2, 3, 37, 128, 129, 300] {
+            let all: Vec<usize> = (0..count).collect();
+            let slices: Vec<&[usize]> = powers(&all).collect();
+            assert!(
+                slices
+                    .iter()
+                    .all(|some| some.len() <= FEW || (some.len().is_power_of_two() && some.len() <= ROWS))
+            );
+            assert_eq!(slices.concat(), all);
+        }
     }
 }

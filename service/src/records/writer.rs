@@ -8,12 +8,14 @@
 //! Must not know: why an event was decided.
 
 use super::gather::gather;
-use super::pool::Pool;
+use super::numbers::Numbers;
+use super::own::Own;
 use super::{Appended, Created, Error, NewExam, batch};
 use crate::event::{Head, Sealed};
 use crate::exam::Exam;
 use crate::metrics::Metrics;
 use crate::trace::{self, TARGET};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -64,17 +66,22 @@ struct Request {
 pub(super) struct Writer(mpsc::Sender<Request>);
 
 impl Writer {
-    /// Starts the task; it ends when the last way to it is gone.
-    pub(super) fn start(pool: Pool, metrics: Metrics) -> Self {
+    /// Starts the task; it ends when the last way to it is gone, or the database is closed.
+    pub(super) fn start(mut own: Own, metrics: Metrics) -> Self {
         let (sender, mut receiver) = mpsc::channel(WAITING);
         tokio::spawn(async move {
+            let pool = own.pool();
+            let mut closed = pin!(pool.closed());
             let mut waiting = Vec::with_capacity(MOST);
-            while gather(&mut receiver, &mut waiting, MOST).await {
+            let mut numbers = Numbers::new();
+            while gather(&mut receiver, &mut waiting, MOST, closed.as_mut()).await {
                 metrics.batch(waiting.len());
                 let span = transaction(&waiting);
                 let (wishes, callers): (Vec<Wish>, Vec<_>) =
                     waiting.drain(..).map(|Request { wish, waiting, .. }| (wish, waiting)).unzip();
-                for (caller, fate) in callers.into_iter().zip(write(&pool, wishes).instrument(span).await) {
+                for (caller, fate) in
+                    callers.into_iter().zip(write(&mut own, &mut numbers, wishes).instrument(span).await)
+                {
                     // Whoever has hung up will ask again.
                     let _gone = caller.send(fate);
                 }
@@ -107,9 +114,9 @@ fn transaction(requests: &[Request]) -> Span {
     span
 }
 
-async fn write(pool: &Pool, wishes: Vec<Wish>) -> Vec<Result<Fate, Error>> {
+async fn write(own: &mut Own, numbers: &mut Numbers, wishes: Vec<Wish>) -> Vec<Result<Fate, Error>> {
     let count = wishes.len();
-    let error = match twice(pool, &wishes).await {
+    let error = match twice(own, numbers, &wishes).await {
         Ok(fates) => return fates.into_iter().map(Ok).collect(),
         Err(error) => error,
     };
@@ -117,7 +124,7 @@ async fn write(pool: &Pool, wishes: Vec<Wish>) -> Vec<Result<Fate, Error>> {
     let mut refused = Some(error).filter(|error| count == 1 || !is_refusal(error));
     for wish in wishes {
         if refused.is_none() {
-            match twice(pool, std::slice::from_ref(&wish)).await {
+            match twice(own, numbers, std::slice::from_ref(&wish)).await {
                 Ok(fate) => {
                     fates.extend(fate.into_iter().map(Ok));
                     continue;
@@ -135,18 +142,18 @@ async fn write(pool: &Pool, wishes: Vec<Wish>) -> Vec<Result<Fate, Error>> {
     fates
 }
 
-async fn twice(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Error> {
-    match once(pool, wishes).await {
+async fn twice(own: &mut Own, numbers: &mut Numbers, wishes: &[Wish]) -> Result<Vec<Fate>, Error> {
+    match once(own, numbers, wishes).await {
         Err(error) if !is_silence(&error) => {
             tracing::warn!(%error, wishes = wishes.len(), "a transaction failed and is tried once more");
-            once(pool, wishes).await
+            once(own, numbers, wishes).await
         }
         settled => settled,
     }
 }
 
-async fn once(pool: &Pool, wishes: &[Wish]) -> Result<Vec<Fate>, Error> {
-    match timeout(PATIENCE, batch::commit(pool, wishes)).await {
+async fn once(own: &mut Own, numbers: &mut Numbers, wishes: &[Wish]) -> Result<Vec<Fate>, Error> {
+    match timeout(PATIENCE, batch::commit(own, numbers, wishes)).await {
         Ok(settled) => settled,
         Err(_) => Err(Error::Unavailable(sqlx::Error::PoolTimedOut)),
     }

@@ -22,11 +22,8 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(2);
 
 /// Writes a snapshot unless the one that is there is as new: `version` stands first in its text.
 const SAVE: &str = r#"
-local kept = redis.call('GET', KEYS[1])
-if kept then
-  local version = string.match(kept, '^{"version":(%d+)')
-  if version and tonumber(version) >= tonumber(ARGV[1]) then return 0 end
-end
+local version = string.match(redis.call('GETRANGE', KEYS[1], 0, 40), '^{"version":(%d+)')
+if version and tonumber(version) >= tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 return 1
 "#;

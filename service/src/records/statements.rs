@@ -1,0 +1,266 @@
+//! What is written, as SQL: four statements, which SQLite takes one after the other in a transaction, and PostgreSQL
+//! all at once, as parts of a single one that is a transaction by itself.
+//!
+//! Comes in: rows. Goes out: which events are in the log by this. Rows go in as JSON, so that there are few different
+//! statements, whatever the number of rows. Must not know: who wishes for a row, or what a conflict means to them.
+
+use crate::records::own::Own;
+use crate::records::pool::Pool;
+use crate::records::pooled::Pooled;
+use serde::Serialize;
+use sqlx::{AssertSqlSafe, Executor, Postgres, SqlitePool};
+use std::sync::LazyLock;
+
+/// A new exam and its examinee.
+#[derive(Debug, Serialize)]
+pub(super) struct ExamRow<'w> {
+    pub id: i64,
+    pub exam_type: &'w str,
+    pub policy: String,
+    pub bank_version: &'w str,
+    pub seed: i64,
+    pub engine_version: &'w str,
+    pub started_at: i64,
+    pub idempotency_key: &'w str,
+    pub fingerprint: &'w str,
+    pub ended_at: Option<i64>,
+    pub expires_at: i64,
+    pub terms: Option<String>,
+    pub student_id: Option<i64>,
+    pub class_id: Option<i64>,
+    pub subject: Option<&'w str>,
+    pub slot: Option<&'w str>,
+    /// Who is nobody has no row.
+    pub has_examinee: bool,
+}
+
+/// An event. The first one of a new exam is before nothing.
+#[derive(Debug, Serialize)]
+pub(super) struct EventRow<'w> {
+    pub exam_id: i64,
+    pub seq: i64,
+    pub at: i64,
+    pub kind: &'static str,
+    pub body: &'w str,
+    pub hash: &'w str,
+    pub recovered: i64,
+    pub before: Option<&'w str>,
+    /// When its exam ended with it.
+    pub ended_at: Option<i64>,
+    /// Whether its exam expires at another time since.
+    pub is_timing: bool,
+    pub expires_at: Option<i64>,
+}
+
+impl EventRow<'_> {
+    /// Whether it changes its exam's row too.
+    fn is_change(&self) -> bool {
+        self.is_timing || self.ended_at.is_some()
+    }
+}
+
+/// The rows, where PostgreSQL reads them: one array for each column.
+const ROWS_OF_POSTGRES: &str = "\
+WITH new_events AS (SELECT * FROM UNNEST($1::BIGINT[], $2::BIGINT[], $3::BIGINT[], $4::TEXT[], $5::TEXT[], $6::TEXT[], \
+$7::BIGINT[], $8::TEXT[], $9::BIGINT[], $10::BOOLEAN[], $11::BIGINT[]) \
+AS row (exam_id, seq, at, kind, body, hash, recovered, before, ended_at, is_timing, expires_at))";
+const EXAMS_OF_POSTGRES: &str = ", \
+new_exams AS (SELECT * FROM UNNEST($12::BIGINT[], $13::TEXT[], $14::TEXT[], $15::TEXT[], $16::BIGINT[], $17::TEXT[], \
+$18::BIGINT[], $19::TEXT[], $20::TEXT[], $21::BIGINT[], $22::BIGINT[], $23::TEXT[], $24::BIGINT[], $25::BIGINT[], \
+$26::TEXT[], $27::TEXT[], $28::BOOLEAN[]) \
+AS row (id, exam_type, policy, bank_version, seed, engine_version, started_at, idempotency_key, fingerprint, ended_at, \
+expires_at, terms, student_id, class_id, subject, slot, has_examinee))";
+
+/// The rows, where SQLite reads them; and which of them an earlier statement of the transaction has written.
+const ROWS_OF_SQLITE: &str = "\
+WITH new_events AS (SELECT value->>'exam_id' AS exam_id, value->>'seq' AS seq, value->>'at' AS at, \
+value->>'kind' AS kind, value->>'body' AS body, value->>'hash' AS hash, value->>'recovered' AS recovered, \
+value->>'before' AS before, value->>'ended_at' AS ended_at, value->>'is_timing' AS is_timing, \
+value->>'expires_at' AS expires_at FROM json_each($1)), \
+appended AS (SELECT events.exam_id, events.seq FROM new_events AS new JOIN events ON events.exam_id = new.exam_id \
+AND events.seq = new.seq AND events.hash = new.hash) ";
+const EXAMS_OF_SQLITE: &str = ", \
+new_exams AS (SELECT value->>'id' AS id, value->>'exam_type' AS exam_type, value->>'policy' AS policy, \
+value->>'bank_version' AS bank_version, value->>'seed' AS seed, value->>'engine_version' AS engine_version, \
+value->>'started_at' AS started_at, value->>'idempotency_key' AS idempotency_key, \
+value->>'fingerprint' AS fingerprint, value->>'ended_at' AS ended_at, value->>'expires_at' AS expires_at, \
+value->>'terms' AS terms, value->>'student_id' AS student_id, value->>'class_id' AS class_id, \
+value->>'subject' AS subject, value->>'slot' AS slot, value->>'has_examinee' AS has_examinee FROM json_each($2)), \
+made AS (SELECT id FROM exams WHERE id IN (SELECT id FROM new_exams)) ";
+
+/// A key that was used, or a slot that is taken, turns its exam away; a caller without a slot always gets in.
+const EXAMS: &str = "\
+INSERT INTO exams (id, exam_type, policy, bank_version, seed, engine_version, started_at, idempotency_key, fingerprint, \
+ended_at, expires_at, terms) \
+SELECT id, exam_type, policy, bank_version, seed, engine_version, started_at, idempotency_key, fingerprint, ended_at, \
+expires_at, terms FROM new_exams AS new \
+WHERE NOT EXISTS (SELECT 1 FROM examinees WHERE examinees.slot = new.slot) \
+ON CONFLICT (idempotency_key) DO NOTHING RETURNING id";
+
+/// Two services that give one slot at the same moment: the later one's transaction fails, and is tried again.
+const EXAMINEES: &str = "\
+INSERT INTO examinees (exam_id, student_id, class_id, subject, slot) \
+SELECT new.id, student_id, class_id, subject, slot FROM new_exams AS new JOIN made ON made.id = new.id \
+WHERE has_examinee";
+
+/// The first event of an exam comes with its exam.
+const FIRST: &str = "\
+SELECT new.exam_id, new.seq, new.at, new.kind, new.body, new.hash, new.recovered \
+FROM new_events AS new JOIN made ON made.id = new.exam_id WHERE new.before IS NULL UNION ALL ";
+
+const INTO_EVENTS: &str = "INSERT INTO events (exam_id, seq, at, kind, body, hash, recovered) ";
+
+/// An event follows the one that its hash covers, or it is not written: whoever decided it on an exam that has moved
+/// on, or on one that the database has lost, is told so.
+const FOLLOWING: &str = "\
+SELECT new.exam_id, new.seq, new.at, new.kind, new.body, new.hash, new.recovered \
+FROM new_events AS new JOIN events AS last ON last.exam_id = new.exam_id AND last.seq = new.seq - 1 \
+AND last.hash = new.before WHERE true ON CONFLICT (exam_id, seq) DO NOTHING RETURNING exam_id, seq";
+
+/// What lists read of an exam's last event, and sweeps of its time.
+const CHANGES: &str = "\
+UPDATE exams SET ended_at = COALESCE(new.ended_at, exams.ended_at), \
+expires_at = CASE WHEN new.is_timing THEN new.expires_at ELSE exams.expires_at END \
+FROM new_events AS new JOIN appended ON appended.exam_id = new.exam_id AND appended.seq = new.seq \
+WHERE exams.id = new.exam_id AND (new.ended_at IS NOT NULL OR new.is_timing)";
+
+/// Which events are in the log by this statement.
+const DONE: &str = "SELECT exam_id, seq FROM appended";
+
+struct OfPostgres {
+    plain: String,
+    changes: String,
+    all: String,
+}
+
+static OF_POSTGRES: LazyLock<OfPostgres> = LazyLock::new(|| OfPostgres {
+    plain: format!("{ROWS_OF_POSTGRES} {INTO_EVENTS}{FOLLOWING}"),
+    changes: format!(
+        "{ROWS_OF_POSTGRES}, appended AS ({INTO_EVENTS}{FOLLOWING}), changed AS ({CHANGES}) {DONE}"
+    ),
+    all: format!(
+        "{ROWS_OF_POSTGRES}{EXAMS_OF_POSTGRES}, made AS ({EXAMS}), known AS ({EXAMINEES}), \
+         appended AS ({INTO_EVENTS}{FIRST}{FOLLOWING}), changed AS ({CHANGES}) {DONE}"
+    ),
+});
+
+struct OfSqlite {
+    exams: String,
+    examinees: String,
+    first: String,
+    following: String,
+    changes: String,
+}
+
+static OF_SQLITE: LazyLock<OfSqlite> = LazyLock::new(|| OfSqlite {
+    exams: format!("{ROWS_OF_SQLITE}{EXAMS_OF_SQLITE}{EXAMS}"),
+    examinees: format!("{ROWS_OF_SQLITE}{EXAMS_OF_SQLITE}{EXAMINEES}"),
+    first: format!("{ROWS_OF_SQLITE}{EXAMS_OF_SQLITE}{INTO_EVENTS}{FIRST}{FOLLOWING}"),
+    following: format!("{ROWS_OF_SQLITE}{INTO_EVENTS}{FOLLOWING}"),
+    changes: format!("{ROWS_OF_SQLITE}{CHANGES}"),
+});
+
+/// Writes rows in one transaction; gives the events that are in the log by it, by exam and place. An exam is there if
+/// its first event is.
+pub(super) async fn write(
+    own: &mut Own,
+    exams: &[ExamRow<'_>],
+    events: &[EventRow<'_>],
+) -> Result<Vec<(i64, i64)>, sqlx::Error> {
+    match own.pool() {
+        Pool::Sqlite(pool) => in_turn(&pool, exams, events).await,
+        Pool::Postgres(pool) => {
+            let mut connection = own.take(&pool).await?;
+            let appended = at_once(&mut *connection, exams, events).await?;
+            own.keep(connection);
+            Ok(appended)
+        }
+        Pool::Pooled(pool) => at_once(Pooled(&pool), exams, events).await,
+    }
+}
+
+async fn at_once<'p>(
+    pool: impl Executor<'p, Database = Postgres>,
+    exams: &[ExamRow<'_>],
+    events: &[EventRow<'_>],
+) -> Result<Vec<(i64, i64)>, sqlx::Error> {
+    let OfPostgres { plain, changes, all } = &*OF_POSTGRES;
+    let text = match exams {
+        [_, ..] => all,
+        [] if events.iter().any(EventRow::is_change) => changes,
+        [] => plain,
+    };
+    macro_rules! column {
+        ($rows:ident.$name:ident) => {
+            $rows.iter().map(|row| row.$name).collect::<Vec<_>>()
+        };
+    }
+    let mut query = sqlx::query_as(AssertSqlSafe(text.as_str()))
+        .bind(column!(events.exam_id))
+        .bind(column!(events.seq))
+        .bind(column!(events.at))
+        .bind(column!(events.kind))
+        .bind(column!(events.body))
+        .bind(column!(events.hash))
+        .bind(column!(events.recovered))
+        .bind(column!(events.before))
+        .bind(column!(events.ended_at))
+        .bind(column!(events.is_timing))
+        .bind(column!(events.expires_at));
+    if !exams.is_empty() {
+        query = query
+            .bind(column!(exams.id))
+            .bind(column!(exams.exam_type))
+            .bind(exams.iter().map(|row| row.policy.as_str()).collect::<Vec<_>>())
+            .bind(column!(exams.bank_version))
+            .bind(column!(exams.seed))
+            .bind(column!(exams.engine_version))
+            .bind(column!(exams.started_at))
+            .bind(column!(exams.idempotency_key))
+            .bind(column!(exams.fingerprint))
+            .bind(column!(exams.ended_at))
+            .bind(column!(exams.expires_at))
+            .bind(exams.iter().map(|row| row.terms.as_deref()).collect::<Vec<_>>())
+            .bind(column!(exams.student_id))
+            .bind(column!(exams.class_id))
+            .bind(column!(exams.subject))
+            .bind(column!(exams.slot))
+            .bind(column!(exams.has_examinee));
+    }
+    query.fetch_all(pool).await
+}
+
+async fn in_turn(
+    pool: &SqlitePool,
+    exams: &[ExamRow<'_>],
+    events: &[EventRow<'_>],
+) -> Result<Vec<(i64, i64)>, sqlx::Error> {
+    let OfSqlite { exams: first_exams, examinees, first, following, changes } = &*OF_SQLITE;
+    let of_events = json(events);
+    let is_change = events.iter().any(EventRow::is_change);
+    if exams.is_empty() && !is_change {
+        return sqlx::query_as(AssertSqlSafe(following.as_str())).bind(of_events).fetch_all(pool).await;
+    }
+    let mut transaction = pool.begin().await?;
+    let appended = if exams.is_empty() {
+        let query = sqlx::query_as(AssertSqlSafe(following.as_str())).bind(&of_events);
+        query.fetch_all(&mut *transaction).await?
+    } else {
+        let of_exams = json(exams);
+        for text in [first_exams, examinees] {
+            let query = sqlx::query(AssertSqlSafe(text.as_str())).bind(&of_events).bind(&of_exams);
+            query.execute(&mut *transaction).await?;
+        }
+        let query = sqlx::query_as(AssertSqlSafe(first.as_str())).bind(&of_events).bind(&of_exams);
+        query.fetch_all(&mut *transaction).await?
+    };
+    if is_change {
+        sqlx::query(AssertSqlSafe(changes.as_str())).bind(&of_events).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(appended)
+}
+
+fn json(rows: &[impl Serialize]) -> String {
+    serde_json::to_string(rows).expect("rows should have a JSON form")
+}
