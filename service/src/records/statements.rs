@@ -73,20 +73,20 @@ expires_at, terms, student_id, class_id, subject, slot, has_examinee))";
 
 /// The rows, where SQLite reads them; and which of them an earlier statement of the transaction has written.
 const ROWS_OF_SQLITE: &str = "\
-WITH new_events AS (SELECT value->>'exam_id' AS exam_id, value->>'seq' AS seq, value->>'at' AS at, \
+WITH new_events AS MATERIALIZED (SELECT value->>'exam_id' AS exam_id, value->>'seq' AS seq, value->>'at' AS at, \
 value->>'kind' AS kind, value->>'body' AS body, value->>'hash' AS hash, value->>'recovered' AS recovered, \
 value->>'before' AS before, value->>'ended_at' AS ended_at, value->>'is_timing' AS is_timing, \
 value->>'expires_at' AS expires_at FROM json_each($1)), \
-appended AS (SELECT events.exam_id, events.seq FROM new_events AS new JOIN events ON events.exam_id = new.exam_id \
+appended AS MATERIALIZED (SELECT events.exam_id, events.seq FROM new_events AS new JOIN events ON events.exam_id = new.exam_id \
 AND events.seq = new.seq AND events.hash = new.hash) ";
 const EXAMS_OF_SQLITE: &str = ", \
-new_exams AS (SELECT value->>'id' AS id, value->>'exam_type' AS exam_type, value->>'policy' AS policy, \
+new_exams AS MATERIALIZED (SELECT value->>'id' AS id, value->>'exam_type' AS exam_type, value->>'policy' AS policy, \
 value->>'bank_version' AS bank_version, value->>'seed' AS seed, value->>'engine_version' AS engine_version, \
 value->>'started_at' AS started_at, value->>'idempotency_key' AS idempotency_key, \
 value->>'fingerprint' AS fingerprint, value->>'ended_at' AS ended_at, value->>'expires_at' AS expires_at, \
 value->>'terms' AS terms, value->>'student_id' AS student_id, value->>'class_id' AS class_id, \
 value->>'subject' AS subject, value->>'slot' AS slot, value->>'has_examinee' AS has_examinee FROM json_each($2)), \
-made AS (SELECT id FROM exams WHERE id IN (SELECT id FROM new_exams)) ";
+made AS MATERIALIZED (SELECT id FROM exams WHERE id IN (SELECT id FROM new_exams)) ";
 
 /// A key that was used, or a slot that is taken, turns its exam away; a caller without a slot always gets in.
 const EXAMS: &str = "\
