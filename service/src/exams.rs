@@ -59,20 +59,23 @@ pub async fn complete(
 
 /// `GET /status`
 pub async fn status(Now(live): Now, caller: Caller, RawQuery(query): RawQuery) -> Reply<StatusReply> {
-    let exam = live.flow.exam(&caller, request::exam_id(query)?).await?;
-    stands(&live, &caller, &exam).await
+    let id = request::exam_id(query)?;
+    // Asked at once, so that both come with one look at the database.
+    let (exam, student) = tokio::join!(live.flow.exam(&caller, id), live.flow.records.student(id));
+    let exam = exam?;
+    stands(&live, &caller, &exam, student)
 }
 
 /// `POST /pause`: for those who run exams.
 pub async fn pause(Now(live): Now, caller: Caller, headers: HeaderMap, body: Bytes) -> Reply<StatusReply> {
     let (exam, _) = live.flow.time(request::one_exam(&headers, &body)?, &Timing::Pause).await?;
-    stands(&live, &caller, &exam).await
+    stands(&live, &caller, &exam, live.flow.records.student(exam.head().id).await)
 }
 
 /// `POST /resume`: for those who run exams.
 pub async fn resume(Now(live): Now, caller: Caller, headers: HeaderMap, body: Bytes) -> Reply<StatusReply> {
     let (exam, _) = live.flow.time(request::one_exam(&headers, &body)?, &Timing::Resume).await?;
-    stands(&live, &caller, &exam).await
+    stands(&live, &caller, &exam, live.flow.records.student(exam.head().id).await)
 }
 
 /// `POST /extend`: for those who run exams.
@@ -90,8 +93,13 @@ pub async fn extend(Now(live): Now, headers: HeaderMap, body: Bytes) -> Reply<Ex
     Ok(Json(ExtendReply::of(extended, seconds)))
 }
 
-async fn stands(live: &Live, caller: &Caller, exam: &Exam) -> Reply<StatusReply> {
-    let student = live.flow.records.student(exam.head().id).await.map_err(flow::Error::from)?;
+fn stands(
+    live: &Live,
+    caller: &Caller,
+    exam: &Exam,
+    student: Result<Option<i64>, records::Error>,
+) -> Reply<StatusReply> {
+    let student = student.map_err(flow::Error::from)?;
     let (view, now) = (caller.view(exam), live.flow.records.now());
     Ok(Json(StatusReply::of(exam, view, now, student, live.flow.store.mode())))
 }

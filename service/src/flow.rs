@@ -213,6 +213,7 @@ impl Flow {
         let committing = info_span!(target: TARGET, "commit", exam = id, kind);
         let appended = self.records.append(id, sealed.clone(), expires_at).instrument(committing).await?;
         if appended == Appended::Committed {
+            self.recent.let_go(id);
             Arc::make_mut(exam).apply_sealed(sealed).map_err(damaged)?;
             self.recent.keep(exam);
             self.metrics.committed(exam, began.elapsed());

@@ -6,7 +6,8 @@
 
 use crate::exam::Exam;
 use moka::sync::Cache;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Bytes for all of them, as far as they are known.
@@ -14,21 +15,38 @@ const ROOM: u64 = 32 * 1024 * 1024;
 /// An exam that nobody has asked for so long is forgotten.
 const QUIET: Duration = Duration::from_secs(600);
 
+/// Room is counted in steps, so that an answer seldom changes how much of it an exam has.
+const STEP: usize = 4096;
+
 /// The exams.
 #[derive(Clone, Debug)]
-pub struct Recent(Cache<i64, Seen>);
+pub struct Recent(Cache<i64, Arc<Seen>>);
 
 /// An exam as this process has seen it last.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Seen {
-    exam: Arc<Exam>,
+    /// None for the moment in which it changes.
+    exam: Mutex<Option<Arc<Exam>>>,
+    /// Bytes that are counted for it.
+    room: usize,
     /// Whether somebody else was first to write to it, as another process is: then the store may know more.
-    roams: bool,
+    roams: AtomicBool,
+}
+
+impl Seen {
+    fn exam(&self) -> MutexGuard<'_, Option<Arc<Exam>>> {
+        // Each change is one assignment: a panic before or after it does no harm.
+        self.exam.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn roams(&self) -> bool {
+        self.roams.load(Ordering::Relaxed)
+    }
 }
 
 impl Default for Recent {
     fn default() -> Self {
-        let weight = |_: &i64, seen: &Seen| u32::try_from(seen.exam.size()).unwrap_or(u32::MAX);
+        let weight = |_: &i64, seen: &Arc<Seen>| u32::try_from(seen.room).unwrap_or(u32::MAX);
         Self(Cache::builder().max_capacity(ROOM).weigher(weight).time_to_idle(QUIET).build())
     }
 }
@@ -36,25 +54,38 @@ impl Default for Recent {
 impl Recent {
     /// The exam as it was seen last.
     pub fn get(&self, id: i64) -> Option<Arc<Exam>> {
-        self.0.get(&id).map(|seen| seen.exam)
+        self.0.get(&id)?.exam().clone()
     }
 
     /// The exam as it was seen last, if as far as is known only this process writes to it.
     pub fn own(&self, id: i64) -> Option<Arc<Exam>> {
-        self.0.get(&id).filter(|seen| !seen.roams).map(|seen| seen.exam)
+        self.0.get(&id).filter(|seen| !seen.roams())?.exam().clone()
     }
 
     /// Keeps an exam as it stands.
     pub fn keep(&self, exam: &Arc<Exam>) {
-        let id = exam.head().id;
-        let roams = self.0.get(&id).is_some_and(|seen| seen.roams);
-        self.0.insert(id, Seen { exam: Arc::clone(exam), roams });
+        let (id, size) = (exam.head().id, exam.size());
+        let before = self.0.get(&id);
+        if let Some(seen) = before.as_ref().filter(|seen| size <= seen.room) {
+            *seen.exam() = Some(Arc::clone(exam));
+            return;
+        }
+        let roams = AtomicBool::new(before.is_some_and(|seen| seen.roams()));
+        let (exam, room) = (Mutex::new(Some(Arc::clone(exam))), size.next_multiple_of(STEP));
+        self.0.insert(id, Arc::new(Seen { exam, room, roams }));
+    }
+
+    /// Lets go of an exam that is about to change, so that whoever changes it need not copy it first.
+    pub fn let_go(&self, id: i64) {
+        if let Some(seen) = self.0.get(&id) {
+            *seen.exam() = None;
+        }
     }
 
     /// Remembers that another process has written to an exam.
     pub fn roams(&self, id: i64) {
         if let Some(seen) = self.0.get(&id) {
-            self.0.insert(id, Seen { roams: true, ..seen });
+            seen.roams.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -98,5 +129,18 @@ mod tests {
         recent.roams(7);
         recent.keep(&exam(7, &bank));
         assert!(recent.own(7).is_none() && recent.get(7).is_some());
+    }
+
+    #[test]
+    fn an_exam_that_is_let_go_is_its_holders_alone() {
+        let (recent, bank) = (Recent::default(), Arc::new(ItemBank::sample()));
+        recent.keep(&exam(7, &bank));
+        let mut held = recent.get(7).unwrap();
+        assert!(Arc::get_mut(&mut held).is_none(), "it is kept");
+        recent.let_go(7);
+        assert!(recent.get(7).is_none() && Arc::get_mut(&mut held).is_some());
+        recent.roams(7);
+        recent.keep(&held);
+        assert!(recent.get(7).is_some() && recent.own(7).is_none(), "what is known of it stays");
     }
 }

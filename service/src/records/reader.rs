@@ -1,6 +1,6 @@
-//! Where logs end, asked by many at once: what waits goes into one query.
+//! Where logs end and whose they are, asked by many at once: what waits goes into one query.
 //!
-//! Comes in: numbers of exams. Goes out: where each one's log ends. Every request asks this, so a busy
+//! Comes in: numbers of exams. Goes out: where each one's log ends, or who sits it. Every request asks this, so a busy
 //! service asks the database a few large questions instead of many small ones; an idle one asks at once.
 
 use super::gather::gather;
@@ -26,7 +26,19 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 struct Request {
     exam: i64,
-    waiting: oneshot::Sender<Result<Option<Tip>, Error>>,
+    /// Whether it is asked who sits it.
+    whose: bool,
+    waiting: oneshot::Sender<Result<Option<Row>, Error>>,
+}
+
+/// What is known of an exam that there is.
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+struct Row {
+    id: i64,
+    seq: Option<i64>,
+    ended_at: Option<i64>,
+    /// Only where anybody has asked for it.
+    student_id: Option<i64>,
 }
 
 /// The way to the task.
@@ -45,12 +57,13 @@ impl Reader {
                 let mut exams: Vec<i64> = waiting.iter().map(|request| request.exam).collect();
                 exams.sort_unstable();
                 exams.dedup();
+                let whose = waiting.iter().any(|request| request.whose);
                 let late = || Err(Error::Unavailable(sqlx::Error::PoolTimedOut));
-                let tips = timeout(PATIENCE, tips(&mut own, &exams)).await.unwrap_or_else(|_| late());
-                for Request { exam, waiting } in waiting.drain(..) {
+                let found = timeout(PATIENCE, find(&mut own, &exams, whose)).await.unwrap_or_else(|_| late());
+                for Request { exam, waiting, .. } in waiting.drain(..) {
                     // Whoever has hung up does not ask any more.
-                    let _gone = waiting.send(match &tips {
-                        Ok(tips) => tip(exam, tips.get(&exam).copied()),
+                    let _gone = waiting.send(match &found {
+                        Ok(found) => Ok(found.get(&exam).copied()),
                         Err(error) => Err(Error::Unavailable(sqlx::Error::Protocol(error.to_string()))),
                     });
                 }
@@ -61,41 +74,46 @@ impl Reader {
 
     /// Where the log of an exam ends; `None` when there is no such exam.
     pub(super) async fn tip(&self, exam: i64) -> Result<Option<Tip>, Error> {
+        match self.ask(exam, false).await? {
+            None => Ok(None),
+            Some(Row { seq: Some(seq), ended_at, .. }) => Ok(Some(Tip { seq, ended: ended_at.is_some() })),
+            Some(Row { seq: None, .. }) => Err(Error::Damaged(format!("exam {exam} has no event"))),
+        }
+    }
+
+    /// The number of who sits an exam, if there is one.
+    pub(super) async fn student(&self, exam: i64) -> Result<Option<i64>, Error> {
+        Ok(self.ask(exam, true).await?.and_then(|row| row.student_id))
+    }
+
+    async fn ask(&self, exam: i64, whose: bool) -> Result<Option<Row>, Error> {
         let (waiting, told) = oneshot::channel();
         let closed = || Error::Unavailable(sqlx::Error::PoolClosed);
-        self.0.send(Request { exam, waiting }).await.map_err(|_| closed())?;
+        self.0.send(Request { exam, whose, waiting }).await.map_err(|_| closed())?;
         told.await.map_err(|_| closed())?
     }
 }
 
-/// Last seq and end of each exam that there is.
-type Row = (Option<i64>, Option<i64>);
-
-async fn tips(own: &mut Own, exams: &[i64]) -> Result<HashMap<i64, Row>, Error> {
+async fn find(own: &mut Own, exams: &[i64], whose: bool) -> Result<HashMap<i64, Row>, Error> {
     let mut found = HashMap::with_capacity(exams.len());
     for some in powers(exams) {
-        let rows: Vec<(i64, Option<i64>, Option<i64>)> = by!(own, pool => {
+        let rows: Vec<Row> = by!(own, pool => {
             let mut select = QueryBuilder::new(
-                "SELECT id, (SELECT MAX(seq) FROM events WHERE exam_id = exams.id), ended_at \
-                 FROM exams WHERE id IN (",
+                "SELECT id, (SELECT MAX(seq) FROM events WHERE exam_id = exams.id) AS seq, ended_at, ",
             );
-            let mut list = select.separated(", ");
+            select.push(match whose {
+                true => "(SELECT student_id FROM examinees WHERE exam_id = exams.id)",
+                false => "CAST(NULL AS BIGINT)",
+            });
+            let mut list = select.push(" AS student_id FROM exams WHERE id IN (").separated(", ");
             for exam in some {
                 list.push_bind(*exam);
             }
             select.push(")").build_query_as().fetch_all(pool).await?
         });
-        found.extend(rows.into_iter().map(|(id, seq, ended)| (id, (seq, ended))));
+        found.extend(rows.into_iter().map(|row| (row.id, row)));
     }
     Ok(found)
-}
-
-fn tip(exam: i64, row: Option<Row>) -> Result<Option<Tip>, Error> {
-    match row {
-        None => Ok(None),
-        Some((Some(seq), ended_at)) => Ok(Some(Tip { seq, ended: ended_at.is_some() })),
-        Some((None, _)) => Err(Error::Damaged(format!("exam {exam} has no event"))),
-    }
 }
 
 /// Slices of few different sizes that make up the whole: falling powers of two, and the last few as they are.
