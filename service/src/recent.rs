@@ -14,7 +14,6 @@ use std::time::Duration;
 const ROOM: u64 = 32 * 1024 * 1024;
 /// An exam that nobody has asked for so long is forgotten.
 const QUIET: Duration = Duration::from_secs(600);
-
 /// Room is counted in steps, so that an answer seldom changes how much of it an exam has.
 const STEP: usize = 4096;
 

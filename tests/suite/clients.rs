@@ -125,6 +125,7 @@ async fn a_body_beyond_measure_is_refused_and_told() -> Result<()> {
     trickle.write_all(head.as_bytes()).await?;
     let said = rest(&mut trickle).await?;
     ensure!(said.starts_with("HTTP/1.1 503") && said.to_lowercase().contains("retry-after"), "{said}");
+    ensure!(said.contains("\"timeout\"") && said.contains("send the same request again"), "{said}");
     let grown = resident(pid)?.saturating_sub(before);
     ensure!(grown < 64 * 1024 * 1024, "{grown} bytes more after 80 MB of bodies");
     answers(&service).await?;

@@ -11,7 +11,6 @@ use super::{Appended, Created, Error, Examinee, NewExam, rows};
 use crate::crash;
 use crate::event::{Chain, Head, Sealed};
 use crate::exam::Exam;
-
 use std::collections::HashSet;
 
 /// Writes all of these, in one transaction unless two starts ask for the same.

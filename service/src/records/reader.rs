@@ -1,7 +1,7 @@
 //! Where logs end and whose they are, asked by many at once: what waits goes into one query.
 //!
-//! Comes in: numbers of exams. Goes out: where each one's log ends, or who sits it. Every request asks this, so a busy
-//! service asks the database a few large questions instead of many small ones; an idle one asks at once.
+//! Comes in: numbers of exams. Goes out: where each one's log ends, or who sits it. Every request that only reads asks
+//! this, so a busy service asks the database a few large questions instead of many small ones; an idle one asks at once.
 
 use super::gather::gather;
 use super::own::{Own, by};

@@ -1,8 +1,8 @@
 //! What is written, as SQL: four statements, which SQLite takes one after the other in a transaction, and PostgreSQL
 //! all at once, as parts of a single one that is a transaction by itself.
 //!
-//! Comes in: rows. Goes out: which events are in the log by this. Rows go in as JSON, so that there are few different
-//! statements, whatever the number of rows. Must not know: who wishes for a row, or what a conflict means to them.
+//! Comes in: rows. Goes out: which events are in the log by this. Rows go in as JSON there and as arrays here, so that
+//! there are few different statements, whatever the number of rows. Must not know: who wishes for a row, or what a conflict means to them.
 
 use crate::records::own::Own;
 use crate::records::pool::Pool;
