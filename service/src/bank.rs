@@ -42,10 +42,32 @@ pub struct BankItem {
     pub key: Option<u8>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Body {
     scaling: f64,
     items: Vec<BankItem>,
+}
+
+/// A body as it is stored, in today's form or an earlier one.
+#[derive(Deserialize)]
+struct Stored {
+    scaling: f64,
+    items: Vec<StoredItem>,
+}
+
+#[derive(Deserialize)]
+struct StoredItem {
+    #[serde(flatten)]
+    item: BankItem,
+    /// Where the first service had the content area, before items had attributes.
+    content: Option<String>,
+}
+
+impl From<StoredItem> for BankItem {
+    fn from(StoredItem { mut item, content }: StoredItem) -> Self {
+        item.attributes.content = item.attributes.content.or(content);
+        item
+    }
 }
 
 /// A bank version.
@@ -66,6 +88,11 @@ pub struct Import {
     pub quarantined: Vec<Fault>,
     /// Columns that nothing is read from.
     pub ignored: Vec<String>,
+}
+
+/// The name of a version: 16 hexadecimal digits of a hash of its body.
+fn named(body: &str) -> String {
+    digest(&[body.as_bytes()])[..16].to_owned()
 }
 
 fn is_plain(attributes: &Attributes) -> bool {
@@ -132,13 +159,15 @@ impl ItemBank {
         }
     }
 
-    /// Reads a stored version.
+    /// Reads a stored version. Its body stays as it is, and with it its name, whatever this version would write.
     ///
     /// # Errors
     /// What is wrong with the body; a stored version should have no fault.
     pub fn from_body(body: &str) -> Result<Self, String> {
-        let Body { scaling, items } = serde_json::from_str(body).map_err(|error| error.to_string())?;
-        Self::new(scaling, items).map_err(|faults| format!("{faults:?}"))
+        let Stored { scaling, items } = serde_json::from_str(body).map_err(|error| error.to_string())?;
+        let items = items.into_iter().map(BankItem::from).collect();
+        let bank = Self::new(scaling, items).map_err(|faults| format!("{faults:?}"))?;
+        Ok(Self { version: named(body), body: body.to_owned(), ..bank })
     }
 
     fn new(scaling: f64, items: Vec<BankItem>) -> Result<Self, Vec<BankFault>> {
@@ -147,8 +176,7 @@ impl ItemBank {
         let measures = engine::Bank::new(scaling, parameters)?.with_attributes(&attributes)?;
         let body = Body { scaling, items };
         let text = serde_json::to_string(&body).expect("a bank should have a JSON form");
-        let version = digest(&[text.as_bytes()])[..16].to_owned();
-        Ok(Self { version, body: text, items: body.items, measures: Arc::new(measures) })
+        Ok(Self { version: named(&text), body: text, items: body.items, measures: Arc::new(measures) })
     }
 
     /// The hash of the content: 16 hexadecimal digits.
@@ -217,5 +245,21 @@ impl ItemBank {
                 fault("choice", format!("item {id} has no key; send correct instead"))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_version_stays_what_it_was() {
+        let body = r#"{"scaling":1.7,"items":[{"code":"A","parameters":{"model":"logistic","a":1.0,"b":0.5},"content":"algebra"}]}"#;
+        let bank = ItemBank::from_body(body).unwrap();
+        assert_eq!((bank.body(), bank.version()), (body, named(body).as_str()));
+        assert_eq!(bank.item(1).unwrap().attributes.content.as_deref(), Some("algebra"));
+        let today = ItemBank::sample();
+        let again = ItemBank::from_body(today.body()).unwrap();
+        assert_eq!((again.version(), &again.items), (today.version(), &today.items));
     }
 }

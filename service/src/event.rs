@@ -4,6 +4,7 @@
 //! bank version of the exam, counted from 1, as callers know them.
 //! Must not know: where events are kept, nor who sends them.
 
+use crate::policy::KeptPolicy;
 use crate::terms::Terms;
 use engine::{Constraint, EndReason};
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ pub struct Head {
     /// Name of the exam type it was started with.
     pub exam_type: String,
     /// Rules in force from its first item to its last.
-    pub policy: engine::Policy,
+    pub policy: KeptPolicy,
     /// Content hash of the bank it started with.
     pub bank_version: String,
     /// Source of every random choice; below 2^53.
@@ -208,10 +209,22 @@ pub struct Chain(String);
 impl Chain {
     /// The chain's root: the exam's unchanging row, but for when it closes, which is a copy for those who sweep.
     pub fn root(head: &Head) -> Self {
-        let terms = Terms { closes_at: None, ..head.terms.clone() };
-        let head = serde_json::to_string(&Head { terms, ..head.clone() });
-        let head = head.expect("a head should have a JSON form");
-        Self(digest(&[head.as_bytes()]))
+        Self(digest(&[Self::row(head).as_bytes()]))
+    }
+
+    /// What the root is a hash of. This form stays for good, whatever becomes of a head's own; and so does the text
+    /// of an exam's policy.
+    fn row(head: &Head) -> String {
+        fn json(value: &impl Serialize) -> String {
+            serde_json::to_string(value).expect("a part of a head should have a JSON form")
+        }
+        let Head { id, exam_type, policy, bank_version, seed, engine_version, started_at, terms } = head;
+        let [exam_type, bank_version, engine_version] = [exam_type, bank_version, engine_version].map(json);
+        let (policy, terms) = (policy.text(), Terms { closes_at: None, ..terms.clone() });
+        let terms = if terms.are_plain() { String::new() } else { format!(r#","terms":{}"#, json(&terms)) };
+        format!(
+            r#"{{"id":{id},"exam_type":{exam_type},"policy":{policy},"bank_version":{bank_version},"seed":{seed},"engine_version":{engine_version},"started_at":{started_at}{terms}}}"#
+        )
     }
 
     /// The chain after one more event.
@@ -242,4 +255,42 @@ pub fn digest(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     parts.iter().for_each(|part| hash.update(part));
     hex::encode(hash.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::Policy;
+
+    fn head(policy: KeptPolicy, terms: Terms) -> Head {
+        Head {
+            id: 7,
+            exam_type: "a \"quoted\" type".to_owned(),
+            policy,
+            bank_version: "0123456789abcdef".to_owned(),
+            seed: 42,
+            engine_version: "0.1.0".to_owned(),
+            started_at: 1_795_646_921_483,
+            terms,
+        }
+    }
+
+    #[test]
+    fn a_root_covers_a_head_as_it_has_always_been_written() {
+        let long = Terms { extra_time: 0.25, ..Terms::default() };
+        for terms in [Terms::default(), long] {
+            let head = head(Policy::default().into(), terms.clone());
+            assert_eq!(Chain::row(&head), serde_json::to_string(&head).unwrap());
+            // When it closes is a copy, and no part of it.
+            let closing = Head { terms: Terms { closes_at: Some(1), ..terms }, ..head.clone() };
+            assert_eq!(Chain::root(&closing), Chain::root(&head));
+        }
+    }
+
+    #[test]
+    fn a_root_covers_the_text_that_a_policy_was_stored_as() {
+        let stored = r#"{"start_theta":0.5,"stop":{"max_items":8}}"#;
+        let row = Chain::row(&head(KeptPolicy::read(stored).unwrap(), Terms::default()));
+        assert!(row.contains(&format!(r#","policy":{stored},"bank_version":"#)), "{row}");
+    }
 }

@@ -11,7 +11,7 @@ use crate::bank::ItemBank;
 use crate::event::{Chain, Constrained, Entry, Event, Head, ItemId, Next, Sealed, Submitted};
 use crate::snapshot::Response;
 use contract::Fault;
-use engine::{Ability, EndReason, Estimate, Exposure, Outside};
+use engine::{Ability, EndReason, Estimate, Exposure, Outside, Policy};
 use std::sync::Arc;
 use words::{engine_constrained, engine_event, engine_next, index, number, said, told};
 
@@ -116,7 +116,7 @@ impl Exam {
 
     fn empty(head: Head, bank: Arc<ItemBank>) -> Self {
         let seed = u64::try_from(head.seed).unwrap_or(0);
-        let engine = engine::Exam::new(bank.measures(), head.policy.clone(), seed);
+        let engine = engine::Exam::new(bank.measures(), Policy::clone(&head.policy), seed);
         let chain = Chain::root(&head);
         Self { head, bank, engine, entries: Vec::new(), chain }
     }

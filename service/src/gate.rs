@@ -58,8 +58,8 @@ impl Gate {
 pub async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     let id = request.headers().get(ID).cloned().unwrap_or_else(new_id);
     request.headers_mut().insert(ID, id.clone());
-    let metrics = gate.app.live().flow.metrics.clone();
-    let mut response = observe::follow(metrics, request, async |request| {
+    let live = gate.app.live();
+    let mut response = observe::follow(&live.flow.metrics, request, async |request| {
         // Apart, for a timer has a cache line's alignment, and would give it to every future around it.
         let mut late = Box::pin(sleep(TIMEOUT));
         tokio::select! {

@@ -14,7 +14,7 @@ use tracing::{Instrument, Span};
 
 /// Measures a request, and follows it in the log and in its trace while `answer` answers it.
 pub async fn follow(
-    metrics: Metrics,
+    metrics: &Metrics,
     request: Request,
     answer: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {

@@ -3,6 +3,10 @@
 //! Comes in: a JSON value (or the TOML text of one) and a bank. Goes out: an [`engine::Policy`] that
 //! goes with the bank, or every fault. Must not know: where the text came from.
 
+mod kept;
+
+pub use kept::KeptPolicy;
+
 use crate::bank::ItemBank;
 use contract::Fault;
 use engine::Policy;

@@ -101,7 +101,7 @@ mod tests {
         let head = Head {
             id,
             exam_type: "placement".to_owned(),
-            policy: Policy::default(),
+            policy: Policy::default().into(),
             bank_version: bank.version().to_owned(),
             seed: id,
             engine_version: engine::VERSION.to_owned(),

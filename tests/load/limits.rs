@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use harness::{Postgres, Redis};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::process::Command;
 
@@ -17,30 +18,22 @@ pub struct Limits {
     pub cpu: f64,
 }
 
+/// Milliseconds of a commit.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    pub p50: f64,
+    pub p99: f64,
+}
+
 /// One-row insert commits of this PostgreSQL by pgbench.
 pub async fn of_postgres(postgres: &Postgres, time: Duration) -> Result<Limits> {
     let mut connection = PgConnection::connect(&postgres.url()).await?;
     connection.execute("CREATE TABLE alone (id BIGSERIAL PRIMARY KEY, body TEXT NOT NULL)").await?;
-    let script = postgres.data().join("alone.sql");
-    tokio::fs::write(&script, format!("INSERT INTO alone (body) VALUES ('{}');\n", "x".repeat(300))).await?;
-    let mut pgbench = postgres.command("pgbench");
-    pgbench.args([
-        "-n",
-        "-M",
-        "prepared",
-        "-c",
-        "50",
-        "-j",
-        "2",
-        "-T",
-        &time.as_secs().max(1).to_string(),
-        "-f",
-    ]);
+    let insert = format!("INSERT INTO alone (body) VALUES ('{}');\n", "x".repeat(300));
+    tokio::fs::write(script(postgres), insert).await?;
     let cpu = Cpu::of(&[("postgres", postgres.pid().context("postgres runs")?)]);
     let (before, ended) = (cpu.read()?, processes::ended()?);
-    let said = pgbench.arg(&script).arg(postgres.url()).output().await?;
-    ensure!(said.status.success(), "pgbench: {}", String::from_utf8_lossy(&said.stderr));
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let said = pgbench(postgres, 50, time, &["-j", "2"]).await?;
     let used =
         cpu.since(&before)?.iter().map(|(_, seconds)| seconds).sum::<f64>() + processes::ended()? - ended;
     let number = |name: &str| -> Result<f64> {
@@ -52,8 +45,43 @@ pub async fn of_postgres(postgres: &Postgres, time: Duration) -> Result<Limits> 
     Ok(Limits { commits: number("tps = ")?, cpu: used / done })
 }
 
-/// SET a second of this Redis, at 50 clients, one after the other on each.
-pub async fn redis_sets(redis: &Redis) -> Result<f64> {
+/// How long one-row commits take at so many clients, after [`of_postgres`]: a second of them.
+pub async fn commit_times(postgres: &Postgres, clients: usize) -> Result<Times> {
+    let folder = postgres.data().join("times");
+    let mut make = postgres.command("mkdir");
+    ensure!(make.arg("-p").arg(&folder).status().await?.success(), "a folder for what pgbench writes");
+    let prefix = format!("--log-prefix={}", folder.join("commit").display());
+    pgbench(postgres, clients, Duration::from_secs(1), &["-l", &prefix]).await?;
+    let mut micros: Vec<f64> = Vec::new();
+    let mut files = tokio::fs::read_dir(&folder).await?;
+    while let Some(file) = files.next_entry().await? {
+        let text = tokio::fs::read_to_string(file.path()).await?;
+        // Client, its transaction's number, microseconds, and when.
+        micros.extend(text.lines().filter_map(|line| line.split(' ').nth(2)?.parse::<f64>().ok()));
+        tokio::fs::remove_file(file.path()).await?;
+    }
+    micros.sort_by(f64::total_cmp);
+    let at =
+        |hundredths: usize| micros.get(micros.len() * hundredths / 100).map_or(f64::NAN, |us| us / 1000.0);
+    Ok(Times { p50: at(50), p99: at(99) })
+}
+
+fn script(postgres: &Postgres) -> PathBuf {
+    postgres.data().join("alone.sql")
+}
+
+/// What pgbench says of so many clients that insert rows for so long.
+async fn pgbench(postgres: &Postgres, clients: usize, time: Duration, more: &[&str]) -> Result<String> {
+    let (clients, seconds) = (clients.to_string(), time.as_secs().max(1).to_string());
+    let mut pgbench = postgres.command("pgbench");
+    pgbench.args(["-n", "-M", "prepared", "-c", &clients, "-T", &seconds]).args(more);
+    let said = pgbench.arg("-f").arg(script(postgres)).arg(postgres.url()).output().await?;
+    ensure!(said.status.success(), "pgbench: {}", String::from_utf8_lossy(&said.stderr));
+    Ok(String::from_utf8_lossy(&said.stdout).into_owned())
+}
+
+/// SET a second of this Redis, at 50 clients, one after the other on each; so many of them.
+pub async fn redis_sets(redis: &Redis, count: u32) -> Result<f64> {
     let port = redis.url().rsplit(':').next().and_then(|rest| rest.split('/').next()).map(str::to_owned);
     let mut benchmark = Command::new("redis-benchmark");
     benchmark.args([
@@ -62,7 +90,7 @@ pub async fn redis_sets(redis: &Redis) -> Result<f64> {
         "-c",
         "50",
         "-n",
-        "200000",
+        &count.to_string(),
         "-t",
         "set",
         "-d",

@@ -13,6 +13,7 @@ mod disk;
 mod e2e;
 mod export;
 mod exposure;
+mod first;
 mod live;
 mod logs;
 mod metrics;

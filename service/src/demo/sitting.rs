@@ -56,7 +56,7 @@ impl Sitting {
         let head = Head {
             id: 0,
             exam_type: "demo".to_owned(),
-            policy,
+            policy: policy.into(),
             bank_version: bank.version().to_owned(),
             seed: i64::try_from(seed % SEEDS).unwrap_or_default(),
             engine_version: engine::VERSION.to_owned(),

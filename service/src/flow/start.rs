@@ -108,7 +108,7 @@ impl Flow {
             let head = Head {
                 id: 0,
                 exam_type: start.exam_type.clone(),
-                policy,
+                policy: policy.into(),
                 bank_version: rules.bank.version().to_owned(),
                 seed,
                 engine_version: engine::VERSION.to_owned(),

@@ -65,7 +65,7 @@ impl<'w> Begun<'w> {
         ExamRow {
             id: head.id,
             exam_type: &head.exam_type,
-            policy: rows::policy_text(&head.policy),
+            policy: head.policy.text().into_owned(),
             bank_version: &head.bank_version,
             seed: head.seed,
             engine_version: &head.engine_version,

@@ -99,7 +99,8 @@ async fn find(own: &mut Own, exams: &[i64], whose: bool) -> Result<HashMap<i64, 
     for some in powers(exams) {
         let rows: Vec<Row> = by!(own, pool => {
             let mut select = QueryBuilder::new(
-                "SELECT id, (SELECT MAX(seq) FROM events WHERE exam_id = exams.id) AS seq, ended_at, ",
+                "SELECT id, (SELECT seq FROM events WHERE exam_id = exams.id ORDER BY seq DESC LIMIT 1) AS seq, \
+                 ended_at, ",
             );
             select.push(match whose {
                 true => "(SELECT student_id FROM examinees WHERE exam_id = exams.id)",

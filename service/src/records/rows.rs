@@ -2,8 +2,8 @@
 
 use super::Error;
 use crate::event::{Entry, Head};
+use crate::policy::KeptPolicy;
 use crate::terms::Terms;
-use engine::Policy;
 
 #[derive(sqlx::FromRow)]
 pub(super) struct HeadRow {
@@ -25,7 +25,7 @@ impl HeadRow {
         Ok(Head {
             id: self.id,
             exam_type: self.exam_type,
-            policy: serde_json::from_str(&self.policy).map_err(|error| unreadable("policy", error))?,
+            policy: KeptPolicy::read(&self.policy).map_err(|error| unreadable("policy", error))?,
             bank_version: self.bank_version,
             seed: self.seed,
             engine_version: self.engine_version,
@@ -49,10 +49,6 @@ impl EntryRow {
             .map_err(|error| Error::Damaged(format!("event {seq} of exam {exam}: {error}")))?;
         Ok(Entry { seq, at, event })
     }
-}
-
-pub(super) fn policy_text(policy: &Policy) -> String {
-    serde_json::to_string(policy).expect("a policy should have a JSON form")
 }
 
 /// The column of an exam's terms; plain ones leave it empty.

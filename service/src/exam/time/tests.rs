@@ -21,7 +21,7 @@ fn exam(extra_time: f64) -> Exam {
     let head = Head {
         id: 1,
         exam_type: "quiz".into(),
-        policy,
+        policy: policy.into(),
         bank_version: bank.version().into(),
         seed: 7,
         engine_version: "0".into(),

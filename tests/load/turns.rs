@@ -1,0 +1,66 @@
+//! Figures that are held against each other, taken in turns.
+//!
+//! Comes in: a service, its PostgreSQL and its Redis. Goes out: how each ratio was in each turn. A machine is shared
+//! and has good minutes and bad ones: what is compared is measured within the same seconds, several times, and the
+//! middle turn is what to read. The worst one is told beside it, and so is what PostgreSQL alone makes of the same
+//! machine: how much later its own slowest hundredth is at eight clients than a commit is at one.
+
+use crate::client::{Flow, load};
+use crate::limits;
+use anyhow::Result;
+use harness::{Postgres, Redis, Service};
+use std::time::Duration;
+
+/// How often each is measured.
+const TURNS: usize = 9;
+/// SETs of a turn: about half a second.
+const SETS: u32 = 40_000;
+
+/// A ratio, in each turn.
+#[derive(Clone, Debug, Default)]
+pub struct Ratio(Vec<f64>);
+
+impl Ratio {
+    /// The turn in the middle.
+    pub fn middle(&self) -> f64 {
+        self.at(self.0.len() / 2)
+    }
+
+    /// The best turn and the worst, where less is better.
+    pub fn range(&self) -> (f64, f64) {
+        (self.at(0), self.at(self.0.len().saturating_sub(1)))
+    }
+
+    fn at(&self, place: usize) -> f64 {
+        let mut all = self.0.clone();
+        all.sort_by(f64::total_cmp);
+        all.get(place).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// What was seen in turns.
+#[derive(Clone, Debug, Default)]
+pub struct Turns {
+    /// SET/s of Redis alone : requests/s at eight clients.
+    pub sets: Ratio,
+    /// The slowest hundredth of answers at eight clients : the median at one.
+    pub answers: Ratio,
+    /// The same of one-row commits of PostgreSQL alone.
+    pub commits: Ratio,
+}
+
+/// Measures all of them, turn by turn, each for so long.
+pub async fn take(service: &Service, postgres: &Postgres, redis: &Redis, time: Duration) -> Result<Turns> {
+    let mut turns = Turns::default();
+    for _ in 0..TURNS {
+        let sets = limits::redis_sets(redis, SETS).await?;
+        let one = load(service.api(), Flow::Whole, 1, time).await?;
+        let eight = load(service.api(), Flow::Whole, 8, time).await?;
+        let (commit, commits) =
+            (limits::commit_times(postgres, 1).await?, limits::commit_times(postgres, 8).await?);
+        turns.sets.0.push(sets / eight.requests);
+        turns.answers.0.push(eight.answer_p99 / one.answer_p50);
+        turns.commits.0.push(commits.p99 / commit.p50);
+    }
+    Ok(turns)
+}

@@ -1,0 +1,94 @@
+//! Exams that the very first service began on SQLite, long before the newest one was there: they go on as if nothing
+//! had happened.
+//!
+//! `first/exams.sql` is the database that it left behind when it was killed, `first/told.json` what it had told until
+//! then: of each exam its start, its answers with their replies, and where it stood. Nobody updates these by hand.
+
+use anyhow::{Context, Result, ensure};
+use harness::service::Setup;
+use harness::{Client, Service};
+use reqwest::Method;
+use serde_json::{Value, json};
+use service::records::Records;
+use service::verify::verify;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+
+const LEFT: &str = include_str!("first/exams.sql");
+const TOLD: &str = include_str!("first/told.json");
+
+/// Whether a reply says all that was said before; it may say more.
+fn says(now: &Value, before: &Value) -> bool {
+    match (now, before) {
+        (Value::Object(now), Value::Object(before)) => {
+            before.iter().all(|(name, value)| now.get(name).is_some_and(|now| says(now, value)))
+        }
+        (Value::Array(now), Value::Array(before)) => {
+            now.len() == before.len() && now.iter().zip(before).all(|(now, before)| says(now, before))
+        }
+        _ => now == before,
+    }
+}
+
+async fn asked(client: &Client, path: &str, body: &Value, before: &Value) -> Result<()> {
+    let reply = client.post(path, body.clone()).await?;
+    ensure!(reply.status == 200 && says(&reply.body, before), "{path} {body}: {reply:?}, before: {before}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn exams_of_the_first_service_go_on() -> Result<()> {
+    let mut service = Service::stopped(Setup::default())?;
+    // Its tables are in no order that their references would want.
+    let file =
+        SqliteConnectOptions::new().filename(service.database()).create_if_missing(true).foreign_keys(false);
+    let mut connection = file.connect().await?;
+    sqlx::raw_sql(LEFT).execute(&mut connection).await?;
+    connection.close().await?;
+    service.restart(None).await?;
+    let client = service.client();
+
+    let told: Vec<Value> = serde_json::from_str(TOLD)?;
+    ensure!(told.len() == 5, "the first service told of five exams");
+    for exam in &told {
+        let id = exam["start"][1]["exam_session_id"].as_i64().context("exam_session_id")?;
+        if let Some(key) = exam["key"].as_str() {
+            let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+            let again =
+                client.send_as(Method::POST, "/start", Some(exam["start"][0].to_string()), &headers).await?;
+            ensure!(says(&again.body, &exam["start"][1]), "{again:?}, before: {}", exam["start"][1]);
+        }
+        let status = client.status(id).await?;
+        ensure!(says(&status.body, &exam["status"]), "{status:?}, before: {}", exam["status"]);
+        // Each answer is known still, and has its reply.
+        for answered in exam["answers"].as_array().context("answers")? {
+            asked(&client, "/answer", &answered[0], &answered[1]).await?;
+        }
+        if !exam["complete"].is_null() {
+            asked(&client, "/complete", &json!({"exam_session_id": id}), &exam["complete"]).await?;
+        }
+        let next = client.next(id).await?;
+        if exam["next"].is_null() {
+            ensure!(next.body["completed"] == true, "exam {id} had ended: {next:?}");
+            continue;
+        }
+        ensure!(says(&next.body, &exam["next"]), "{next:?}, before: {}", exam["next"]);
+        let mut item = next.body["item"]["id"].as_i64();
+        while let Some(current) = item {
+            let body = json!({"exam_session_id": id, "item_id": current, "correct": current % 2 == 0});
+            let reply = client.post("/answer", body).await?;
+            ensure!(reply.status == 200, "{reply:?}");
+            item = reply.body["item"]["id"].as_i64();
+        }
+        let ended = client.status(id).await?;
+        ensure!(ended.body["status"] == "completed", "{ended:?}");
+    }
+    let start = client.post("/start", json!({"exam_type": "placement"})).await?;
+    let last = i64::try_from(told.len())?;
+    ensure!(start.body["exam_session_id"].as_i64() > Some(last), "a number of its own: {start:?}");
+    service.kill().await?;
+    let records = Records::open_existing(&service.database_url(), None).await?;
+    let verified = verify(&records, |_| ()).await?;
+    ensure!(verified.differences.is_empty(), "{:?}", verified.differences);
+    Ok(())
+}
