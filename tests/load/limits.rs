@@ -18,6 +18,9 @@ pub struct Limits {
     pub cpu: f64,
 }
 
+/// What the files are called in which pgbench keeps how long each commit took.
+const TIMES: &str = "pgbench_times";
+
 /// Milliseconds of a commit.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
@@ -47,14 +50,14 @@ pub async fn of_postgres(postgres: &Postgres, time: Duration) -> Result<Limits> 
 
 /// How long one-row commits take at so many clients, after [`of_postgres`]: a second of them.
 pub async fn commit_times(postgres: &Postgres, clients: usize) -> Result<Times> {
-    let folder = postgres.data().join("times");
-    let mut make = postgres.command("mkdir");
-    ensure!(make.arg("-p").arg(&folder).status().await?.success(), "a folder for what pgbench writes");
-    let prefix = format!("--log-prefix={}", folder.join("commit").display());
+    let prefix = format!("--log-prefix={}", postgres.data().join(TIMES).display());
     pgbench(postgres, clients, Duration::from_secs(1), &["-l", &prefix]).await?;
     let mut micros: Vec<f64> = Vec::new();
-    let mut files = tokio::fs::read_dir(&folder).await?;
+    let mut files = tokio::fs::read_dir(postgres.data()).await?;
     while let Some(file) = files.next_entry().await? {
+        if !file.file_name().to_string_lossy().starts_with(TIMES) {
+            continue;
+        }
         let text = tokio::fs::read_to_string(file.path()).await?;
         // Client, its transaction's number, microseconds, and when.
         micros.extend(text.lines().filter_map(|line| line.split(' ').nth(2)?.parse::<f64>().ok()));
