@@ -170,7 +170,9 @@ pub async fn serve(
     };
     sweeping.abort();
     filling.abort();
-    app.live().flow.records.close().await;
+    let flow = &app.live().flow;
+    flow.saver.settle().await;
+    flow.records.close().await;
     ops.abort();
     drop(to_the_last);
     served

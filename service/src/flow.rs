@@ -2,8 +2,8 @@
 //! once.
 //!
 //! Comes in: what a caller wants. Goes out: the exam as it stands then, or a typed refusal.
-//! The order of every change: load (checked), decide (pure), append (the commit), save the snapshot
-//! (speed), reply. Must not know: HTTP statuses, SQL, Redis.
+//! The order of every change: load (checked), decide (pure), append (the commit), reply; the snapshot is on its way
+//! to the store by then (speed). Must not know: HTTP statuses, SQL, Redis.
 
 mod load;
 mod start;
@@ -14,14 +14,13 @@ pub use time::Extended;
 
 use crate::caller::Caller;
 use crate::catalogue::Catalogue;
-use crate::crash;
 use crate::event::{Entry, ItemId, Submitted};
 use crate::exam::{Exam, Refusal, ReplayError, Verdict};
 use crate::exposure::Shared;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::records::{self, Appended, Records};
-use crate::snapshot::Snapshot;
+use crate::saver::Saver;
 use crate::store::Store;
 use crate::trace::{self, TARGET};
 use contract::Fault;
@@ -35,8 +34,10 @@ use tracing::{Instrument, info_span};
 pub struct Flow {
     /// The database of record.
     pub records: Records,
-    /// The snapshots.
+    /// The snapshots, to be read.
     pub store: Store,
+    /// The way of snapshots to the store.
+    pub saver: Saver,
     /// Exam types and banks.
     pub catalogue: Arc<Catalogue>,
     /// Exams that this process has seen lately.
@@ -148,7 +149,7 @@ impl Flow {
             }
             is_from_log |= checked;
             let seen = exam.version();
-            exam = if is_from_log { self.replay(id).await? } else { self.load(id).await? };
+            exam = if is_from_log { Box::pin(self.replay(id)).await? } else { self.load(id).await? };
             if exam.version() > seen {
                 self.recent.roams(id);
             }
@@ -218,23 +219,9 @@ impl Flow {
             self.recent.keep(exam);
             self.metrics.committed(exam, began.elapsed());
             self.exposure.gave(exam);
-            self.snapshot(exam).await;
+            self.saver.keep(exam);
         }
         Ok(appended)
-    }
-
-    /// Brings the store up to the exam. Its failures are counted there and change nothing here.
-    #[tracing::instrument(target = "exam_trace", level = "info", skip_all)]
-    async fn snapshot(&self, exam: &Exam) {
-        let id = exam.head().id;
-        crash::point("snapshot.save.before");
-        let _survivable = match Snapshot::of(exam) {
-            Some(snapshot) => {
-                self.store.save(id, snapshot.version, &snapshot.to_text()).await.map(|_saved| ())
-            }
-            None => self.store.remove(id).await,
-        };
-        crash::point("snapshot.save.after");
     }
 }
 

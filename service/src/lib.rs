@@ -4,8 +4,9 @@
 //! [`router`] → [`auth`] → [`exams`] parses the request, every fault at once → [`flow`] takes the
 //! exam's snapshot from the [`store`], unchecked → [`exam`] decides the next event with the engine, purely
 //! → [`records`] appends it, together with others that wait, after the very event it was decided on: the
-//! commit, and the compare-and-set → the [`store`] gets the new snapshot → the reply. Whatever is not a new
-//! answer is decided on a checked exam: a snapshot as new as the end of the log, else the log folded.
+//! commit, and the compare-and-set → the reply; beside it the [`saver`] gives the [`store`] the new snapshot.
+//! Whatever is not a new answer is decided on a checked exam: a snapshot as new as the end of the log, else the
+//! log folded.
 //! Whoever loses a race reads again and is told the truth; whoever asks twice is told the same.
 //!
 //! [`observe`] sees every request for [`metrics`], the [`log`] and, where there is a collector, its [`trace`].
@@ -27,6 +28,7 @@ pub mod export;
 pub mod exposure;
 pub mod flow;
 pub mod gate;
+mod gather;
 pub mod limits;
 pub mod listen;
 pub mod live;
@@ -42,6 +44,7 @@ pub mod recent;
 pub mod records;
 pub mod rewarm;
 pub mod router;
+pub mod saver;
 pub mod simulate;
 pub mod snapshot;
 pub mod store;

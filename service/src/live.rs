@@ -13,6 +13,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::recent::Recent;
 use crate::records::Records;
+use crate::saver::Saver;
 use crate::store::Store;
 use contract::{Settings, settings};
 use std::sync::Arc;
@@ -70,16 +71,20 @@ impl Live {
             before.settings.store == settings.store && before.secrets.store_password == secrets.store_password
         });
         // Last of all: what is counted of the store tells what runs.
-        let store = match same {
-            Some(before) => before.flow.store.clone(),
-            None => Store::open(&settings.store, secrets.store_password.as_deref(), metrics.clone())?,
+        let (store, saver) = match same {
+            Some(before) => (before.flow.store.clone(), before.flow.saver.clone()),
+            None => {
+                let password = secrets.store_password.as_deref();
+                let store = Store::open(&settings.store, password, metrics.clone())?;
+                (store.clone(), Saver::start(store))
+            }
         };
         // An exam keeps its bank and its rules, whatever the Settings say now.
         let recent = before.map_or_else(Recent::default, |before| before.flow.recent.clone());
         metrics.build(revision);
         let (records, metrics) = (records.clone(), metrics.clone());
         Ok(Self {
-            flow: Flow { records, store, catalogue: Arc::new(catalogue), recent, exposure, metrics },
+            flow: Flow { records, store, saver, catalogue: Arc::new(catalogue), recent, exposure, metrics },
             auth,
             limits,
             revision: revision.into(),

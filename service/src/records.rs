@@ -7,7 +7,6 @@
 
 mod batch;
 mod clock;
-mod gather;
 mod list;
 mod numbers;
 mod own;

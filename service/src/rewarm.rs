@@ -59,6 +59,7 @@ async fn fill(app: &App) -> Result<(), Error> {
         }
     }
     if filled > 0 {
+        app.live().flow.saver.settle().await;
         tracing::info!(exams = filled, "the store was empty and is filled again");
     }
     Ok(())

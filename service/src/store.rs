@@ -12,7 +12,7 @@ mod redis;
 use crate::metrics::Metrics;
 use crate::trace::TARGET;
 use contract::settings;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracing::field::Empty;
 use tracing::{Instrument, info_span};
 
@@ -40,13 +40,34 @@ pub enum Error {
     Resting,
 }
 
-/// What became of a save.
+/// A change of the store. Safe to repeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Keeps a snapshot unless one as new is there, and starts its lifetime anew.
+    Save {
+        /// The exam.
+        exam: i64,
+        /// Its version, which stands first in the text.
+        version: i64,
+        /// The snapshot.
+        text: String,
+    },
+    /// Forgets an exam.
+    Remove {
+        /// The exam.
+        exam: i64,
+    },
+}
+
+/// What became of a [`Write`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Saved {
+pub enum Written {
     /// The snapshot is the newest now.
-    Written,
+    Saved,
     /// As new a one, or a newer one, was there already.
     Stale,
+    /// There is none any more.
+    Removed,
 }
 
 /// Why a store cannot be set up; an unreachable one is no reason.
@@ -109,66 +130,55 @@ impl Store {
     /// # Errors
     /// The store did not do it.
     pub async fn load(&self, exam: i64) -> Result<Option<String>, Error> {
+        let span = info_span!(target: TARGET, "store", otel.name = "store.load", outcome = Empty);
+        let start = Instant::now();
         let loading = async {
             match &self.backend {
                 Backend::Memory(memory) => Ok(memory.load(exam)),
                 Backend::Redis(redis) => redis.load(exam).await,
             }
         };
-        let word = |loaded: &Option<String>| if loaded.is_some() { "ok" } else { "missing" };
-        self.observed("load", loading, word).await
-    }
-
-    /// Keeps a snapshot unless one as new is there, and starts its lifetime anew. Safe to repeat.
-    ///
-    /// # Errors
-    /// The store did not do it, or its reply was lost.
-    pub async fn save(&self, exam: i64, version: i64, text: &str) -> Result<Saved, Error> {
-        let saving = async {
-            match &self.backend {
-                Backend::Memory(memory) => Ok(memory.save(exam, version, text)),
-                Backend::Redis(redis) => redis.save(exam, version, text).await,
-            }
+        let loaded: Result<Option<String>, Error> = loading.instrument(span.clone()).await;
+        let outcome = match &loaded {
+            Ok(Some(_)) => "ok",
+            Ok(None) => "missing",
+            Err(error) => error.outcome(),
         };
-        let word = |saved: &Saved| match saved {
-            Saved::Written => "ok",
-            Saved::Stale => "stale",
-        };
-        self.observed("save", saving, word).await
-    }
-
-    /// Forgets an exam. Safe to repeat.
-    ///
-    /// # Errors
-    /// The store did not do it, or its reply was lost.
-    pub async fn remove(&self, exam: i64) -> Result<(), Error> {
-        let removing = async {
-            match &self.backend {
-                Backend::Memory(memory) => {
-                    memory.remove(exam);
-                    Ok(())
-                }
-                Backend::Redis(redis) => redis.remove(exam).await,
-            }
-        };
-        self.observed("remove", removing, |()| "ok").await
-    }
-
-    /// Does it, and tells metrics and trace how it went; `word` says so of what went well.
-    async fn observed<T>(
-        &self,
-        operation: &'static str,
-        doing: impl Future<Output = Result<T, Error>>,
-        word: impl FnOnce(&T) -> &'static str,
-    ) -> Result<T, Error> {
-        let span =
-            info_span!(target: TARGET, "store", otel.name = format!("store.{operation}"), outcome = Empty);
-        let start = Instant::now();
-        let done = doing.instrument(span.clone()).await;
-        let outcome = done.as_ref().map_or_else(Error::outcome, word);
-        self.metrics.store_operation(operation, outcome, start.elapsed());
+        self.metrics.store_operation("load", outcome, start.elapsed());
         span.record("outcome", outcome);
+        loaded
+    }
+
+    /// Does all of these, in their order, in one round trip.
+    ///
+    /// # Errors
+    /// The store did not do them all, or its reply was lost.
+    pub async fn write(&self, writes: &[Write]) -> Result<Vec<Written>, Error> {
+        let span = info_span!(target: TARGET, "store", otel.name = "store.write", outcome = Empty);
+        let start = Instant::now();
+        let writing = async {
+            match &self.backend {
+                Backend::Memory(memory) => Ok(writes.iter().map(|write| memory.write(write)).collect()),
+                Backend::Redis(redis) => redis.write(writes).await,
+            }
+        };
+        let done: Result<Vec<Written>, Error> = writing.instrument(span.clone()).await;
+        let took = start.elapsed();
+        for (place, write) in writes.iter().enumerate() {
+            let outcome = match &done {
+                Ok(done) if done.get(place) == Some(&Written::Stale) => "stale",
+                Ok(_) => "ok",
+                Err(error) => error.outcome(),
+            };
+            self.metrics.store_operation(write.operation(), outcome, took);
+        }
+        span.record("outcome", done.as_ref().map_or_else(Error::outcome, |_| "ok"));
         done
+    }
+
+    /// Counts an operation that was not tried.
+    pub(crate) fn left_out(&self, operation: &str) {
+        self.metrics.store_operation(operation, Error::Resting.outcome(), Duration::ZERO);
     }
 
     /// Marks the store as filled; gives whether it was not, as one that has lost everything is not. A store
@@ -191,6 +201,15 @@ impl Store {
                 Ok(()) => Health::Up,
                 Err(_) => Health::Down,
             },
+        }
+    }
+}
+
+impl Write {
+    fn operation(&self) -> &'static str {
+        match self {
+            Self::Save { .. } => "save",
+            Self::Remove { .. } => "remove",
         }
     }
 }

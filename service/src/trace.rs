@@ -8,8 +8,8 @@
 mod collector;
 
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::TracerProvider;
-use opentelemetry::{Key, KeyValue};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TracerProvider};
+use opentelemetry::{Context, Key, KeyValue};
 use opentelemetry_http::HeaderExtractor;
 use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::Resource;
@@ -92,6 +92,28 @@ pub(crate) fn is_on() -> bool {
 /// The span of here, to be the parent of what another task does for it.
 pub(crate) fn here() -> Span {
     if is_on() { Span::current() } else { Span::none() }
+}
+
+/// Where something stands in a trace, for what is done for it once it has ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Place(SpanContext);
+
+/// Marks a place here, by a span of this name; `None` where there are no traces.
+pub(crate) fn place(name: &'static str) -> Option<Place> {
+    is_on().then(|| {
+        let span = tracing::info_span!(target: TARGET, "place", otel.name = name);
+        Place(span.context().span().span_context().clone())
+    })
+}
+
+/// Lets the span continue the first of these, with a link to each of the others. They are not kept open by it.
+pub(crate) fn after(span: &Span, places: Vec<Place>) {
+    let mut places = places.into_iter();
+    if let Some(Place(first)) = places.next() {
+        // It fails only for a span that no collector sees.
+        let _unseen = span.set_parent(Context::new().with_remote_span_context(first));
+    }
+    places.for_each(|Place(other)| span.add_link(other));
 }
 
 /// Names the exam that the request is about, in the log's lines from here on.

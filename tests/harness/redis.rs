@@ -11,6 +11,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
 
+/// How long a snapshot may take.
+const SOON: Duration = Duration::from_secs(10);
+
 /// A redis-server.
 #[derive(Debug)]
 pub struct Redis {
@@ -71,6 +74,32 @@ impl Redis {
     /// It does not answer.
     pub async fn get(&self, key: &str) -> Result<Option<String>> {
         Ok(self.connection().await?.get(key).await?)
+    }
+
+    /// The snapshot of an exam, once it is as new as this: nobody waits for it when an answer is replied to.
+    ///
+    /// # Errors
+    /// It does not come.
+    pub async fn snapshot(&self, exam: i64, version: i64) -> Result<String> {
+        let key = format!("{}{exam}", contract::KEY_PREFIX);
+        wait::until(&format!("version {version} of {key}"), SOON, || async {
+            let text = self.get(&key).await.ok()??;
+            let begins = format!("{{\"version\":{version},");
+            text.starts_with(&begins).then_some(text)
+        })
+        .await
+    }
+
+    /// Waits until an exam has no snapshot.
+    ///
+    /// # Errors
+    /// It stays.
+    pub async fn forgets(&self, exam: i64) -> Result<()> {
+        let key = format!("{}{exam}", contract::KEY_PREFIX);
+        wait::until(&format!("{key} is removed"), SOON, || async {
+            self.get(&key).await.ok()?.is_none().then_some(())
+        })
+        .await
     }
 
     /// Ends it as a power cut would.

@@ -67,9 +67,11 @@ async fn an_exam_does_not_notice_the_loss_of_redis() -> Result<()> {
         examinee.answer(&client).await?;
     }
     let key = format!("adaptive_engine:{}", examinee.exam);
-    let snapshot: Value =
-        serde_json::from_str(&redis_cli(cluster, "exam-loss", &format!("GET {key}")).await?)?;
-    assert_eq!(snapshot["version"], 5, "{snapshot}");
+    let snapshot = wait::until("the snapshot of five answers", SETTLE, || async {
+        let text = redis_cli(cluster, "exam-loss", &format!("GET {key}")).await.ok()?;
+        serde_json::from_str(&text).ok().filter(|snapshot: &Value| snapshot["version"] == 5)
+    })
+    .await?;
     assert_eq!(snapshot["theta"], examinee.replies[4]["theta"]);
     assert_eq!(snapshot["responses"].as_array().map(Vec::len), Some(5));
 
@@ -95,9 +97,11 @@ async fn an_exam_does_not_notice_the_loss_of_redis() -> Result<()> {
     examinee.answer(&client).await?;
     assert_eq!(examinee.item, None);
     assert_eq!(examinee.replies, undisturbed(10).await?, "bit by bit the exam without the fault");
-    let left = redis_cli(cluster, "exam-loss", &format!("EXISTS {key}")).await?;
-    assert_eq!(left.trim(), "0", "an ended exam has no snapshot");
-    Ok(())
+    wait::until("an ended exam has no snapshot", SETTLE, || async {
+        let left = redis_cli(cluster, "exam-loss", &format!("EXISTS {key}")).await.ok()?;
+        (left.trim() == "0").then_some(())
+    })
+    .await
 }
 
 /// Waits until the status says that the store is away.

@@ -5,7 +5,7 @@ use contract::settings::Store as Settings;
 use harness::{Redis, wait};
 use rstest::rstest;
 use service::metrics::Metrics;
-use service::store::{Health, Saved, Store};
+use service::store::{Error, Health, Store, Write, Written};
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,14 @@ async fn store(backend: Backend, ttl_seconds: u64) -> Result<(Store, Option<Redi
     Ok((Store::open(&settings, None, Metrics::new())?, redis))
 }
 
+fn saving(exam: i64, version: i64) -> Write {
+    Write::Save { exam, version, text: text(version) }
+}
+
+async fn save(store: &Store, exam: i64, version: i64) -> Result<Vec<Written>, Error> {
+    store.write(&[saving(exam, version)]).await
+}
+
 fn text(version: i64) -> String {
     format!("{{\"version\":{version},\"theta\":0.5}}")
 }
@@ -36,11 +44,12 @@ fn text(version: i64) -> String {
 async fn what_is_saved_is_loaded(#[values(Backend::Memory, Backend::Basic)] backend: Backend) -> Result<()> {
     let (store, _redis) = store(backend, 60).await?;
     assert_eq!(store.load(1).await?, None);
-    assert_eq!(store.save(1, 0, &text(0)).await?, Saved::Written);
+    assert_eq!(save(&store, 1, 0).await?, [Written::Saved]);
     assert_eq!(store.load(1).await?, Some(text(0)));
     assert_eq!(store.load(2).await?, None, "another exam is another key");
-    store.remove(1).await?;
-    store.remove(1).await?;
+    let remove = [Write::Remove { exam: 1 }];
+    assert_eq!(store.write(&remove).await?, [Written::Removed]);
+    assert_eq!(store.write(&remove).await?, [Written::Removed], "safe to repeat");
     assert_eq!(store.load(1).await?, None);
     Ok(())
 }
@@ -51,11 +60,11 @@ async fn an_older_version_never_wins(
     #[values(Backend::Memory, Backend::Basic)] backend: Backend,
 ) -> Result<()> {
     let (store, _redis) = store(backend, 60).await?;
-    assert_eq!(store.save(1, 9, &text(9)).await?, Saved::Written);
-    assert_eq!(store.save(1, 8, &text(8)).await?, Saved::Stale);
-    assert_eq!(store.save(1, 9, &text(9)).await?, Saved::Stale, "the same again changes nothing");
+    assert_eq!(save(&store, 1, 9).await?, [Written::Saved]);
+    assert_eq!(save(&store, 1, 8).await?, [Written::Stale]);
+    assert_eq!(save(&store, 1, 9).await?, [Written::Stale], "the same again changes nothing");
     assert_eq!(store.load(1).await?, Some(text(9)));
-    assert_eq!(store.save(1, 10, &text(10)).await?, Saved::Written, "versions are numbers, not texts");
+    assert_eq!(save(&store, 1, 10).await?, [Written::Saved], "versions are numbers, not texts");
     assert_eq!(store.load(1).await?, Some(text(10)));
     Ok(())
 }
@@ -68,8 +77,7 @@ async fn many_at_once_leave_the_newest(
     let (store, _redis) = store(backend, 60).await?;
     let mut versions: Vec<i64> = (0..100).map(|n| n * 37 % 100).collect();
     versions.reverse();
-    let texts: Vec<String> = versions.iter().map(|version| text(*version)).collect();
-    let saves = versions.iter().zip(&texts).map(|(version, text)| store.save(1, *version, text));
+    let saves = versions.iter().map(|version| save(&store, 1, *version));
     for saved in futures::future::join_all(saves).await {
         saved?;
     }
@@ -79,16 +87,32 @@ async fn many_at_once_leave_the_newest(
 
 #[rstest]
 #[tokio::test]
+async fn what_is_written_at_once_is_written_in_order(
+    #[values(Backend::Memory, Backend::Basic)] backend: Backend,
+) -> Result<()> {
+    let (store, _redis) = store(backend, 60).await?;
+    assert_eq!(store.write(&[]).await?, []);
+    let writes = [saving(1, 4), saving(2, 0), saving(1, 3), saving(1, 5), Write::Remove { exam: 2 }];
+    let (saved, stale) = (Written::Saved, Written::Stale);
+    assert_eq!(store.write(&writes).await?, [saved, saved, stale, saved, Written::Removed]);
+    assert_eq!((store.load(1).await?, store.load(2).await?), (Some(text(5)), None));
+    assert_eq!(store.write(&[Write::Remove { exam: 1 }, saving(1, 0)]).await?, [Written::Removed, saved]);
+    assert_eq!(store.load(1).await?, Some(text(0)), "what is removed is not newer than anything");
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_snapshot_ends_by_itself_and_can_be_made_anew(
     #[values(Backend::Memory, Backend::Basic)] backend: Backend,
 ) -> Result<()> {
     let (store, _redis) = store(backend, 1).await?;
-    store.save(1, 5, &text(5)).await?;
+    save(&store, 1, 5).await?;
     wait::until("the snapshot's end", Duration::from_secs(10), || async {
         matches!(store.load(1).await, Ok(None)).then_some(())
     })
     .await?;
-    assert_eq!(store.save(1, 3, &text(3)).await?, Saved::Written, "nothing newer is there any more");
+    assert_eq!(save(&store, 1, 3).await?, [Written::Saved], "nothing newer is there any more");
     Ok(())
 }
 
@@ -99,7 +123,7 @@ async fn a_value_without_a_version_is_overwritten() -> Result<()> {
     let mut connection = redis.connection().await?;
     for corrupt in ["", "[]", "{\"version\":\"9\"}", "{\"theta\":0,\"version\":9}"] {
         redis::cmd("SET").arg("adaptive_engine:1").arg(corrupt).exec_async(&mut connection).await?;
-        assert_eq!(store.save(1, 1, &text(1)).await?, Saved::Written, "{corrupt}");
+        assert_eq!(save(&store, 1, 1).await?, [Written::Saved], "{corrupt}");
     }
     Ok(())
 }
@@ -108,15 +132,15 @@ async fn a_value_without_a_version_is_overwritten() -> Result<()> {
 async fn a_store_comes_back_by_itself() -> Result<()> {
     let (store, redis) = store(Backend::Basic, 60).await?;
     let mut redis = redis.expect("basic has a server");
-    store.save(1, 1, &text(1)).await?;
+    save(&store, 1, 1).await?;
     assert_eq!(store.health().await, Health::Up);
     redis.kill().await?;
     assert!(store.load(1).await.is_err());
-    assert!(store.save(1, 2, &text(2)).await.is_err());
+    assert!(save(&store, 1, 2).await.is_err());
     assert_eq!(store.health().await, Health::Down);
     redis.restart().await?;
-    let back = || async { store.save(1, 3, &text(3)).await.ok() };
-    assert_eq!(wait::until("the store's return", Duration::from_secs(10), back).await?, Saved::Written);
+    let back = || async { save(&store, 1, 3).await.ok() };
+    assert_eq!(wait::until("the store's return", Duration::from_secs(10), back).await?, [Written::Saved]);
     assert_eq!(store.load(1).await?, Some(text(3)));
     Ok(())
 }

@@ -136,7 +136,7 @@ async fn one_answer_is_one_trace_of_its_caller() -> Result<()> {
     client.get("/exams?student_id=31415926").await?;
 
     let id = hex("0af7651916cd43dd8448eb211c80319c");
-    let spans = collector.trace(&id, 7).await?;
+    let spans = collector.trace(&id, 8).await?;
     let request = "POST /api/adaptive/answer";
     let expected = [
         (request, "caller"),
@@ -145,7 +145,8 @@ async fn one_answer_is_one_trace_of_its_caller() -> Result<()> {
         ("commit", request),
         ("transaction", "commit"),
         ("snapshot", request),
-        ("store.save", "snapshot"),
+        ("save", "snapshot"),
+        ("store.write", "save"),
     ];
     let expected = expected.map(|(name, parent)| (name.to_owned(), parent.to_owned())).to_vec();
     assert_eq!(tree(spans.clone()), expected);
@@ -162,7 +163,7 @@ async fn one_answer_is_one_trace_of_its_caller() -> Result<()> {
         assert_eq!(root.get(key).map(String::as_str), Some(value), "{root:?}");
     }
     assert_eq!((of("load")["exam"].as_str(), of("commit")["kind"].as_str()), ("1", "answered"));
-    assert_eq!((of("transaction")["batch"].as_str(), of("store.save")["outcome"].as_str()), ("1", "ok"));
+    assert_eq!((of("transaction")["batch"].as_str(), of("store.write")["outcome"].as_str()), ("1", "ok"));
     assert_eq!(collector.resource("service.name").as_deref(), Some("exam-service"));
 
     // The start and the list are traces of their own; nothing of them all tells who, what or with which key.

@@ -1,7 +1,8 @@
 //! Reads are checked: an exam seen before, or a snapshot, is used only when it is exactly as new as the log.
 //!
 //! Comes in: an exam's number. Goes out: the exam as it was seen, or folded from an equal snapshot or from the log.
-//! Nothing that happens to the store is seen by the caller.
+//! Nothing that happens to the store is seen by the caller. What is rare here has its future apart: every request would
+//! carry its room, and most exams were seen lately.
 
 use super::{Error, Flow};
 use crate::event::Chain;
@@ -25,9 +26,13 @@ impl Flow {
     /// The exam as it was seen last or as its snapshot has it, unchecked; `None` where there is nothing of use.
     #[tracing::instrument(target = "exam_trace", level = "info", name = "load", skip_all, fields(exam = id))]
     pub(super) async fn at_hand(&self, id: i64) -> Option<Arc<Exam>> {
-        if let Some(seen) = self.recent.own(id) {
-            return Some(seen);
+        match self.recent.own(id) {
+            Some(seen) => Some(seen),
+            None => Box::pin(self.in_store(id)).await,
         }
+    }
+
+    async fn in_store(&self, id: i64) -> Option<Arc<Exam>> {
         let text = self.store.load(id).await.ok()??;
         if let Some(seen) = self.recent.get(id).filter(|seen| snapshot::is_of(&text, seen.version())) {
             return Some(seen);
@@ -42,13 +47,13 @@ impl Flow {
     #[tracing::instrument(target = "exam_trace", level = "info", skip_all, fields(exam = id, checked = true))]
     pub(super) async fn load(&self, id: i64) -> Result<Arc<Exam>, Error> {
         let exam = match self.recent.get(id) {
-            None => self.stored(id).await?,
+            None => Box::pin(self.stored(id)).await?,
             Some(seen) => {
                 let tip = self.records.tip(id).await?.ok_or(Error::UnknownExam(id))?;
                 if (seen.version(), seen.end().is_some()) == (tip.seq, tip.ended) {
                     return Ok(seen);
                 }
-                self.by_snapshot(id, tip, self.store.load(id).await).await?
+                Box::pin(async { self.by_snapshot(id, tip, self.store.load(id).await).await }).await?
             }
         };
         self.recent.keep(&exam);
@@ -84,7 +89,7 @@ impl Flow {
         }
         // An ended exam has no snapshot; one that was left behind goes.
         if !(ended && reason == "missing") {
-            self.snapshot(&exam).await;
+            self.saver.keep(&exam);
         }
         Ok(exam)
     }
@@ -124,7 +129,7 @@ impl Flow {
             Err(Corrupt(reason)) => {
                 tracing::warn!(exam = id, reason, "snapshot is corrupt; the exam is rebuilt from the log");
                 // A corrupt value may hide its version from the store's comparison: out with it.
-                let _survivable = self.store.remove(id).await;
+                self.saver.forget(id);
                 Ok(Kept::Useless("corrupt"))
             }
         }
@@ -146,7 +151,7 @@ impl Flow {
                     snapshot,
                     "snapshot is ahead of a log it does not continue; the log stands"
                 );
-                let _survivable = self.store.remove(id).await;
+                self.saver.forget(id);
                 return Ok(stored);
             }
             if entry.seq > log

@@ -138,7 +138,7 @@ impl Flow {
                     self.metrics.committed(&exam, began.elapsed());
                     self.recent.keep(&exam);
                     self.exposure.began(&exam);
-                    self.snapshot(&exam).await;
+                    self.saver.keep(&exam);
                     return Ok((exam, Origin::Start));
                 }
                 Created::Before(id) => {

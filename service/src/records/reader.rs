@@ -3,9 +3,9 @@
 //! Comes in: numbers of exams. Goes out: where each one's log ends, or who sits it. Every request that only reads asks
 //! this, so a busy service asks the database a few large questions instead of many small ones; an idle one asks at once.
 
-use super::gather::gather;
 use super::own::{Own, by};
 use super::{Error, Tip};
+use crate::gather::gather;
 use sqlx::QueryBuilder;
 use std::collections::HashMap;
 use std::pin::pin;

@@ -7,12 +7,12 @@
 //! again, one request at a time shows whose fault it is.
 //! Must not know: why an event was decided.
 
-use super::gather::gather;
 use super::numbers::Numbers;
 use super::own::Own;
 use super::{Appended, Created, Error, NewExam, batch};
 use crate::event::{Head, Sealed};
 use crate::exam::Exam;
+use crate::gather::gather;
 use crate::metrics::Metrics;
 use crate::trace::{self, TARGET};
 use std::pin::pin;

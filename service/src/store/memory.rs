@@ -1,6 +1,6 @@
 //! Snapshots in the process, with the same rules as Redis: newest version wins, sliding lifetime.
 
-use super::Saved;
+use super::{Write, Written};
 use moka::ops::compute::{CompResult, Op};
 use moka::sync::Cache;
 use std::time::Duration;
@@ -20,18 +20,22 @@ impl Memory {
         self.snapshots.get(&exam).map(|(_, text)| text)
     }
 
-    pub(super) fn save(&self, exam: i64, version: i64, text: &str) -> Saved {
-        let result = self.snapshots.entry(exam).and_compute_with(|kept| match kept {
-            Some(kept) if kept.value().0 >= version => Op::Nop,
-            _ => Op::Put((version, text.to_owned())),
-        });
-        match result {
-            CompResult::Inserted(_) | CompResult::ReplacedWith(_) => Saved::Written,
-            _ => Saved::Stale,
+    pub(super) fn write(&self, write: &Write) -> Written {
+        match write {
+            Write::Save { exam, version, text } => {
+                let result = self.snapshots.entry(*exam).and_compute_with(|kept| match kept {
+                    Some(kept) if kept.value().0 >= *version => Op::Nop,
+                    _ => Op::Put((*version, text.clone())),
+                });
+                match result {
+                    CompResult::Inserted(_) | CompResult::ReplacedWith(_) => Written::Saved,
+                    _ => Written::Stale,
+                }
+            }
+            Write::Remove { exam } => {
+                self.snapshots.invalidate(exam);
+                Written::Removed
+            }
         }
-    }
-
-    pub(super) fn remove(&self, exam: i64) {
-        self.snapshots.invalidate(&exam);
     }
 }

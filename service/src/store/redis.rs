@@ -5,10 +5,13 @@
 //! calls away. Every command here is safe to repeat.
 
 use super::breaker::{Breaker, Change};
-use super::{Error, Saved, SetupError};
+use super::{Error, SetupError, Write, Written};
 use crate::metrics::Metrics;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, RedisError, Script};
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError,
+    Script, ServerErrorKind,
+};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -91,19 +94,40 @@ impl Redis {
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    pub(super) async fn save(&self, exam: i64, version: i64, text: &str) -> Result<Saved, Error> {
-        let mut save = self.shared.save.key(self.key(exam));
-        save.arg(version).arg(text).arg(self.shared.ttl_seconds);
-        let save = &save;
-        let written: bool =
-            self.call(|mut connection| async move { save.invoke_async(&mut connection).await }).await?;
-        Ok(if written { Saved::Written } else { Saved::Stale })
-    }
-
-    pub(super) async fn remove(&self, exam: i64) -> Result<(), Error> {
-        let mut command = redis::cmd("DEL");
-        command.arg(self.key(exam));
-        self.call(|connection| command_on(&command, connection)).await
+    pub(super) async fn write(&self, writes: &[Write]) -> Result<Vec<Written>, Error> {
+        // To nothing there would be no reply.
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Shared { save, ttl_seconds, .. } = &*self.shared;
+        let mut pipeline = Pipeline::with_capacity(writes.len());
+        for write in writes {
+            match write {
+                Write::Save { exam, version, text } => {
+                    pipeline.cmd("EVALSHA").arg(save.get_hash()).arg(1).arg(self.key(*exam));
+                    pipeline.arg(version).arg(text).arg(ttl_seconds)
+                }
+                Write::Remove { exam } => pipeline.cmd("DEL").arg(self.key(*exam)),
+            };
+        }
+        let pipeline = &pipeline;
+        let done = self.call(|mut connection| async move {
+            match pipeline.query_async(&mut connection).await {
+                // A server that has just started does not know the script.
+                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                    save.load_async(&mut connection).await?;
+                    pipeline.query_async(&mut connection).await
+                }
+                told => told,
+            }
+        });
+        let done: Vec<bool> = done.await?;
+        let told = |(write, done): (&Write, bool)| match (write, done) {
+            (Write::Remove { .. }, _) => Written::Removed,
+            (Write::Save { .. }, true) => Written::Saved,
+            (Write::Save { .. }, false) => Written::Stale,
+        };
+        Ok(writes.iter().zip(done).map(told).collect())
     }
 
     pub(super) async fn mark(&self) -> Result<bool, Error> {

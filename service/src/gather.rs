@@ -7,7 +7,7 @@ use tokio::task::yield_now;
 
 /// Takes what waits, up to so many; `false` once nobody is left who could come, or it is over. Where nothing waits, it
 /// waits for one, and lets those come along that are as good as here: others have their turn before it looks again.
-pub(super) async fn gather<T>(
+pub(crate) async fn gather<T>(
     receiver: &mut Receiver<T>,
     into: &mut Vec<T>,
     most: usize,
