@@ -91,7 +91,7 @@ impl Auth {
 ///
 /// # Errors
 /// 401, 403, or 429.
-pub fn admit(live: &Live, role: Role, mut request: Request) -> Result<Request, Problem> {
+pub fn admit(live: &Live, role: Role, request: &mut Request) -> Result<(), Problem> {
     let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let presented = header.and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
@@ -110,7 +110,7 @@ pub fn admit(live: &Live, role: Role, mut request: Request) -> Result<Request, P
         return Err(Problem::forbidden(format!("this call is for {whom}")));
     }
     request.extensions_mut().insert(caller);
-    Ok(request)
+    Ok(())
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {

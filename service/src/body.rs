@@ -9,6 +9,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use http_body_util::BodyExt;
+use std::mem;
 
 /// Largest body of a call, in bytes.
 pub const SMALL: usize = 64 * 1024;
@@ -21,16 +22,19 @@ const WASTE: usize = 64 * 1024 * 1024;
 ///
 /// # Errors
 /// There are more, or they ended before their time.
-pub async fn whole(request: Request, limit: usize) -> Result<Request, Problem> {
-    let (parts, body) = request.into_parts();
+pub async fn whole(request: &mut Request, limit: usize) -> Result<(), Problem> {
+    let body = mem::take(request.body_mut());
     // Who asks before sending is told at once.
-    let asks = parts.headers.contains_key(header::EXPECT);
+    let asks = request.headers().contains_key(header::EXPECT);
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if asks && announced > limit {
         return Err(too_large(limit));
     }
     match take(body, limit).await {
-        Ok(Some(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
+        Ok(Some(bytes)) => {
+            *request.body_mut() = Body::from(bytes);
+            Ok(())
+        }
         Ok(None) => Err(too_large(limit)),
         Err(_) => {
             let detail = "the body ended before its time";

@@ -59,7 +59,8 @@ pub async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Nex
     let id = request.headers().get(ID).cloned().unwrap_or_else(new_id);
     request.headers_mut().insert(ID, id.clone());
     let live = gate.app.live();
-    let mut response = observe::follow(&live.flow.metrics, request, async |request| {
+    // Boxed, for every future that it is handed on through would have its room twice.
+    let mut response = observe::follow(&live.flow.metrics, Box::new(request), async |request| {
         // Apart, for a timer has a cache line's alignment, and would give it to every future around it.
         let mut late = Box::pin(sleep(TIMEOUT));
         tokio::select! {
@@ -82,15 +83,15 @@ fn new_id() -> HeaderValue {
 }
 
 /// The reply; to the page of somebody else with what its browser wants to know.
-async fn answer(gate: Arc<Gate>, request: Request, next: Next) -> Response {
+async fn answer(gate: Arc<Gate>, request: Box<Request>, next: Next) -> Response {
     if request.headers().contains_key(header::ORIGIN) {
         let origins = origins(gate.app.clone());
         let admitted = move |request| {
             let (gate, next) = (Arc::clone(&gate), next.clone());
-            async move { Ok::<_, Infallible>(admitted(&gate, request, next).await) }
+            async move { Ok::<_, Infallible>(admitted(&gate, Box::new(request), next).await) }
         };
         // Apart, since most requests have no need of the room it takes.
-        let Ok(response) = origins.layer(service_fn(admitted)).oneshot(request).boxed().await;
+        let Ok(response) = origins.layer(service_fn(admitted)).oneshot(*request).boxed().await;
         return response;
     }
     let mut response = admitted(&gate, request, next).await;
@@ -99,16 +100,16 @@ async fn answer(gate: Arc<Gate>, request: Request, next: Next) -> Response {
     response
 }
 
-async fn admitted(gate: &Gate, request: Request, next: Next) -> Response {
-    let Asks::Role(role, largest) = gate.asks else { return next.run(request).await };
-    let taken = async {
-        let request = auth::admit(&gate.app.live(), role, request)?;
-        body::whole(request, largest).await
-    };
-    match taken.await {
-        Ok(request) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+async fn admitted(gate: &Gate, mut request: Box<Request>, next: Next) -> Response {
+    if let Asks::Role(role, largest) = gate.asks {
+        if let Err(problem) = auth::admit(&gate.app.live(), role, &mut request) {
+            return problem.into_response();
+        }
+        if let Err(problem) = body::whole(&mut request, largest).await {
+            return problem.into_response();
+        }
     }
+    next.run(*request).await
 }
 
 /// Which pages of others may call, as the Settings in use say; who calls is asked all the same.

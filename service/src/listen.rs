@@ -88,9 +88,9 @@ pub async fn serve(listener: TcpListener, routes: Router, room: usize, phase: wa
             // Whoever knew the phase may be gone; that is the end too.
             _ = &mut closing => break,
         };
-        let held = hold(stream, peer, routes.clone(), phase.clone(), open.watcher());
+        let (routes, phase, watcher) = (routes.clone(), phase.clone(), open.watcher());
         tokio::spawn(async move {
-            held.await;
+            hold(stream, peer, routes, phase, watcher).await;
             drop(place);
         });
     }

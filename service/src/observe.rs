@@ -15,8 +15,8 @@ use tracing::{Instrument, Span};
 /// Measures a request, and follows it in the log and in its trace while `answer` answers it.
 pub async fn follow(
     metrics: &Metrics,
-    request: Request,
-    answer: impl AsyncFnOnce(Request) -> Response,
+    request: Box<Request>,
+    answer: impl AsyncFnOnce(Box<Request>) -> Response,
 ) -> Response {
     let path = request.extensions().get::<MatchedPath>();
     let route = path.map_or("none", MatchedPath::as_str).to_owned();

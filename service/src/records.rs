@@ -250,7 +250,7 @@ impl Records {
         sealed: Sealed,
         expires_at: Option<i64>,
     ) -> Result<Appended, Error> {
-        self.append_as(Event { exam, sealed, recovered: false, expires_at }).await
+        self.append_as(Box::new(Event { exam, sealed, recovered: false, expires_at })).await
     }
 
     /// Appends an event that a snapshot held and the log had lost.
@@ -263,10 +263,10 @@ impl Records {
         sealed: Sealed,
         expires_at: Option<i64>,
     ) -> Result<Appended, Error> {
-        self.append_as(Event { exam, sealed, recovered: true, expires_at }).await
+        self.append_as(Box::new(Event { exam, sealed, recovered: true, expires_at })).await
     }
 
-    async fn append_as(&self, event: Event) -> Result<Appended, Error> {
+    async fn append_as(&self, event: Box<Event>) -> Result<Appended, Error> {
         match self.writer.write(Wish::Append(event)).await? {
             Fate::Appended(appended) => Ok(appended),
             Fate::Created(_) => Err(Error::Damaged("an event was taken for a start".to_owned())),

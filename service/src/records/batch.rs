@@ -114,7 +114,7 @@ async fn write(own: &mut Own, numbers: &mut Numbers, wishes: &[&Wish]) -> Result
     for wish in wishes {
         fates.push(match wish {
             // Of two at one place the first to be told has it.
-            Wish::Append(Event { exam, sealed, .. }) if appended.remove(&(*exam, sealed.entry.seq)) => {
+            Wish::Append(event) if appended.remove(&(event.exam, event.sealed.entry.seq)) => {
                 Fate::Appended(Appended::Committed)
             }
             Wish::Append(_) => Fate::Appended(Appended::Conflict),

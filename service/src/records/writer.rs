@@ -35,7 +35,7 @@ pub(super) type Begin = Arc<dyn Fn(&Head) -> Exam + Send + Sync>;
 /// Somebody's wish.
 pub(super) enum Wish {
     Create(Box<NewExam>, Begin),
-    Append(Event),
+    Append(Box<Event>),
 }
 
 /// An event of an exam.
