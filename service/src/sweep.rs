@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::flow::Error;
 use crate::records;
 use crate::trace::TARGET;
+use contract::settings::ExamType;
 use std::collections::HashSet;
 use std::time::Duration;
 use tracing::{Instrument, info_span};
@@ -32,6 +33,12 @@ pub async fn run(app: App) {
 
 async fn once(app: &App, stuck: &mut HashSet<i64>) -> Result<(), Error> {
     let flow = &app.live().flow;
+    // Those of a service that knew no end have from now on the time that any exam has by itself.
+    let lasts = i64::from(ExamType::default().expires_after_seconds) * 1000;
+    let undated = flow.records.expire_oldest_at(flow.records.now() + lasts).await?;
+    if undated > 0 {
+        tracing::info!(exams = undated, "open exams of an earlier service end by themselves from now on");
+    }
     let overdue = flow.records.overdue(flow.records.now(), MOST).await?;
     for exam in &overdue {
         let span = info_span!(target: TARGET, "expire", exam);

@@ -62,15 +62,19 @@ async fn one(
     id: i64,
 ) -> Result<(u64, Vec<String>), records::Error> {
     let damaged = |reason: String| records::Error::Damaged(reason);
+    let mut differences = Vec::new();
     let (head, entries) = records.load(id).await?.ok_or_else(|| damaged("it is gone".to_owned()))?;
     let version = head.bank_version.clone();
     if !banks.contains_key(&version) {
         let body = records.bank(&version).await?;
         let body = body.ok_or_else(|| damaged(format!("its bank version {version} is not there")))?;
         let bank = ItemBank::from_body(&body).map_err(|reason| damaged(format!("its bank: {reason}")))?;
+        // A text or a key may change where no number does.
+        if bank.version() != version {
+            differences.push(format!("bank {version}: its name is not that of its content"));
+        }
         banks.insert(version.clone(), Arc::new(bank));
     }
-    let mut differences = Vec::new();
     let mut chain = Chain::root(&head);
     let stored = records.hashes(id).await?;
     for (entry, stored) in entries.iter().zip(&stored) {

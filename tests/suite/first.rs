@@ -6,13 +6,14 @@
 
 use anyhow::{Context, Result, ensure};
 use harness::service::Setup;
-use harness::{Client, Service};
+use harness::{Client, Service, wait};
 use reqwest::Method;
 use serde_json::{Value, json};
 use service::records::Records;
 use service::verify::verify;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
+use std::time::Duration;
 
 const LEFT: &str = include_str!("first/exams.sql");
 const TOLD: &str = include_str!("first/told.json");
@@ -36,8 +37,8 @@ async fn asked(client: &Client, path: &str, body: &Value, before: &Value) -> Res
     Ok(())
 }
 
-#[tokio::test]
-async fn exams_of_the_first_service_go_on() -> Result<()> {
+/// The newest service on what the first one left behind.
+async fn succeeded() -> Result<Service> {
     let mut service = Service::stopped(Setup::default())?;
     // Its tables are in no order that their references would want.
     let file =
@@ -46,8 +47,13 @@ async fn exams_of_the_first_service_go_on() -> Result<()> {
     sqlx::raw_sql(LEFT).execute(&mut connection).await?;
     connection.close().await?;
     service.restart(None).await?;
-    let client = service.client();
+    Ok(service)
+}
 
+#[tokio::test]
+async fn exams_of_the_first_service_go_on() -> Result<()> {
+    let mut service = succeeded().await?;
+    let client = service.client();
     let told: Vec<Value> = serde_json::from_str(TOLD)?;
     ensure!(told.len() == 5, "the first service told of five exams");
     for exam in &told {
@@ -90,5 +96,25 @@ async fn exams_of_the_first_service_go_on() -> Result<()> {
     let records = Records::open_existing(&service.database_url(), None).await?;
     let verified = verify(&records, |_| ()).await?;
     ensure!(verified.differences.is_empty(), "{:?}", verified.differences);
+    Ok(())
+}
+
+/// It knew no end but the last answer and `complete`.
+#[tokio::test]
+async fn exams_of_the_first_service_end_by_themselves_at_last() -> Result<()> {
+    let mut service = succeeded().await?;
+    let log = || std::fs::read_to_string(service.path("service.log")).unwrap_or_default();
+    wait::until("they have an end", Duration::from_secs(20), || async {
+        log().contains("end by themselves from now on").then_some(())
+    })
+    .await?;
+    service.kill().await?;
+    let pool = crate::crash::database(&service).await?;
+    let open = "SELECT expires_at IS NOT NULL FROM exams WHERE ended_at IS NULL";
+    let dated: Vec<bool> = sqlx::query_scalar(open).fetch_all(&pool).await?;
+    ensure!(!dated.is_empty() && dated.iter().all(|dated| *dated), "{dated:?}");
+    let ended = "SELECT COUNT(*) FROM exams WHERE ended_at IS NOT NULL AND expires_at IS NOT NULL";
+    let changed: i64 = sqlx::query_scalar(ended).fetch_one(&pool).await?;
+    ensure!(changed == 0, "those that had ended stay as they are");
     Ok(())
 }

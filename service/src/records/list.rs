@@ -149,6 +149,16 @@ impl Records {
         Ok(())
     }
 
+    /// Sets when open exams expire that were started before any did; gives how many there were.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn expire_oldest_at(&self, expires_at: i64) -> Result<u64, Error> {
+        let update = "UPDATE exams SET expires_at = $1 \
+                      WHERE ended_at IS NULL AND expires_at IS NULL AND terms IS NULL";
+        on!(&self.pool, pool => Ok(sqlx::query(update).bind(expires_at).execute(pool).await?.rows_affected()))
+    }
+
     /// The stored hashes of an exam's events, in order.
     ///
     /// # Errors
