@@ -93,7 +93,11 @@ impl Client {
         let content_type = header("content-type").unwrap_or_default().to_owned();
         let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok());
         let text = response.text().await?;
-        let body = serde_json::from_str(&text).with_context(|| format!("{status}: not JSON: {text}"))?;
+        let is_table = content_type.starts_with("text/csv") || content_type == "application/jsonl";
+        let body = match is_table {
+            true => Value::String(text),
+            false => serde_json::from_str(&text).with_context(|| format!("{status}: not JSON: {text}"))?,
+        };
         let path = format!("{}{path}", ::contract::API_PREFIX);
         if self.is_held {
             crate::contract::hold(&name, &path, status, &content_type, &body)?;

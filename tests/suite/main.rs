@@ -14,6 +14,7 @@ mod e2e;
 mod export;
 mod exposure;
 mod first;
+mod fuzz;
 mod live;
 mod logs;
 mod metrics;
