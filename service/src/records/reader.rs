@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 /// Most exams of one query.
-const MOST: usize = 256;
+const MOST: usize = 128;
 /// Requests that may wait; more wait to be let in.
 const WAITING: usize = 4096;
 /// Exams of one statement: at most so many.
