@@ -161,7 +161,7 @@ impl Draw {
 
     fn text(&mut self, schema: &Value) -> String {
         match schema["pattern"].as_str() {
-            Some("^[1-9][0-9]{0,2}$") => self.random.random_range(1..=999).to_string(),
+            Some(number) if number.starts_with("^([1-9]") => self.random.random_range(1..=255).to_string(),
             Some(_) => {
                 let length = self.random.random_range(1..=255);
                 (0..length).map(|_| char::from(self.random.random_range(b'!'..=b'~'))).collect()
