@@ -5,6 +5,7 @@
 //! on. What it takes of memory is bounded; what was not asked for goes. Must not know: the log, the store.
 
 use crate::exam::Exam;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,7 +47,9 @@ impl Seen {
 impl Default for Recent {
     fn default() -> Self {
         let weight = |_: &i64, seen: &Arc<Seen>| u32::try_from(seen.room).unwrap_or(u32::MAX);
-        Self(Cache::builder().max_capacity(ROOM).weigher(weight).time_to_idle(QUIET).build())
+        let cache = Cache::builder().max_capacity(ROOM).weigher(weight).time_to_idle(QUIET);
+        // The newest comes in whatever was asked for more often: an exam that has just begun will be.
+        Self(cache.eviction_policy(EvictionPolicy::lru()).build())
     }
 }
 
@@ -118,6 +121,19 @@ mod tests {
         recent.0.run_pending_tasks();
         assert!(recent.0.weighted_size() <= ROOM, "{}", recent.0.weighted_size());
         assert!((1000..20_000).contains(&recent.0.entry_count()), "{}", recent.0.entry_count());
+    }
+
+    #[test]
+    fn an_exam_that_has_just_begun_comes_in() {
+        let (recent, bank) = (Recent::default(), Arc::new(ItemBank::sample()));
+        for id in 1..=20_000 {
+            recent.keep(&exam(id, &bank));
+            // As often as the answers of an exam ask for it.
+            (0..20).for_each(|_| drop(recent.get(id)));
+        }
+        (20_001..=20_100).for_each(|id| recent.keep(&exam(id, &bank)));
+        recent.0.run_pending_tasks();
+        assert!((20_001..=20_100).all(|id| recent.get(id).is_some()));
     }
 
     #[test]
