@@ -113,6 +113,7 @@ async fn on_postgres(time: Duration, clients: &[usize]) -> Result<()> {
     in_turns("Redis SET/s : requests/s at 8 clients", &turns.sets, "wanted: at most 9")?;
     in_turns("answer p99 at 8 clients : p50 at 1", &turns.answers, "wanted: at most 4")?;
     in_turns("PostgreSQL's own commit p99 at 8 : p50 at 1", &turns.commits, "what the machine gives")?;
+    in_turns("requests/s at 1,024 clients : at the peak", &turns.saturated, "wanted: at least 0.9")?;
     let at = |clients: usize| whole.iter().find(|at| at.clients == clients);
     if let Some((eight, many)) = at(8).zip(at(512)) {
         ratio("requests/s at 512 clients : at 8", many.requests / eight.requests, "at least 0.9")?;

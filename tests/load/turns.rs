@@ -13,6 +13,10 @@ use std::time::Duration;
 
 /// How often each is measured.
 const TURNS: usize = 9;
+/// Numbers of clients around the peak.
+const PEAK: [usize; 3] = [128, 256, 512];
+/// Far more clients than the peak has.
+const MANY: usize = 1024;
 /// SETs of a turn: about half a second.
 const SETS: u32 = 40_000;
 
@@ -26,7 +30,7 @@ impl Ratio {
         self.at(self.0.len() / 2)
     }
 
-    /// The best turn and the worst, where less is better.
+    /// The least turn and the most.
     pub fn range(&self) -> (f64, f64) {
         (self.at(0), self.at(self.0.len().saturating_sub(1)))
     }
@@ -47,6 +51,8 @@ pub struct Turns {
     pub answers: Ratio,
     /// The same of one-row commits of PostgreSQL alone.
     pub commits: Ratio,
+    /// Requests/s at the most clients : the most requests/s at fewer, past which only latency may grow.
+    pub saturated: Ratio,
 }
 
 /// Measures all of them, turn by turn, each for so long.
@@ -61,6 +67,12 @@ pub async fn take(service: &Service, postgres: &Postgres, redis: &Redis, time: D
         turns.sets.0.push(sets / eight.requests);
         turns.answers.0.push(eight.answer_p99 / one.answer_p50);
         turns.commits.0.push(commits.p99 / commit.p50);
+        let mut peak = 0.0_f64;
+        for clients in PEAK {
+            peak = peak.max(load(service.api(), Flow::Whole, clients, time).await?.requests);
+        }
+        let many = load(service.api(), Flow::Whole, MANY, time).await?;
+        turns.saturated.0.push(many.requests / peak);
     }
     Ok(turns)
 }
