@@ -320,3 +320,21 @@ impl Exam {
         self.engine.items_completed()
     }
 }
+
+#[cfg(test)]
+impl Exam {
+    /// A plain exam that has just begun, for tests.
+    pub(crate) fn sample(id: i64, bank: &Arc<ItemBank>) -> Arc<Self> {
+        let head = Head {
+            id,
+            exam_type: "placement".to_owned(),
+            policy: engine::Policy::default().into(),
+            bank_version: bank.version().to_owned(),
+            seed: id,
+            engine_version: engine::VERSION.to_owned(),
+            started_at: 0,
+            terms: crate::terms::Terms::default(),
+        };
+        Arc::new(Self::begin(head, Arc::clone(bank), engine::Exposure::Unknown))
+    }
+}

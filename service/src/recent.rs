@@ -96,28 +96,11 @@ impl Recent {
 mod tests {
     use super::*;
     use crate::bank::ItemBank;
-    use crate::event::Head;
-    use crate::terms::Terms;
-    use engine::{Exposure, Policy};
-
-    fn exam(id: i64, bank: &Arc<ItemBank>) -> Arc<Exam> {
-        let head = Head {
-            id,
-            exam_type: "placement".to_owned(),
-            policy: Policy::default().into(),
-            bank_version: bank.version().to_owned(),
-            seed: id,
-            engine_version: engine::VERSION.to_owned(),
-            started_at: 0,
-            terms: Terms::default(),
-        };
-        Arc::new(Exam::begin(head, Arc::clone(bank), Exposure::Unknown))
-    }
 
     #[test]
     fn what_was_seen_has_a_bound() {
         let (recent, bank) = (Recent::default(), Arc::new(ItemBank::sample()));
-        (1..=20_000).for_each(|id| recent.keep(&exam(id, &bank)));
+        (1..=20_000).for_each(|id| recent.keep(&Exam::sample(id, &bank)));
         recent.0.run_pending_tasks();
         assert!(recent.0.weighted_size() <= ROOM, "{}", recent.0.weighted_size());
         assert!((1000..20_000).contains(&recent.0.entry_count()), "{}", recent.0.entry_count());
@@ -127,11 +110,11 @@ mod tests {
     fn an_exam_that_has_just_begun_comes_in() {
         let (recent, bank) = (Recent::default(), Arc::new(ItemBank::sample()));
         for id in 1..=20_000 {
-            recent.keep(&exam(id, &bank));
+            recent.keep(&Exam::sample(id, &bank));
             // As often as the answers of an exam ask for it.
             (0..20).for_each(|_| drop(recent.get(id)));
         }
-        (20_001..=20_100).for_each(|id| recent.keep(&exam(id, &bank)));
+        (20_001..=20_100).for_each(|id| recent.keep(&Exam::sample(id, &bank)));
         recent.0.run_pending_tasks();
         assert!((20_001..=20_100).all(|id| recent.get(id).is_some()));
     }
@@ -139,17 +122,17 @@ mod tests {
     #[test]
     fn an_exam_that_somebody_else_writes_to_is_not_ones_own() {
         let (recent, bank) = (Recent::default(), Arc::new(ItemBank::sample()));
-        recent.keep(&exam(7, &bank));
+        recent.keep(&Exam::sample(7, &bank));
         assert!(recent.own(7).is_some());
         recent.roams(7);
-        recent.keep(&exam(7, &bank));
+        recent.keep(&Exam::sample(7, &bank));
         assert!(recent.own(7).is_none() && recent.get(7).is_some());
     }
 
     #[test]
     fn an_exam_that_is_let_go_is_its_holders_alone() {
         let (recent, bank) = (Recent::default(), Arc::new(ItemBank::sample()));
-        recent.keep(&exam(7, &bank));
+        recent.keep(&Exam::sample(7, &bank));
         let mut held = recent.get(7).unwrap();
         assert!(Arc::get_mut(&mut held).is_none(), "it is kept");
         recent.let_go(7);

@@ -130,25 +130,8 @@ fn write(exam: &Exam) -> Write {
 mod tests {
     use super::*;
     use crate::bank::ItemBank;
-    use crate::event::Head;
     use crate::metrics::{Metrics, Now};
-    use crate::terms::Terms;
     use contract::settings;
-    use engine::{Exposure, Policy};
-
-    fn exam(id: i64, bank: &Arc<ItemBank>) -> Arc<Exam> {
-        let head = Head {
-            id,
-            exam_type: "placement".to_owned(),
-            policy: Policy::default().into(),
-            bank_version: bank.version().to_owned(),
-            seed: id,
-            engine_version: engine::VERSION.to_owned(),
-            started_at: 0,
-            terms: Terms::default(),
-        };
-        Arc::new(Exam::begin(head, Arc::clone(bank), Exposure::Unknown))
-    }
 
     fn store(metrics: &Metrics) -> Store {
         let memory = settings::Store::Memory { ttl_seconds: 60 };
@@ -159,14 +142,14 @@ mod tests {
     async fn what_is_asked_is_done_in_order() {
         let (store, bank) = (store(&Metrics::new()), Arc::new(ItemBank::sample()));
         let saver = Saver::start(store.clone());
-        saver.keep(&exam(1, &bank));
-        saver.keep(&exam(2, &bank));
+        saver.keep(&Exam::sample(1, &bank));
+        saver.keep(&Exam::sample(2, &bank));
         saver.forget(1);
         saver.settle().await;
         assert_eq!(store.load(1).await.unwrap(), None);
         let kept = store.load(2).await.unwrap().unwrap();
         assert_eq!(Snapshot::parse(&kept, 2).unwrap().version, 0);
-        let mut ended = exam(2, &bank);
+        let mut ended = Exam::sample(2, &bank);
         let end = ended.complete(engine::EndReason::Manual, 0).unwrap();
         Arc::make_mut(&mut ended).apply(end).unwrap();
         saver.keep(&ended);
@@ -181,7 +164,7 @@ mod tests {
         let saver = Saver::start(store.clone());
         let (room, more) = (i64::try_from(WAITING).unwrap(), 7);
         // The task has no turn before this is over.
-        (1..=room + more).for_each(|id| saver.keep(&exam(id, &bank)));
+        (1..=room + more).for_each(|id| saver.keep(&Exam::sample(id, &bank)));
         saver.settle().await;
         assert!(store.load(room).await.unwrap().is_some());
         assert!(store.load(room + 1).await.unwrap().is_none());

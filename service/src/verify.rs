@@ -71,7 +71,9 @@ async fn one(
         let bank = ItemBank::from_body(&body).map_err(|reason| damaged(format!("its bank: {reason}")))?;
         // A text or a key may change where no number does.
         if bank.version() != version {
-            differences.push(format!("bank {version}: its name is not that of its content"));
+            differences.push(format!(
+                "bank {version}: it was changed since it was kept, for its name is not that of its content"
+            ));
         }
         banks.insert(version.clone(), Arc::new(bank));
     }

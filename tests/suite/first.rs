@@ -116,5 +116,19 @@ async fn exams_of_the_first_service_end_by_themselves_at_last() -> Result<()> {
     let ended = "SELECT COUNT(*) FROM exams WHERE ended_at IS NOT NULL AND expires_at IS NOT NULL";
     let changed: i64 = sqlx::query_scalar(ended).fetch_one(&pool).await?;
     ensure!(changed == 0, "those that had ended stay as they are");
+    // And so they do, when that time has come.
+    sqlx::query("UPDATE exams SET expires_at = 1 WHERE ended_at IS NULL").execute(&pool).await?;
+    pool.close().await;
+    service.restart(None).await?;
+    let client = service.client();
+    wait::until("they have ended", Duration::from_secs(20), || async {
+        let open = client.get("/exams?status=in_progress").await.ok()?;
+        (open.body["count"] == 0).then_some(())
+    })
+    .await?;
+    service.kill().await?;
+    let records = Records::open_existing(&service.database_url(), None).await?;
+    let verified = verify(&records, |_| ()).await?;
+    ensure!(verified.differences.is_empty(), "{:?}", verified.differences);
     Ok(())
 }

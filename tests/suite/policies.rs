@@ -134,7 +134,7 @@ async fn a_policy_of_ones_own_survives_a_crash() -> Result<()> {
         "exam 3, event 2: its hash",
         "exam 4, event 2: its hash",
         "exam 4, event 2: stored",
-        ": its name is not that of its content",
+        "it was changed since it was kept, for its name is not that of its content",
     ] {
         assert!(said.contains(told), "{told}: {said}");
     }

@@ -121,6 +121,11 @@ async fn a_value_without_a_version_is_overwritten() -> Result<()> {
     let (store, redis) = store(Backend::Basic, 60).await?;
     let redis = redis.expect("basic has a server");
     let mut connection = redis.connection().await?;
+    redis::cmd("RPUSH").arg("adaptive_engine:2").arg("another kind").exec_async(&mut connection).await?;
+    assert_eq!(store.load(2).await?.as_deref(), Some(""), "it is no snapshot, and no outage");
+    // What else is written with it is written all the same.
+    assert_eq!(store.write(&[saving(3, 1), saving(2, 1)]).await?, [Written::Saved; 2]);
+    assert_eq!(store.load(2).await?, Some(text(1)));
     for corrupt in ["", "[]", "{\"version\":\"9\"}", "{\"theta\":0,\"version\":9}"] {
         redis::cmd("SET").arg("adaptive_engine:1").arg(corrupt).exec_async(&mut connection).await?;
         assert_eq!(save(&store, 1, 1).await?, [Written::Saved], "{corrupt}");

@@ -22,8 +22,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::{Instrument, Span, info_span};
 
-/// Most requests of one transaction: whoever it wakes, and those who come meanwhile, fit the queue of one worker of the
-/// runtime, which is for 256. With more, throughput fell where a thousand wait.
+/// Most requests of one transaction. With twice as many, a thousand clients were served 4 to 7 % more slowly, and
+/// PostgreSQL took more of the CPU for each.
 const MOST: usize = 128;
 /// Requests that may wait; more wait to be let in.
 const WAITING: usize = 4096;

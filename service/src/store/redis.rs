@@ -23,9 +23,11 @@ const CONNECT: Duration = Duration::from_millis(300);
 /// The kernel gives a connection up when sent bytes stay unacknowledged for so long.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(2);
 
-/// Writes a snapshot unless the one that is there is as new: `version` stands first in its text.
+/// Writes a snapshot unless the one that is there is as new: `version` stands first in its text. A value of another
+/// kind has none, and goes.
 const SAVE: &str = r#"
-local version = string.match(redis.call('GETRANGE', KEYS[1], 0, 40), '^{"version":(%d+)')
+local found = redis.pcall('GETRANGE', KEYS[1], 0, 40)
+local version = type(found) == 'string' and string.match(found, '^{"version":(%d+)')
 if version and tonumber(version) >= tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 return 1
@@ -89,8 +91,15 @@ impl Redis {
     pub(super) async fn load(&self, exam: i64) -> Result<Option<String>, Error> {
         let mut command = redis::cmd("GET");
         command.arg(self.key(exam));
-        // Bytes first: a value that is no text is the reader's to refuse, not an outage.
-        let bytes: Option<Vec<u8>> = self.call(|connection| command_on(&command, connection)).await?;
+        let command = &command;
+        // Bytes first: a value that is no text, or none of bytes at all, is the reader's to refuse, not an outage.
+        let loaded = self.call(|connection| async move {
+            match command_on(command, connection).await {
+                Err(error) if error.code() == Some("WRONGTYPE") => Ok(Some(Vec::new())),
+                told => told,
+            }
+        });
+        let bytes: Option<Vec<u8>> = loaded.await?;
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
