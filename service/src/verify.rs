@@ -90,7 +90,8 @@ async fn one(
     match Exam::replay(head, Arc::clone(&banks[&version]), entries) {
         Err(error) => differences.push(format!("exam {id}: {error}")),
         Ok(exam) => differences.extend(exam.differences().into_iter().map(|(entry, decided)| {
-            format!("exam {id}, event {}: stored {}, computed {decided:?}", entry.seq, entry.body())
+            let (seq, stored) = (entry.seq, entry.body());
+            format!("exam {id}, event {seq}: stored {stored}, computed (items counted from 0) {decided:?}")
         })),
     }
     Ok((events, differences))
