@@ -9,13 +9,10 @@ mod graded;
 mod logistic;
 mod softmax;
 
-use crate::item::Item;
+use crate::item::{Item, MAX_CATEGORIES};
 use graded::Graded;
 pub use logistic::Logistic;
 use softmax::Softmax;
-
-/// Most categories an answer may have.
-pub const MAX_CATEGORIES: usize = 16;
 
 /// The category response curves of one item.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,8 +3,10 @@
 //! Comes in: numbers. Goes out: an [`Item`], or all that is wrong with it. The scaling constant D
 //! belongs to the bank. Must not know: abilities, answers, exams.
 
-use crate::curve::MAX_CATEGORIES;
 use serde::{Deserialize, Serialize};
+
+/// Most categories an answer may have.
+pub const MAX_CATEGORIES: usize = 16;
 
 /// No calibration gives a parameter beyond this; within it, nothing overflows.
 const LARGEST: f64 = 1000.0;

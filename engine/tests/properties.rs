@@ -1,6 +1,6 @@
 //! What holds for every item, every answer and every exam.
 
-use engine::curve::MAX_CATEGORIES;
+use engine::item::MAX_CATEGORIES;
 use engine::{
     Bank, Curve, Estimator, Event, Exam, Formula, Grid, Item, Outside, Policy, Posterior, Prior, Range,
     Selection, Situation,

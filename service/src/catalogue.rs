@@ -3,8 +3,8 @@
 //! Comes in: Settings, and the texts of their bank files. Goes out: a policy and a bank for an exam
 //! type, and any bank version that was ever used. Must not know: exams, the store, HTTP.
 
-use crate::bank::{Import, ItemBank};
-use crate::policy;
+use crate::exam::bank::{Import, ItemBank};
+use crate::exam::policy;
 use crate::records::{self, Records};
 use contract::settings::{BankFrom, ExamType, SAMPLE_BANK, Shown};
 use contract::{Fault, Settings};

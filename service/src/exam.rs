@@ -4,16 +4,25 @@
 //! the next event for a submission (decided here, nowhere else), or why there is none.
 //! Must not know: the database, the store, HTTP, the clock.
 
+pub mod bank;
+pub(crate) mod conversion;
+pub mod digest;
+pub mod event;
+pub mod item;
+pub mod policy;
+pub mod response;
+pub mod snapshot;
+pub mod terms;
 pub mod time;
-pub(crate) mod words;
 
-use crate::bank::ItemBank;
-use crate::event::{Chain, Constrained, Entry, Event, Head, ItemId, Next, Sealed, Submitted};
-use crate::snapshot::Response;
+use bank::ItemBank;
 use contract::Fault;
+use conversion::{constrained, engine_constrained, engine_event, engine_next, index, item_id, next};
 use engine::{Ability, EndReason, Estimate, Exposure, Outside, Policy};
+use event::{Chain, Constrained, Entry, Event, Head, Next, Sealed};
+use item::{ItemId, Submitted};
+use response::Response;
 use std::sync::Arc;
-use words::{engine_constrained, engine_event, engine_next, index, number, said, told};
 
 /// Bytes of a head's texts and lists, about.
 const HEAD: usize = 1024;
@@ -70,9 +79,9 @@ impl Exam {
     /// A new exam, with the event that starts it.
     pub fn begin(head: Head, bank: Arc<ItemBank>, exposure: Exposure<'_>) -> Self {
         let mut exam = Self::empty(head, bank);
-        let engine::Started { next, constrained, .. } =
-            exam.engine.decide_start(&Outside { exposure, elapsed: 0.0 });
-        exam.start(said(&next), told(&constrained)).expect("an engine should accept the start it decided");
+        let started = exam.engine.decide_start(&Outside { exposure, elapsed: 0.0 });
+        exam.start(next(&started.next), constrained(&started.constrained))
+            .expect("an engine should accept the start it decided");
         exam
     }
 
@@ -217,11 +226,11 @@ impl Exam {
         let category = if late { 0 } else { category };
         let outside = Outside { exposure, elapsed: self.elapsed(now) };
         let answered = self.engine.decide_answer(index(item), category, &outside);
-        let engine::Answered { ability, next, constrained, .. } =
+        let engine::Answered { ability, next: after, constrained: why, .. } =
             answered.map_err(|_| Refusal::NotCurrent)?;
-        let (at, constrained) = (self.at(now), told(&constrained));
+        let (at, constrained) = (self.at(now), constrained(&why));
         let response = Response { item, submitted, category, response_time_ms, late, at, constrained };
-        Ok(Verdict::Append(response.entry(self.version() + 1, ability, said(&next))))
+        Ok(Verdict::Append(response.entry(self.version() + 1, ability, next(&after))))
     }
 
     /// The event that ends the exam for a reason of somebody's, or `None` when it has ended already.
@@ -296,7 +305,7 @@ impl Exam {
 
     /// The item on the screen; `None` when the exam has ended.
     pub fn current_item(&self) -> Option<ItemId> {
-        self.engine.current_item().map(number)
+        self.engine.current_item().map(item_id)
     }
 
     /// Why the exam ended, if it has.
@@ -333,7 +342,7 @@ impl Exam {
             seed: id,
             engine_version: engine::VERSION.to_owned(),
             started_at: 0,
-            terms: crate::terms::Terms::default(),
+            terms: terms::Terms::default(),
         };
         Arc::new(Self::begin(head, Arc::clone(bank), engine::Exposure::Unknown))
     }

@@ -4,9 +4,10 @@
 //! memory stays bounded however much there is. Who sat an exam is in none of it: identity is apart from measurement.
 //! Must not know: where the text goes.
 
-use crate::bank::ItemBank;
-use crate::event::{Entry, Event, Submitted};
 use crate::exam::Exam;
+use crate::exam::bank::ItemBank;
+use crate::exam::event::{Entry, Event};
+use crate::exam::item::Submitted;
 use crate::records::{self, Filter, Records};
 use engine::{Ability, Estimate};
 use jiff::Timestamp;

@@ -4,9 +4,10 @@
 //! commit; after a restart the counts come back from the log. Must not know: SQL, why an item was chosen.
 
 use crate::catalogue::Catalogue;
-use crate::event::{Event, Head, ItemId, Next};
 use crate::exam::Exam;
-use crate::exam::words::index;
+use crate::exam::conversion::index;
+use crate::exam::event::{Event, Head, Next};
+use crate::exam::item::ItemId;
 use crate::records::{self, Records};
 use engine::{Control, Counts};
 use std::collections::HashMap;

@@ -1,30 +1,34 @@
-//! The story of an exam: start, next, answer, complete, status. Pure decisions and I/O meet here,
-//! once.
+//! The exam calls: start, next, answer, complete, status. The one place where pure decisions and I/O meet.
 //!
-//! Comes in: what a caller wants. Goes out: the exam as it stands then, or a typed refusal.
-//! The order of every change: load (checked), decide (pure), append (the commit), reply; the snapshot is on its way
-//! to the store by then (speed). Must not know: HTTP statuses, SQL, Redis.
+//! Input: a caller and a typed request. Output: the exam after the call, or a typed refusal.
+//! Every change runs in this order: load the exam, decide (pure), append the event (the commit), reply; the snapshot
+//! is saved asynchronously. Must not know: HTTP status codes, SQL, Redis.
 
+mod answer;
+mod complete;
 mod load;
+pub mod recent;
 mod start;
 mod time;
 
+pub use answer::Answer;
 pub use start::{Origin, Start};
 pub use time::Extended;
 
-use crate::caller::Caller;
+use crate::access::caller::Caller;
 use crate::catalogue::Catalogue;
-use crate::event::{Entry, ItemId, Submitted};
-use crate::exam::{Exam, Refusal, ReplayError, Verdict};
+use crate::exam::event::Entry;
+use crate::exam::{Exam, Refusal, ReplayError};
 use crate::exposure::Shared;
-use crate::metrics::Metrics;
-use crate::recent::Recent;
+use crate::telemetry::metrics::Metrics;
+
 use crate::records::{self, Appended, Records};
-use crate::saver::Saver;
 use crate::store::Store;
-use crate::trace::{self, TARGET};
+use crate::store::saver::Saver;
+use crate::telemetry::trace::{self, TARGET};
 use contract::Fault;
 use engine::EndReason;
+use recent::Recent;
 use std::sync::Arc;
 use std::time::Instant;
 use tracing::{Instrument, info_span};
@@ -46,19 +50,6 @@ pub struct Flow {
     pub exposure: Shared,
     /// The process's metrics.
     pub metrics: Metrics,
-}
-
-/// An answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// The exam.
-    pub exam: i64,
-    /// The item it answers.
-    pub item: ItemId,
-    /// What was submitted.
-    pub submitted: Submitted,
-    /// Milliseconds the examinee took.
-    pub response_time_ms: Option<u32>,
 }
 
 /// Why a call changed nothing.
@@ -100,100 +91,7 @@ impl Flow {
     /// There is no such exam for them, or the database's.
     pub async fn exam(&self, caller: &Caller, id: i64) -> Result<Arc<Exam>, Error> {
         trace::exam(id);
-        reached(caller, self.load(id).await?)
-    }
-
-    /// Takes an answer. Gives the exam, and the seq of the answer's event: the last one, unless the
-    /// same answer had come before.
-    ///
-    /// # Errors
-    /// Why the answer was not taken; then nothing has changed, unless the exam's time was over.
-    pub async fn answer(&self, caller: &Caller, answer: Answer) -> Result<(Arc<Exam>, i64), Error> {
-        let Answer { exam: id, item, submitted, response_time_ms } = answer;
-        trace::exam(id);
-        // A new answer needs no check beforehand: the log takes it only after the very event it was
-        // decided on. Whatever else an unchecked exam says may be out of date, and is asked again.
-        let (exam, mut checked) = match self.at_hand(id).await {
-            Some(exam) => (exam, false),
-            None => (self.load(id).await?, true),
-        };
-        let mut exam = reached(caller, exam)?;
-        let mut is_from_log = false;
-        loop {
-            let verdict = info_span!(target: TARGET, "decide").in_scope(|| {
-                self.exposure.with(&exam.head().bank_version, |exposure| {
-                    exam.answer(item, submitted, response_time_ms, self.records.now(), exposure)
-                })
-            });
-            match verdict {
-                Ok(Verdict::Append(entry)) => {
-                    let seq = entry.seq;
-                    if self.commit(&mut exam, entry).await? == Appended::Committed {
-                        return Ok((exam, seq));
-                    }
-                    // Somebody was first. The log has grown, so this ends: what is read now decides.
-                    self.metrics.repeated("conflict");
-                }
-                // When an exam closes is not under its hash, so of that only the log is believed.
-                Ok(Verdict::Over(_)) if !is_from_log => is_from_log = true,
-                Ok(Verdict::Over(entry)) => {
-                    // Whoever was first, what is read now refuses the answer or takes it.
-                    self.commit(&mut exam, entry).await?;
-                }
-                _ if !checked => {}
-                Ok(Verdict::Repeat(seq)) => {
-                    self.metrics.repeated("same_answer");
-                    return Ok((exam, seq));
-                }
-                Err(refusal) => return Err(refused(refusal, exam)),
-            }
-            is_from_log |= checked;
-            let seen = exam.version();
-            exam = if is_from_log { Box::pin(self.replay(id)).await? } else { self.load(id).await? };
-            if exam.version() > seen {
-                self.recent.roams(id);
-            }
-            checked = true;
-        }
-    }
-
-    /// Ends an exam by hand; one that has ended stays as it ended.
-    ///
-    /// # Errors
-    /// There is no such exam for this caller, or the database's.
-    pub async fn complete(&self, caller: &Caller, id: i64) -> Result<Arc<Exam>, Error> {
-        let exam = reached(caller, self.load(id).await?)?;
-        self.end(exam, |_| EndReason::Manual).await
-    }
-
-    /// Ends an exam whose time is over, and gives the reason it has ended for; `None` if it has time left
-    /// after all.
-    ///
-    /// # Errors
-    /// There is no such exam, or the database's.
-    pub async fn expire(&self, id: i64) -> Result<Option<EndReason>, Error> {
-        let exam = self.replay(id).await?;
-        let over = exam.is_over(self.records.now());
-        if exam.head().terms.closes_at.is_some() && exam.end().is_none() && over.is_none() {
-            self.records.expire_at(id, exam.expires_at()).await?;
-            return Ok(None);
-        }
-        let ended = self.end(exam, |_| over.unwrap_or(EndReason::Expired)).await?;
-        Ok(ended.end())
-    }
-
-    async fn end(
-        &self,
-        mut exam: Arc<Exam>,
-        reason: impl Fn(&Exam) -> EndReason,
-    ) -> Result<Arc<Exam>, Error> {
-        while let Some(entry) = exam.complete(reason(&exam), self.records.now()) {
-            if self.commit(&mut exam, entry).await? == Appended::Committed {
-                break;
-            }
-            exam = self.replay(exam.head().id).await?;
-        }
-        Ok(exam)
+        authorized(caller, self.load(id).await?)
     }
 
     /// Appends an event and, once it is durable, takes it into the exam and its snapshot.
@@ -226,11 +124,11 @@ impl Flow {
 }
 
 /// An exam that is not theirs is, to a caller, none.
-fn reached(caller: &Caller, exam: Arc<Exam>) -> Result<Arc<Exam>, Error> {
-    if caller.reaches(&exam) { Ok(exam) } else { Err(Error::UnknownExam(exam.head().id)) }
+fn authorized(caller: &Caller, exam: Arc<Exam>) -> Result<Arc<Exam>, Error> {
+    if caller.may_access(&exam) { Ok(exam) } else { Err(Error::UnknownExam(exam.head().id)) }
 }
 
-fn refused(refusal: Refusal, exam: Arc<Exam>) -> Error {
+fn refusal_error(refusal: Refusal, exam: Arc<Exam>) -> Error {
     match refusal {
         Refusal::Invalid(fault) => Error::Invalid(vec![fault]),
         Refusal::AlreadyAnswered => Error::AlreadyAnswered(exam),

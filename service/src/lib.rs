@@ -1,54 +1,44 @@
 //! The exam service: adaptive exams over HTTP, on a log that loses nothing.
 //!
-//! One answer, from the socket to the reply:
-//! [`router`] → [`auth`] → [`exams`] parses the request, every fault at once → [`flow`] takes the
-//! exam's snapshot from the [`store`], unchecked → [`exam`] decides the next event with the engine, purely
-//! → [`records`] appends it, together with others that wait, after the very event it was decided on: the
-//! commit, and the compare-and-set → the reply; beside it the [`saver`] gives the [`store`] the new snapshot.
-//! Whatever is not a new answer is decided on a checked exam: a snapshot as new as the end of the log, else the
-//! log folded.
-//! Whoever loses a race reads again and is told the truth; whoever asks twice is told the same.
+//! A room imports only the rooms below it; `make layers` checks this. From top to bottom:
 //!
-//! [`observe`] sees every request for [`metrics`], the [`log`] and, where there is a collector, its [`trace`].
-//! What runs beside requests: [`sweep`] ends exams whose time is over, [`rewarm`] fills a store that was
-//! lost, and [`live`] is what a change of Settings replaces.
+//! | room | content |
+//! |---|---|
+//! | [`serve`] | two listeners, background jobs, drain on shutdown |
+//! | [`http`] | routes, middleware, request parsing, replies, problems, connections |
+//! | [`jobs`] | background jobs: expire overdue exams, rewarm an empty store |
+//! | [`app`] | the running service: what is live, what was rejected, draining |
+//! | [`live`] | everything that one Settings text builds; replaced as a whole when Settings change |
+//! | [`flow`] | start, next, answer, complete: where pure decisions and I/O meet |
+//! | [`access`] | who may call, how often, and what they may see |
+//! | [`export`], [`verify`], [`exposure`], [`catalogue`] | tables for admins; replay checks; item exposure counts; exam types and banks |
+//! | [`store`] | snapshots of open exams: memory or Redis |
+//! | [`records`] | the database of record: SQLite or PostgreSQL |
+//! | [`telemetry`] | log, metrics, traces |
+//! | [`simulate`] | simulated examinees, reports and plots |
+//! | [`exam`] | the exam as a value: events, banks, policies, snapshots |
+//!
+//! One answer, from the socket to the reply: [`http::router`] → [`http::middleware`] authorizes the caller and
+//! reads the body → [`http::exams`] parses the request → [`flow`] takes the exam from its cache or from the
+//! [`store`], unchecked → [`exam`] decides the next event → [`records`] appends it, batched with other writes:
+//! this insert is the commit and the compare-and-set → the reply. [`store::saver`] writes the new snapshot
+//! asynchronously. A call that loses a race reloads the exam from the log and answers from that.
 
+pub mod access;
 pub mod app;
-pub mod auth;
-pub mod bank;
-pub mod banks;
-pub mod body;
-pub mod caller;
+mod batch_receive;
 pub mod catalogue;
 pub mod crash;
-pub mod event;
 pub mod exam;
-pub mod exams;
 pub mod export;
 pub mod exposure;
 pub mod flow;
-pub mod gate;
-mod gather;
-pub mod limits;
-pub mod listen;
+pub mod http;
+pub mod jobs;
 pub mod live;
-pub mod log;
-pub mod metrics;
-pub mod observe;
-pub mod openapi;
-pub mod ops;
-pub mod page;
-pub mod policy;
-pub mod problem;
-pub mod recent;
 pub mod records;
-pub mod rewarm;
-pub mod router;
-pub mod saver;
+pub mod serve;
 pub mod simulate;
-pub mod snapshot;
 pub mod store;
-pub mod sweep;
-pub mod terms;
-pub mod trace;
+pub mod telemetry;
 pub mod verify;

@@ -1,53 +1,92 @@
-//! What may change while the service runs: store, exam types, banks, and who may call.
+//! What one Settings text builds: store, exam types, banks, authentication, rate limits.
 //!
-//! Comes in: Settings that differ from those in use. Goes out: one value that requests take whole, so that
-//! none sees half a change; or every fault, and what is in use stays. Listeners, database and log form are
-//! fixed at the start. Must not know: HTTP; files; when to look for a change.
+//! Input: Settings, secrets, and what the Settings before them built. Output: one immutable value that a request takes
+//! as a whole, so that no request sees half a change; or every fault. Listeners, database and log format are fixed
+//! at start. Must not know: HTTP, files, when Settings are reloaded.
 
-use crate::app::{App, Secrets, StartError};
-use crate::auth::{Auth, Keys};
+use crate::access::auth::{Auth, Keys};
+use crate::access::rate_limit::RateLimits;
 use crate::catalogue::Catalogue;
 use crate::exposure::Shared;
 use crate::flow::Flow;
-use crate::limits::Limits;
-use crate::metrics::Metrics;
-use crate::recent::Recent;
-use crate::records::Records;
-use crate::saver::Saver;
-use crate::store::Store;
-use contract::{Settings, settings};
+use crate::flow::recent::Recent;
+use crate::records::{self, Records};
+use crate::store::saver::Saver;
+use crate::store::{SetupError, Store};
+use crate::telemetry::metrics::Metrics;
+use contract::{Fault, Settings, settings};
 use std::sync::Arc;
 
 /// What runs under one Settings text.
 #[derive(Debug)]
 pub struct Live {
-    /// The story of exams, with all it needs.
+    /// The exam calls, with all they need.
     pub flow: Flow,
-    /// The door.
+    /// How callers authenticate.
     pub auth: Auth,
-    /// How often one caller may call.
-    pub limits: Option<Arc<Limits>>,
-    /// Which Settings text this is.
+    /// The rate limits, if there are any.
+    pub limits: Option<Arc<RateLimits>>,
+    /// The hash of the Settings text.
     pub revision: Arc<str>,
     settings: Settings,
     secrets: Secrets,
 }
 
-/// A Settings text that was refused.
+/// The secrets that Settings name by file, read by the caller.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secrets {
+    /// The store's password.
+    pub store_password: Option<String>,
+    /// The database's password.
+    pub database_password: Option<String>,
+    /// The text of the token file or of the key file.
+    pub tokens: Option<String>,
+}
+
+/// Why a service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Every fault of banks and exam types.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Faults(Vec<Fault>),
+    /// The token file cannot be used.
+    #[error("the token file is of no use: {0}")]
+    Tokens(String),
+    /// The key file cannot be used.
+    #[error("auth.key_file is of no use: {0}")]
+    Keys(String),
+    /// The store cannot be set up.
+    #[error(transparent)]
+    Store(#[from] SetupError),
+    /// The database of record cannot be opened.
+    #[error(transparent)]
+    Open(#[from] records::OpenError),
+    /// The database of record failed.
+    #[error(transparent)]
+    Records(#[from] records::Error),
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets(not shown)")
+    }
+}
+
+/// A Settings text that was rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// Which.
+    /// The hash of its text.
     pub revision: String,
-    /// Why.
+    /// Every fault.
     pub reason: String,
 }
 
 impl Live {
-    /// Builds what these Settings want. What is the same as `before` is kept: a store with its
-    /// connections and its snapshots.
+    /// Builds what these Settings describe. A store whose settings are those of `before` is reused, with its
+    /// connections and snapshots.
     ///
     /// # Errors
-    /// Why they cannot run; then nothing has changed.
+    /// Why they cannot run; nothing has changed then.
     pub async fn build(
         settings: &Settings,
         revision: &str,
@@ -59,18 +98,18 @@ impl Live {
         let kept = Catalogue::kept(settings, records).await?.map_err(StartError::Faults)?;
         let catalogue = Catalogue::build(settings, read, Some(&kept)).map_err(StartError::Faults)?;
         catalogue.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
-        let auth = door(&settings.auth, secrets)?;
-        // Who has called how often is not forgotten with every change.
+        let auth = build_auth(&settings.auth, secrets)?;
+        // Unchanged rate limits keep their counts.
         let limits = match before.filter(|before| before.settings.limits == settings.limits) {
             Some(before) => before.limits.clone(),
-            None => settings.limits.map(|limits| Arc::new(Limits::new(limits))),
+            None => settings.limits.map(|limits| Arc::new(RateLimits::new(limits))),
         };
         catalogue.keep(records).await?;
         let exposure = Shared::of(&catalogue, records).await?;
         let same = before.filter(|before| {
             before.settings.store == settings.store && before.secrets.store_password == secrets.store_password
         });
-        // Last of all: what is counted of the store tells what runs.
+        // Opened last, because opening a store sets the metric of the running mode.
         let (store, saver) = match same {
             Some(before) => (before.flow.store.clone(), before.flow.saver.clone()),
             None => {
@@ -79,7 +118,7 @@ impl Live {
                 (store.clone(), Saver::start(store))
             }
         };
-        // An exam keeps its bank and its rules, whatever the Settings say now.
+        // Open exams keep their bank and policy, so cached exams stay valid.
         let recent = before.map_or_else(Recent::default, |before| before.flow.recent.clone());
         metrics.build(revision);
         let (records, metrics) = (records.clone(), metrics.clone());
@@ -93,7 +132,7 @@ impl Live {
         })
     }
 
-    /// Whether a page of this origin may call the service.
+    /// Whether CORS allows pages of this origin.
     pub fn allows(&self, origin: &[u8]) -> bool {
         self.settings.api.allow_origins.iter().any(|allowed| allowed.as_bytes() == origin)
     }
@@ -103,8 +142,8 @@ impl Live {
         self.settings == *settings && self.secrets == *secrets
     }
 
-    /// What these Settings change that takes effect only after a restart.
-    fn after_restart(&self, settings: &Settings) -> Vec<&'static str> {
+    /// The sections of these Settings that differ and take effect only after a restart.
+    pub(crate) fn needs_restart(&self, settings: &Settings) -> Vec<&'static str> {
         let (now, then) = (&self.settings, settings);
         let changed = [
             ("api.bind", now.api.bind != then.api.bind),
@@ -117,7 +156,7 @@ impl Live {
     }
 }
 
-fn door(auth: &settings::Auth, secrets: &Secrets) -> Result<Auth, StartError> {
+fn build_auth(auth: &settings::Auth, secrets: &Secrets) -> Result<Auth, StartError> {
     let text = secrets.tokens.as_deref().unwrap_or_default();
     match auth {
         settings::Auth::None { .. } => Ok(Auth::None),
@@ -126,33 +165,5 @@ fn door(auth: &settings::Auth, secrets: &Secrets) -> Result<Auth, StartError> {
             let keys = Keys::read(text, *algorithm, audience, issuer.as_deref()).map_err(StartError::Keys)?;
             Ok(Auth::Jwt(Arc::new(keys)))
         }
-    }
-}
-
-impl App {
-    /// Goes over to these Settings. Requests that are under way end on what they began with.
-    ///
-    /// # Errors
-    /// Why they cannot run; what is in use stays.
-    pub async fn adopt(
-        &self,
-        settings: &Settings,
-        revision: &str,
-        secrets: &Secrets,
-        read: impl Fn(&str) -> Result<String, String>,
-    ) -> Result<(), StartError> {
-        let before = self.live();
-        let with = (&before.flow.records, &before.flow.metrics);
-        let live = Live::build(settings, revision, secrets, read, with, Some(&before)).await?;
-        let restart = before.after_restart(settings);
-        if !restart.is_empty() {
-            tracing::warn!(
-                sections = restart.join(", "),
-                "changed settings that take effect after a restart"
-            );
-        }
-        tracing::info!(revision, store = live.flow.store.mode(), auth = ?live.auth, "settings adopted");
-        self.go_over(live);
-        Ok(())
     }
 }

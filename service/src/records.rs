@@ -7,36 +7,38 @@
 
 mod batch;
 mod clock;
+mod dedicated;
+mod examinees;
+mod id_allocation;
 mod list;
-mod numbers;
-mod own;
-mod people;
 mod pool;
-mod pooled;
 mod reader;
 mod rows;
 mod statements;
+mod transaction_pooling;
+mod write_request;
 mod writer;
 
+pub use examinees::{Attempt, Examinee};
 pub use list::{Filter, Given, Listed, Page};
-pub use people::{Attempt, Examinee};
 
-use crate::event::{Entry, Head, Sealed};
 use crate::exam::Exam;
-use crate::metrics::{Metrics, Usage};
+use crate::exam::event::{Entry, Head, Sealed};
+use crate::telemetry::metrics::{Metrics, Usage};
 use clock::Clock;
-use own::{Known, Own};
+use dedicated::{Dedicated, DedicatedUsage};
 use pool::{Pool, on};
 use reader::Reader;
 use std::sync::Arc;
-use writer::{Event, Fate, Wish, Writer};
+use write_request::{NewEvent, Outcome, WriteRequest};
+use writer::Writer;
 
 /// A database of record.
 #[derive(Clone, Debug)]
 pub struct Records {
     pool: Pool,
     /// Those of the tasks, where they have their own.
-    own: Vec<Known>,
+    dedicated: Vec<DedicatedUsage>,
     reader: Reader,
     writer: Writer,
     clock: Clock,
@@ -164,12 +166,12 @@ impl Records {
         create: bool,
     ) -> Result<Self, OpenError> {
         let (pool, durability) = Pool::open(url, password, create).await?;
-        let (writes, reads) = (Own::beside(&pool), Own::beside(&pool));
-        let own = [&writes, &reads].into_iter().filter_map(Own::known).collect();
+        let (writes, reads) = (Dedicated::beside(&pool), Dedicated::beside(&pool));
+        let dedicated = [&writes, &reads].into_iter().filter_map(Dedicated::usage).collect();
         let writer = Writer::start(writes, metrics);
         let reader = Reader::start(reads);
         let clock = Clock::start(pool.clone()).await;
-        Ok(Self { pool, own, reader, writer, clock, durability })
+        Ok(Self { pool, dedicated, reader, writer, clock, durability })
     }
 
     /// The time on the database's clock, in milliseconds since 1970 UTC.
@@ -180,8 +182,8 @@ impl Records {
     /// What the database is used for just now.
     pub fn usage(&self) -> Usage {
         let mut usage = Usage { waiting: self.writer.waiting(), ..Usage::default() };
-        let own = self.own.iter().map(Known::connections);
-        for (size, idle, most) in own.chain([self.pool.connections()]) {
+        let dedicated = self.dedicated.iter().map(DedicatedUsage::connections);
+        for (size, idle, most) in dedicated.chain([self.pool.connections()]) {
             usage.busy += usize::try_from(size).unwrap_or(usize::MAX).saturating_sub(idle);
             usage.idle += idle;
             usage.most += most;
@@ -232,9 +234,9 @@ impl Records {
         new: NewExam,
         begin: impl Fn(&Head) -> Exam + Send + Sync + 'static,
     ) -> Result<Created, Error> {
-        match self.writer.write(Wish::Create(Box::new(new), Arc::new(begin))).await? {
-            Fate::Created(created) => Ok(created),
-            Fate::Appended(_) => Err(Error::Damaged("a start was taken for an event".to_owned())),
+        match self.writer.write(WriteRequest::Create(Box::new(new), Arc::new(begin))).await? {
+            Outcome::Created(created) => Ok(created),
+            Outcome::Appended(_) => Err(Error::Damaged("a start was taken for an event".to_owned())),
         }
     }
 
@@ -250,7 +252,7 @@ impl Records {
         sealed: Sealed,
         expires_at: Option<i64>,
     ) -> Result<Appended, Error> {
-        self.append_as(Box::new(Event { exam, sealed, recovered: false, expires_at })).await
+        self.append_as(Box::new(NewEvent { exam, sealed, recovered: false, expires_at })).await
     }
 
     /// Appends an event that a snapshot held and the log had lost.
@@ -263,13 +265,13 @@ impl Records {
         sealed: Sealed,
         expires_at: Option<i64>,
     ) -> Result<Appended, Error> {
-        self.append_as(Box::new(Event { exam, sealed, recovered: true, expires_at })).await
+        self.append_as(Box::new(NewEvent { exam, sealed, recovered: true, expires_at })).await
     }
 
-    async fn append_as(&self, event: Box<Event>) -> Result<Appended, Error> {
-        match self.writer.write(Wish::Append(event)).await? {
-            Fate::Appended(appended) => Ok(appended),
-            Fate::Created(_) => Err(Error::Damaged("an event was taken for a start".to_owned())),
+    async fn append_as(&self, event: Box<NewEvent>) -> Result<Appended, Error> {
+        match self.writer.write(WriteRequest::Append(event)).await? {
+            Outcome::Appended(appended) => Ok(appended),
+            Outcome::Created(_) => Err(Error::Damaged("an event was taken for a start".to_owned())),
         }
     }
 
@@ -300,8 +302,8 @@ impl Records {
 
     /// Ends all work with the database.
     pub async fn close(&self) {
-        for own in &self.own {
-            own.close().await;
+        for connection in &self.dedicated {
+            connection.close().await;
         }
         self.pool.close().await;
     }

@@ -8,9 +8,10 @@
 mod breaker;
 mod memory;
 mod redis;
+pub mod saver;
 
-use crate::metrics::Metrics;
-use crate::trace::TARGET;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::trace::TARGET;
 use contract::settings;
 use std::time::{Duration, Instant};
 use tracing::field::Empty;

@@ -3,9 +3,9 @@
 //! Comes in: a database of record. Goes out: a [`Verified`] with every difference.
 //! Must not know: the terminal; where the database is.
 
-use crate::bank::ItemBank;
-use crate::event::Chain;
 use crate::exam::Exam;
+use crate::exam::bank::ItemBank;
+use crate::exam::event::Chain;
 use crate::records::{self, Filter, Records};
 use std::collections::HashMap;
 use std::sync::Arc;

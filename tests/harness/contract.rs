@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 
-static DOCUMENT: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(service::openapi::DOCUMENT).expect("openapi.json should be JSON"));
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    serde_json::from_str(service::http::openapi::DOCUMENT).expect("openapi.json should be JSON")
+});
 
 /// Validators by the name of their schema.
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Validator>>> = LazyLock::new(Mutex::default);

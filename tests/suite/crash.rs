@@ -48,7 +48,7 @@ pub fn compare(exam: i64, told: &BTreeMap<i64, Value>, log: &[Value]) -> Result<
             anyhow::ensure!(found[0][field] == reply[field], "exam {exam}: {field}: {} {reply}", found[0]);
         }
     }
-    let bank = service::bank::ItemBank::sample();
+    let bank = service::exam::bank::ItemBank::sample();
     let mut posterior = engine::Posterior::new(engine::Prior::default(), engine::Grid::default());
     for event in &answers {
         let item = usize::try_from(event["item"].as_u64().context("item")?)?;

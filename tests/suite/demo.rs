@@ -6,7 +6,7 @@ use harness::Terminal;
 use harness::process::program;
 use rstest::rstest;
 use rustix::process::Signal;
-use service::bank::ItemBank;
+use service::exam::bank::ItemBank;
 use service::simulate::{self, Simulee, Sitting};
 use std::process::{Output, Stdio};
 use tokio::io::AsyncWriteExt;

@@ -300,7 +300,7 @@ async fn what_the_document_allows_and_what_it_does_not(
     for _ in 0..6 {
         Examinee::start(&client, 10).await?;
     }
-    let document: Value = serde_json::from_str(service::openapi::DOCUMENT)?;
+    let document: Value = serde_json::from_str(service::http::openapi::DOCUMENT)?;
     let mut draw = Draw { random: StdRng::seed_from_u64(seed), document: document.clone() };
     let (mut all, mut taken, mut refused) = (0, 0, 0);
     for number in 0..REQUESTS {

@@ -13,7 +13,7 @@ async fn the_document_is_served_and_shown() -> Result<()> {
     let service = Service::start().await?;
     let base = format!("http://{}", service.api());
     let served: Value = reqwest::get(format!("{base}/openapi.json")).await?.json().await?;
-    assert_eq!(served, serde_json::from_str::<Value>(service::openapi::DOCUMENT)?);
+    assert_eq!(served, serde_json::from_str::<Value>(service::http::openapi::DOCUMENT)?);
     let (version, release) = (&served["openapi"], &served["info"]["version"]);
     assert_eq!((version, release), (&json!("3.1.0"), &json!(env!("CARGO_PKG_VERSION"))));
     let page = reqwest::get(format!("{base}/docs/")).await?.error_for_status()?.text().await?;

@@ -4,8 +4,8 @@ use anyhow::Result;
 use contract::settings::Store as Settings;
 use harness::{Redis, wait};
 use rstest::rstest;
-use service::metrics::Metrics;
 use service::store::{Error, Health, Store, Write, Written};
+use service::telemetry::metrics::Metrics;
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! Divide-by-total models: `P_k ~ exp(slope_k theta + intercept_k)`.
 
-use super::{Derivatives, MAX_CATEGORIES};
+use super::Derivatives;
+use crate::item::MAX_CATEGORIES;
 
 /// Curves of a divide-by-total item; category 0 has slope and intercept 0.
 #[derive(Clone, Debug, PartialEq)]

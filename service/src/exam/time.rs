@@ -4,8 +4,8 @@
 //! is left follows from events alone, so a restart, another replica or a change of store never changes it.
 //! Must not know: any clock.
 
+use super::event::{Entry, Event};
 use super::{Exam, Refusal};
-use crate::event::{Entry, Event};
 use engine::EndReason;
 
 /// What was sent in time may take so long to arrive, in milliseconds.

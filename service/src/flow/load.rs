@@ -5,10 +5,10 @@
 //! carry its room, and most exams were seen lately.
 
 use super::{Error, Flow};
-use crate::event::Chain;
 use crate::exam::Exam;
+use crate::exam::event::Chain;
+use crate::exam::snapshot::{self, Corrupt, Snapshot};
 use crate::records::{self, Appended, Tip};
-use crate::snapshot::{self, Corrupt, Snapshot};
 use crate::store;
 use std::sync::Arc;
 

@@ -4,11 +4,12 @@
 //! an exam holds its examinee's next slot or none at all, so two starts at once make one exam.
 
 use super::{Error, Flow};
-use crate::event::{Head, digest};
 use crate::exam::Exam;
+use crate::exam::digest::digest;
+use crate::exam::event::Head;
+use crate::exam::terms::{Terms, mark};
 use crate::records::{Created, Examinee, NewExam};
-use crate::terms::{Terms, mark};
-use crate::trace::{self, TARGET};
+use crate::telemetry::trace::{self, TARGET};
 use contract::Fault;
 use rand::RngExt;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! An exam's time in the hands of those who run exams: pause, go on, more time for one or for all.
 
-use super::{Error, Flow, refused};
+use super::{Error, Flow, refusal_error};
 use crate::exam::Exam;
 use crate::exam::time::Timing;
 use crate::records::{Appended, Filter};
@@ -32,7 +32,7 @@ impl Flow {
             let entry = match exam.timing(timing, self.records.now()) {
                 Ok(Some(entry)) => entry,
                 Ok(None) => return Ok((exam, false)),
-                Err(refusal) => return Err(refused(refusal, exam)),
+                Err(refusal) => return Err(refusal_error(refusal, exam)),
             };
             if self.commit(&mut exam, entry).await? == Appended::Committed {
                 return Ok((exam, true));

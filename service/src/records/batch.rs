@@ -1,60 +1,60 @@
-//! Many wishes as one transaction.
+//! A batch of write requests as one transaction.
 //!
-//! Comes in: wishes. Goes out: their fates, in the same order, once the commit is durable. Rows go sorted, so that two
-//! services never wait for each other in a circle. Must not know: who waits.
+//! Input: write requests. Output: their outcomes, in the same order, once the commit is durable. Rows are sorted, so
+//! that two services cannot deadlock. Must not know: who waits for an outcome.
 
-use super::numbers::Numbers;
-use super::own::{Own, by};
+use super::dedicated::{Dedicated, by};
+use super::id_allocation::IdAllocator;
 use super::statements::{self, EventRow, ExamRow};
-use super::writer::{Begin, Event, Fate, Wish};
+use super::write_request::{CreateExam, NewEvent, Outcome, WriteRequest};
 use super::{Appended, Created, Error, Examinee, NewExam, rows};
 use crate::crash;
-use crate::event::{Chain, Head, Sealed};
 use crate::exam::Exam;
+use crate::exam::event::{Chain, Head, Sealed};
 use std::collections::HashSet;
 
 /// Writes all of these, in one transaction unless two starts ask for the same.
 pub(super) async fn commit(
-    own: &mut Own,
-    numbers: &mut Numbers,
-    wishes: &[Wish],
-) -> Result<Vec<Fate>, Error> {
-    let mut fates: Vec<Option<Fate>> = wishes.iter().map(|_| None).collect();
-    let mut left: Vec<usize> = (0..wishes.len()).collect();
+    connection: &mut Dedicated,
+    ids: &mut IdAllocator,
+    requests: &[WriteRequest],
+) -> Result<Vec<Outcome>, Error> {
+    let mut outcomes: Vec<Option<Outcome>> = requests.iter().map(|_| None).collect();
+    let mut left: Vec<usize> = (0..requests.len()).collect();
     while !left.is_empty() {
         let now;
-        (now, left) = apart(wishes, left);
-        let some: Vec<&Wish> = now.iter().map(|place| &wishes[*place]).collect();
-        for (place, fate) in now.iter().zip(write(own, numbers, &some).await?) {
-            fates[*place] = Some(fate);
+        (now, left) = split_conflicting(requests, left);
+        let some: Vec<&WriteRequest> = now.iter().map(|place| &requests[*place]).collect();
+        for (place, outcome) in now.iter().zip(write(connection, ids, &some).await?) {
+            outcomes[*place] = Some(outcome);
         }
     }
-    Ok(fates.into_iter().flatten().collect())
+    Ok(outcomes.into_iter().flatten().collect())
 }
 
 /// Those that one statement can write, and the rest: of two starts with one key or one slot the second has to see the
 /// first.
-fn apart(wishes: &[Wish], places: Vec<usize>) -> (Vec<usize>, Vec<usize>) {
+fn split_conflicting(requests: &[WriteRequest], places: Vec<usize>) -> (Vec<usize>, Vec<usize>) {
     let (mut keys, mut slots) = (HashSet::new(), HashSet::new());
-    places.into_iter().partition(|place| match &wishes[*place] {
-        Wish::Append(_) => true,
-        Wish::Create(new, _) => {
+    places.into_iter().partition(|place| match &requests[*place] {
+        WriteRequest::Append(_) => true,
+        WriteRequest::Create(new, _) => {
             keys.insert(key(new)) & new.slot.as_ref().is_none_or(|slot| slots.insert(slot))
         }
     })
 }
 
 /// A new exam that is not written yet.
-struct Begun<'w> {
+struct StartedExam<'w> {
     new: &'w NewExam,
     key: String,
     exam: Exam,
     first: Sealed,
 }
 
-impl<'w> Begun<'w> {
-    fn new(id: i64, new: &'w NewExam, begin: &Begin) -> Self {
-        let exam = begin(&Head { id, ..new.head.clone() });
+impl<'w> StartedExam<'w> {
+    fn new(id: i64, new: &'w NewExam, create: &CreateExam) -> Self {
+        let exam = create(&Head { id, ..new.head.clone() });
         let first = exam.entries().first().expect("an exam should begin with its first event");
         let first = Chain::root(exam.head()).seal(first.clone());
         Self { new, key: key(new), exam, first }
@@ -84,58 +84,65 @@ impl<'w> Begun<'w> {
     }
 }
 
-async fn write(own: &mut Own, numbers: &mut Numbers, wishes: &[&Wish]) -> Result<Vec<Fate>, Error> {
-    let starts: Vec<(&NewExam, &Begin)> = wishes
+async fn write(
+    connection: &mut Dedicated,
+    ids: &mut IdAllocator,
+    requests: &[&WriteRequest],
+) -> Result<Vec<Outcome>, Error> {
+    let starts: Vec<(&NewExam, &CreateExam)> = requests
         .iter()
-        .filter_map(|wish| match wish {
-            Wish::Create(new, begin) => Some((new.as_ref(), begin)),
-            Wish::Append(_) => None,
+        .filter_map(|request| match request {
+            WriteRequest::Create(new, begin) => Some((new.as_ref(), begin)),
+            WriteRequest::Append(_) => None,
         })
         .collect();
-    let ids = numbers.take(own, starts.len()).await?;
-    let begun: Vec<Begun> =
-        ids.into_iter().zip(starts).map(|(id, (new, begin))| Begun::new(id, new, begin)).collect();
-    let mut exams: Vec<ExamRow> = begun.iter().map(Begun::row).collect();
+    let allocated = ids.take(connection, starts.len()).await?;
+    let begun: Vec<StartedExam> = allocated
+        .into_iter()
+        .zip(starts)
+        .map(|(id, (new, begin))| StartedExam::new(id, new, begin))
+        .collect();
+    let mut exams: Vec<ExamRow> = begun.iter().map(StartedExam::row).collect();
     exams.sort_by_key(|row| row.idempotency_key);
-    let following = wishes.iter().filter_map(|wish| match wish {
-        Wish::Append(event) => Some(row(event.exam, &event.sealed, Some(event))),
-        Wish::Create(..) => None,
+    let following = requests.iter().filter_map(|request| match request {
+        WriteRequest::Append(event) => Some(row(event.exam, &event.sealed, Some(event))),
+        WriteRequest::Create(..) => None,
     });
     let first = begun.iter().map(|begun| row(begun.exam.head().id, &begun.first, None));
     let mut events: Vec<EventRow> = first.chain(following).collect();
     // Two at one place: one of them is enough to try.
     events.sort_by_key(|row| (row.exam_id, row.seq));
     events.dedup_by_key(|row| (row.exam_id, row.seq));
-    pass(wishes, ["start.commit.before", "answer.commit.before", "complete.commit.before"]);
-    let appended = statements::write(own, &exams, &events).await?;
-    pass(wishes, ["start.commit.after", "answer.commit.after", "complete.commit.after"]);
+    crash_points(requests, ["start.commit.before", "answer.commit.before", "complete.commit.before"]);
+    let appended = statements::write(connection, &exams, &events).await?;
+    crash_points(requests, ["start.commit.after", "answer.commit.after", "complete.commit.after"]);
     let mut appended: HashSet<(i64, i64)> = appended.into_iter().collect();
-    let (mut begun, mut fates) = (begun.into_iter(), Vec::with_capacity(wishes.len()));
-    for wish in wishes {
-        fates.push(match wish {
+    let (mut begun, mut outcomes) = (begun.into_iter(), Vec::with_capacity(requests.len()));
+    for request in requests {
+        outcomes.push(match request {
             // Of two at one place the first to be told has it.
-            Wish::Append(event) if appended.remove(&(event.exam, event.sealed.entry.seq)) => {
-                Fate::Appended(Appended::Committed)
+            WriteRequest::Append(event) if appended.remove(&(event.exam, event.sealed.entry.seq)) => {
+                Outcome::Appended(Appended::Committed)
             }
-            Wish::Append(_) => Fate::Appended(Appended::Conflict),
-            Wish::Create(..) => {
+            WriteRequest::Append(_) => Outcome::Appended(Appended::Conflict),
+            WriteRequest::Create(..) => {
                 let begun = begun.next().expect("a start should have begun");
                 let is_new = appended.remove(&(begun.exam.head().id, begun.first.entry.seq));
-                Fate::Created(match is_new {
+                Outcome::Created(match is_new {
                     true => Created::New(Box::new(begun.exam)),
-                    false => turned_away(own, &begun).await?,
+                    false => why_not_created(connection, &begun).await?,
                 })
             }
         });
     }
-    Ok(fates)
+    Ok(outcomes)
 }
 
 /// Why a start made no exam.
-async fn turned_away(own: &mut Own, begun: &Begun<'_>) -> Result<Created, Error> {
+async fn why_not_created(connection: &mut Dedicated, begun: &StartedExam<'_>) -> Result<Created, Error> {
     let select = "SELECT id, fingerprint FROM exams WHERE idempotency_key = $1";
     let before: Option<(i64, String)> =
-        by!(own, pool => sqlx::query_as(select).bind(&begun.key).fetch_optional(pool).await?);
+        by!(connection, pool => sqlx::query_as(select).bind(&begun.key).fetch_optional(pool).await?);
     Ok(match before {
         None => Created::SlotTaken,
         Some((id, fingerprint)) if fingerprint == begun.new.fingerprint => Created::Before(id),
@@ -144,7 +151,7 @@ async fn turned_away(own: &mut Own, begun: &Begun<'_>) -> Result<Created, Error>
 }
 
 /// The row of an event; the first one of an exam comes with the exam.
-fn row<'w>(exam: i64, sealed: &'w Sealed, follows: Option<&Event>) -> EventRow<'w> {
+fn row<'w>(exam: i64, sealed: &'w Sealed, follows: Option<&NewEvent>) -> EventRow<'w> {
     let event = &sealed.entry.event;
     EventRow {
         exam_id: exam,
@@ -175,13 +182,13 @@ fn key(new: &NewExam) -> String {
     }
 }
 
-/// Passes the place of each wish's kind: start, answer, complete.
-fn pass(wishes: &[&Wish], [start, answer, complete]: [&'static str; 3]) {
-    for wish in wishes {
-        crash::point(match wish {
-            Wish::Create(..) => start,
-            Wish::Append(event) if event.sealed.entry.event.kind() == "answered" => answer,
-            Wish::Append(_) => complete,
+/// Passes the place of each request's kind: start, answer, complete.
+fn crash_points(requests: &[&WriteRequest], [start, answer, complete]: [&'static str; 3]) {
+    for request in requests {
+        crash::point(match request {
+            WriteRequest::Create(..) => start,
+            WriteRequest::Append(event) if event.sealed.entry.event.kind() == "answered" => answer,
+            WriteRequest::Append(_) => complete,
         });
     }
 }

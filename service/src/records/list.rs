@@ -2,7 +2,8 @@
 
 use super::pool::on;
 use super::{Error, Records};
-use crate::event::{Event, ItemId, Next};
+use crate::exam::event::{Event, Next};
+use crate::exam::item::ItemId;
 
 /// Which exams to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

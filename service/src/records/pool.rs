@@ -3,9 +3,9 @@
 //! Comes in: a URL. Goes out: a [`Pool`], its tables at this version, and what it promises of a commit.
 //! Must not know: any other statement.
 
-use super::{OpenError, pooled};
+use super::OpenError;
+use super::transaction_pooling::{self, TransactionPool, additive};
 use sqlx::Connection;
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteLockingMode, SqlitePool,
@@ -17,14 +17,14 @@ use std::time::Duration;
 /// How long a request waits for the database before it is told to come again.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// A connection that was used so long ago, or longer, is asked whether it is still there.
-pub(super) const BELIEVED: Duration = Duration::from_secs(1);
+pub(super) const TRUSTED: Duration = Duration::from_secs(1);
 /// Connections to PostgreSQL: one writes, one asks where logs end, the others do all else.
-const OTHERS: u32 = 6;
+const MAX_CONNECTIONS: u32 = 6;
 
 /// What the tasks repeat goes by primary keys. A plan that was made while the tables were small would read them
 /// whole, and be kept as they grow. Without the last, a statement whose rows come as arrays would be planned anew each
 /// time, for a plan for any array looks dear.
-const BY_INDEX: [(&str, &str); 4] = [
+const PLANNER: [(&str, &str); 4] = [
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
@@ -37,7 +37,7 @@ pub(super) enum Pool {
     Sqlite(SqlitePool),
     Postgres(PgPool),
     /// PostgreSQL behind a pooler.
-    Pooled(PgPool),
+    TransactionPooled(PgPool),
 }
 
 /// Does the same with either pool; every statement runs unchanged on both.
@@ -46,8 +46,8 @@ macro_rules! on {
         match $pool {
             $crate::records::pool::Pool::Sqlite($name) => $body,
             $crate::records::pool::Pool::Postgres($name) => $body,
-            $crate::records::pool::Pool::Pooled($name) => {
-                let $name = $crate::records::pooled::Pooled($name);
+            $crate::records::pool::Pool::TransactionPooled($name) => {
+                let $name = $crate::records::transaction_pooling::TransactionPool($name);
                 $body
             }
         }
@@ -70,7 +70,7 @@ impl Pool {
 
     /// A pool of one connection, for a task that does one thing after the other. `None` for SQLite: one connection is
     /// all it has.
-    pub(super) fn own(&self) -> Option<Self> {
+    pub(super) fn dedicated(&self) -> Option<Self> {
         let one = |pool: &PgPool| {
             (pool.options().clone().max_connections(1), PgConnectOptions::clone(&pool.connect_options()))
         };
@@ -78,12 +78,12 @@ impl Pool {
             Self::Sqlite(_) => None,
             Self::Postgres(pool) => {
                 let (pool, connection) = one(pool);
-                Some(Self::Postgres(pool.connect_lazy_with(connection.options(BY_INDEX))))
+                Some(Self::Postgres(pool.connect_lazy_with(connection.options(PLANNER))))
             }
             // Statements are planned anew each time there.
-            Self::Pooled(pool) => {
+            Self::TransactionPooled(pool) => {
                 let (pool, connection) = one(pool);
-                Some(Self::Pooled(pool.connect_lazy_with(connection)))
+                Some(Self::TransactionPooled(pool.connect_lazy_with(connection)))
             }
         }
     }
@@ -92,7 +92,7 @@ impl Pool {
     pub(super) fn connections(&self) -> (u32, usize, u32) {
         match self {
             Self::Sqlite(pool) => (pool.size(), pool.num_idle(), pool.options().get_max_connections()),
-            Self::Postgres(pool) | Self::Pooled(pool) => pooled::Pooled(pool).connections(),
+            Self::Postgres(pool) | Self::TransactionPooled(pool) => TransactionPool(pool).connections(),
         }
     }
 
@@ -104,13 +104,13 @@ impl Pool {
     pub(super) async fn closed(&self) {
         match self {
             Self::Sqlite(pool) => pool.close_event().await,
-            Self::Postgres(pool) | Self::Pooled(pool) => pool.close_event().await,
+            Self::Postgres(pool) | Self::TransactionPooled(pool) => pool.close_event().await,
         }
     }
 
     /// What a PostgreSQL promises of a commit, in its own words, in a transaction as those that write; an error
     /// where that is not enough.
-    async fn promise(&self) -> Result<Result<String, String>, sqlx::Error> {
+    async fn durability(&self) -> Result<Result<String, String>, sqlx::Error> {
         type Row = (String, String, String, String, String);
         let select = "SELECT current_setting('server_version'), current_setting('synchronous_commit'), \
                       current_setting('fsync'), current_setting('full_page_writes'), \
@@ -126,11 +126,11 @@ impl Pool {
             "" => "no synchronous standby".to_owned(),
             names => format!("standbys {names}"),
         };
-        let promise = format!(
+        let durability = format!(
             "PostgreSQL {version}, synchronous_commit {commit}, fsync {fsync}, full_page_writes {pages}, {standbys}"
         );
         let is_durable = fsync == "on" && commit != "off" && commit != "local";
-        Ok(if is_durable { Ok(promise) } else { Err(promise) })
+        Ok(if is_durable { Ok(durability) } else { Err(durability) })
     }
 }
 
@@ -184,8 +184,8 @@ async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Err
 }
 
 /// Whether a connection can be used; one that was used a moment ago is believed, without the round trip that asks it.
-async fn is_there(connection: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
-    if idle > BELIEVED {
+async fn is_alive(connection: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
+    if idle > TRUSTED {
         connection.ping().await?;
     }
     Ok(true)
@@ -193,7 +193,7 @@ async fn is_there(connection: &mut PgConnection, idle: Duration) -> Result<bool,
 
 async fn postgres(url: &str, password: Option<&str>) -> Result<(Pool, String), OpenError> {
     let shown = without_password(url);
-    let (url, is_pooled) = pooled::asked(url);
+    let (url, is_pooled) = transaction_pooling::parse(url);
     let connect = |reason: sqlx::Error| {
         let hint = hint(&reason);
         OpenError::Connect { url: shown.clone(), reason, hint }
@@ -203,10 +203,10 @@ async fn postgres(url: &str, password: Option<&str>) -> Result<(Pool, String), O
         options = options.password(password);
     }
     let mut pool = PgPoolOptions::new()
-        .max_connections(OTHERS)
+        .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
-        .before_acquire(|connection, used| Box::pin(is_there(connection, used.idle_for)));
+        .before_acquire(|connection, used| Box::pin(is_alive(connection, used.idle_for)));
     match is_pooled {
         // A pooler takes no parameter that it cannot carry from one transaction to the next.
         true => options = options.extra_float_digits(None).statement_cache_capacity(0),
@@ -231,38 +231,31 @@ async fn postgres(url: &str, password: Option<&str>) -> Result<(Pool, String), O
     let migrations = sqlx::migrate!("migrations/postgres");
     let pool = match is_pooled {
         true => {
-            pooled::Pooled(&pool).migrate(migrations).await.map_err(migrate)?;
-            Pool::Pooled(pool)
+            TransactionPool(&pool).migrate(migrations).await.map_err(migrate)?;
+            Pool::TransactionPooled(pool)
         }
         false => {
             additive(migrations).run(&pool).await.map_err(migrate)?;
             Pool::Postgres(pool)
         }
     };
-    match pool.promise().await.map_err(connect)? {
-        Ok(promise) => Ok((pool, promise)),
+    match pool.durability().await.map_err(connect)? {
+        Ok(durability) => Ok((pool, durability)),
         Err(reported) => Err(OpenError::NotDurable { url: shown, reported }),
     }
 }
 
 /// Where to look, by what a PostgreSQL or the way to it said.
 fn hint(error: &sqlx::Error) -> &'static str {
-    let told = error.to_string();
-    let says = |words: &[&str]| words.iter().any(|word| told.contains(word));
-    if says(&["TLS", "certificate"]) {
+    let text = error.to_string();
+    let mentions = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if mentions(&["TLS", "certificate"]) {
         TLS_HINT
-    } else if says(&["startup parameter", "prepared statement"]) {
+    } else if mentions(&["startup parameter", "prepared statement"]) {
         POOLER_HINT
     } else {
         POSTGRES_HINT
     }
-}
-
-/// Migrations only ever add, so tables that a later version has brought further serve this one too: an update
-/// can be taken back.
-pub(super) fn additive(mut migrations: Migrator) -> Migrator {
-    migrations.set_ignore_missing(true);
-    migrations
 }
 
 const SQLITE_HINT: &str = "Is the folder there and writable, and no other exam-service using it?";

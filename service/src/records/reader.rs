@@ -3,9 +3,9 @@
 //! Comes in: numbers of exams. Goes out: where each one's log ends, or who sits it. Every request that only reads asks
 //! this, so a busy service asks the database a few large questions instead of many small ones; an idle one asks at once.
 
-use super::own::{Own, by};
+use super::dedicated::{Dedicated, by};
 use super::{Error, Tip};
-use crate::gather::gather;
+use crate::batch_receive::receive_batch;
 use sqlx::QueryBuilder;
 use std::collections::HashMap;
 use std::pin::pin;
@@ -47,19 +47,20 @@ pub(super) struct Reader(mpsc::Sender<Request>);
 
 impl Reader {
     /// Starts the task; it ends when the last way to it is gone, or the database is closed.
-    pub(super) fn start(mut own: Own) -> Self {
+    pub(super) fn start(mut connection: Dedicated) -> Self {
         let (sender, mut receiver) = mpsc::channel(WAITING);
         tokio::spawn(async move {
-            let pool = own.pool();
+            let pool = connection.pool();
             let mut closed = pin!(pool.closed());
             let mut waiting: Vec<Request> = Vec::with_capacity(MOST);
-            while gather(&mut receiver, &mut waiting, MOST, closed.as_mut()).await {
+            while receive_batch(&mut receiver, &mut waiting, MOST, closed.as_mut()).await {
                 let mut exams: Vec<i64> = waiting.iter().map(|request| request.exam).collect();
                 exams.sort_unstable();
                 exams.dedup();
                 let whose = waiting.iter().any(|request| request.whose);
                 let late = || Err(Error::Unavailable(sqlx::Error::PoolTimedOut));
-                let found = timeout(PATIENCE, find(&mut own, &exams, whose)).await.unwrap_or_else(|_| late());
+                let found =
+                    timeout(PATIENCE, find(&mut connection, &exams, whose)).await.unwrap_or_else(|_| late());
                 for Request { exam, waiting, .. } in waiting.drain(..) {
                     // Whoever has hung up does not ask any more.
                     let _gone = waiting.send(match &found {
@@ -94,10 +95,10 @@ impl Reader {
     }
 }
 
-async fn find(own: &mut Own, exams: &[i64], whose: bool) -> Result<HashMap<i64, Row>, Error> {
+async fn find(connection: &mut Dedicated, exams: &[i64], whose: bool) -> Result<HashMap<i64, Row>, Error> {
     let mut found = HashMap::with_capacity(exams.len());
     for some in powers(exams) {
-        let rows: Vec<Row> = by!(own, pool => {
+        let rows: Vec<Row> = by!(connection, pool => {
             let mut select = QueryBuilder::new(
                 "SELECT id, (SELECT seq FROM events WHERE exam_id = exams.id ORDER BY seq DESC LIMIT 1) AS seq, \
                  ended_at, ",

@@ -1,9 +1,9 @@
 //! Rows as the database gives them, and the values they stand for.
 
 use super::Error;
-use crate::event::{Entry, Head};
-use crate::policy::KeptPolicy;
-use crate::terms::Terms;
+use crate::exam::event::{Entry, Head};
+use crate::exam::policy::StoredPolicy;
+use crate::exam::terms::Terms;
 
 #[derive(sqlx::FromRow)]
 pub(super) struct HeadRow {
@@ -25,7 +25,7 @@ impl HeadRow {
         Ok(Head {
             id: self.id,
             exam_type: self.exam_type,
-            policy: KeptPolicy::read(&self.policy).map_err(|error| unreadable("policy", error))?,
+            policy: StoredPolicy::read(&self.policy).map_err(|error| unreadable("policy", error))?,
             bank_version: self.bank_version,
             seed: self.seed,
             engine_version: self.engine_version,

@@ -4,9 +4,9 @@
 //! Comes in: rows. Goes out: which events are in the log by this. Rows go in as JSON there and as arrays here, so that
 //! there are few different statements, whatever the number of rows. Must not know: who wishes for a row, or what a conflict means to them.
 
-use crate::records::own::Own;
+use crate::records::dedicated::Dedicated;
 use crate::records::pool::Pool;
-use crate::records::pooled::Pooled;
+use crate::records::transaction_pooling::TransactionPool;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, Executor, Postgres, SqlitePool};
 use std::sync::LazyLock;
@@ -163,19 +163,19 @@ static OF_SQLITE: LazyLock<OfSqlite> = LazyLock::new(|| OfSqlite {
 /// Writes rows in one transaction; gives the events that are in the log by it, by exam and place. An exam is there if
 /// its first event is.
 pub(super) async fn write(
-    own: &mut Own,
+    connection: &mut Dedicated,
     exams: &[ExamRow<'_>],
     events: &[EventRow<'_>],
 ) -> Result<Vec<(i64, i64)>, sqlx::Error> {
-    match own.pool() {
+    match connection.pool() {
         Pool::Sqlite(pool) => in_turn(&pool, exams, events).await,
         Pool::Postgres(pool) => {
-            let mut connection = own.take(&pool).await?;
-            let appended = at_once(&mut *connection, exams, events).await?;
-            own.keep(connection);
+            let mut held = connection.take(&pool).await?;
+            let appended = at_once(&mut *held, exams, events).await?;
+            connection.give_back(held);
             Ok(appended)
         }
-        Pool::Pooled(pool) => at_once(Pooled(&pool), exams, events).await,
+        Pool::TransactionPooled(pool) => at_once(TransactionPool(&pool), exams, events).await,
     }
 }
 

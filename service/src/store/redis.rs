@@ -6,7 +6,7 @@
 
 use super::breaker::{Breaker, Change};
 use super::{Error, SetupError, Write, Written};
-use crate::metrics::Metrics;
+use crate::telemetry::metrics::Metrics;
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError,

@@ -1,11 +1,12 @@
 //! What is left of an exam's time, whatever happens to it.
 
 use super::*;
-use crate::bank::ItemBank;
-use crate::event::{Event, Head, Submitted};
 use crate::exam::Verdict;
-use crate::snapshot::Snapshot;
-use crate::terms::Terms;
+use crate::exam::bank::ItemBank;
+use crate::exam::event::{Event, Head};
+use crate::exam::item::Submitted;
+use crate::exam::snapshot::Snapshot;
+use crate::exam::terms::Terms;
 use engine::Exposure;
 use std::sync::Arc;
 
@@ -106,7 +107,11 @@ fn an_answer_after_the_exams_time_ends_it_and_does_not_count() {
     let item = exam.current_item().unwrap();
     let at = |at| exam.answer(item, Submitted::Correct(true), None, START + at, Exposure::Unknown).unwrap();
     let Verdict::Append(Entry { event: Event::Answered { next, .. }, .. }) = at(601_000) else { panic!() };
-    assert_eq!(next, crate::event::Next::End(EndReason::TimeLimit), "the last one in the moment of grace");
+    assert_eq!(
+        next,
+        crate::exam::event::Next::End(EndReason::TimeLimit),
+        "the last one in the moment of grace"
+    );
     let Verdict::Over(entry) = at(602_000) else { panic!() };
     assert_eq!(entry.event, Event::Completed { reason: EndReason::TimeLimit });
     exam.apply(entry).unwrap();

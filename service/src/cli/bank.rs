@@ -1,0 +1,70 @@
+//! `exam-service bank check`, `bank import` and `bank list`.
+//!
+//! Input: bank files, and the database of record. Output: a survey of a bank, a stored bank version, a list.
+
+use super::arguments::{BankCheck, BankImport, BankList, Items};
+use super::policies;
+use super::report::faults;
+use super::sources::{database, read};
+use anyhow::anyhow;
+use service::exam::bank::{Import, ItemBank};
+use service::records::Records;
+use service::telemetry::metrics::Metrics;
+use std::io::Write;
+
+/// Reports a bank's information, its gaps and its unusable items.
+pub fn check(arguments: &BankCheck) -> anyhow::Result<()> {
+    let bank = policies::bank(&Items { bank: Some(arguments.file.clone()), scaling: arguments.scaling })?;
+    write!(std::io::stdout(), "{}", service::exam::bank::survey::Survey::of(&bank))?;
+    Ok(())
+}
+
+/// Keeps a bank, and says how Settings name it.
+pub fn import(arguments: &BankImport) -> anyhow::Result<()> {
+    let (url, password) = database(&arguments.database)?;
+    let name = arguments.file.display().to_string();
+    let made = ItemBank::from_csv(&read(&arguments.file)?, arguments.scaling);
+    let Import { bank, quarantined, ignored } = made.map_err(|found| faults(&name, &found))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let records = Records::open(&url, password.as_deref(), Metrics::new()).await?;
+        records.keep_bank(bank.version(), bank.body()).await?;
+        records.close().await;
+        anyhow::Ok(())
+    })?;
+    let mut stderr = std::io::stderr().lock();
+    quarantined.iter().try_for_each(|fault| writeln!(stderr, "kept out: {fault}"))?;
+    if !ignored.is_empty() {
+        writeln!(stderr, "columns not read: {}", ignored.join(", "))?;
+    }
+    let mut stdout = std::io::stdout().lock();
+    writeln!(
+        stdout,
+        "{} items, {} rows kept out, version {}",
+        bank.len(),
+        quarantined.len(),
+        bank.version()
+    )?;
+    writeln!(stdout, "\nFor exam types to use it, put into the Settings:")?;
+    let stem = arguments.file.file_stem().map_or("bank".into(), |stem| stem.to_string_lossy());
+    writeln!(stdout, "[[banks]]\nname = \"{}\"\nversion = \"{}\"", stem.replace('"', ""), bank.version())?;
+    Ok(())
+}
+
+/// Lists the banks that are kept.
+pub fn list(arguments: &BankList) -> anyhow::Result<()> {
+    let (url, password) = database(&arguments.database)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let records = Records::open_existing(&url, password.as_deref()).await?;
+        let mut stdout = std::io::stdout().lock();
+        writeln!(stdout, "{:<16} {:>6} {:>8}", "version", "items", "D")?;
+        for version in records.banks().await? {
+            let body = records.bank(&version).await?.unwrap_or_default();
+            let bank = ItemBank::from_body(&body).map_err(|error| anyhow!("bank {version}: {error}"))?;
+            writeln!(stdout, "{version:<16} {:>6} {:>8}", bank.len(), bank.measures().scaling())?;
+        }
+        records.close().await;
+        anyhow::Ok(())
+    })
+}

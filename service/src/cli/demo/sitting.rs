@@ -1,0 +1,147 @@
+//! An exam that is sat here: the service's own, decided by the same code, but kept nowhere.
+//!
+//! Comes in: a bank, a policy, a seed, and answers. Goes out: the question, what was answered so far with the
+//! ability after it, and the result. Must not know: the terminal, what time it is.
+
+use engine::score::Scale;
+use engine::{Ability, EndReason, Exposure, Policy};
+use service::exam::bank::ItemBank;
+use service::exam::event::Head;
+use service::exam::item::Submitted;
+use service::exam::terms::Terms;
+use service::exam::{Exam, Verdict};
+use service::simulate;
+use std::sync::Arc;
+
+/// Seeds stay below this, as those of stored exams do.
+pub const SEEDS: u64 = 1 << 53;
+
+/// An exam, and what was answered in it.
+#[derive(Debug)]
+pub struct Sitting {
+    exam: Exam,
+    taken: Vec<Taken>,
+}
+
+/// The item on the screen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    pub code: String,
+    pub text: String,
+    /// What may be answered, in the order of their numbers from 1.
+    pub options: Vec<(String, Submitted)>,
+}
+
+/// An answer, and what is known after it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taken {
+    pub code: String,
+    pub grade: String,
+    pub is_good: bool,
+    pub ability: Ability,
+}
+
+/// How it ended, or how it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    pub ability: Ability,
+    pub score: f64,
+    pub items: usize,
+    /// Why it ended; `None` while it goes on.
+    pub reason: Option<EndReason>,
+}
+
+impl Sitting {
+    /// Begins an exam.
+    pub fn begin(bank: ItemBank, policy: Policy, seed: u64) -> Self {
+        let head = Head {
+            id: 0,
+            exam_type: "demo".to_owned(),
+            policy: policy.into(),
+            bank_version: bank.version().to_owned(),
+            seed: i64::try_from(seed % SEEDS).unwrap_or_default(),
+            engine_version: engine::VERSION.to_owned(),
+            started_at: 0,
+            terms: Terms::default(),
+        };
+        Self { exam: Exam::begin(head, Arc::new(bank), Exposure::Unknown), taken: Vec::new() }
+    }
+
+    /// The item on the screen; `None` when the exam has ended.
+    pub fn question(&self) -> Option<Question> {
+        let item = self.exam.bank().item(self.exam.current_item()?)?;
+        let categories = item.parameters.categories();
+        let texts = |texts: &[String]| -> Vec<(String, Submitted)> {
+            texts.iter().zip(1..).map(|(text, number)| (text.clone(), Submitted::Choice(number))).collect()
+        };
+        let options = match (categories, item.choices.as_slice()) {
+            // Only the caller of such an item knows what is right.
+            (2, _) if item.key.is_none() => [("right", true), ("wrong", false)]
+                .map(|(text, grade)| (text.into(), Submitted::Correct(grade)))
+                .into(),
+            (_, []) => {
+                let names: Vec<String> =
+                    (0..categories).map(|category| format!("category {category}")).collect();
+                texts(&names)
+            }
+            (_, choices) => texts(choices),
+        };
+        let text = item.text.clone().unwrap_or_else(|| "(this item has no text)".to_owned());
+        Some(Question { code: item.code.clone(), text, options })
+    }
+
+    /// Takes an answer to the item on the screen, so long after the start, in milliseconds.
+    pub fn answer(&mut self, submitted: Submitted, at: i64) {
+        let Some(item) = self.exam.current_item() else { return };
+        let bank = Arc::clone(self.exam.bank());
+        let (Some(asked), Ok(category)) = (bank.item(item), bank.grade(item, submitted)) else { return };
+        let Ok(Verdict::Append(entry)) = self.exam.answer(item, submitted, None, at, Exposure::Unknown)
+        else {
+            return;
+        };
+        self.exam.apply(entry).expect("an exam should accept what it decided");
+        let grade = match (asked.parameters.categories(), category) {
+            (2, 0) => "wrong".to_owned(),
+            (2, _) => "right".to_owned(),
+            (count, category) => format!("{category} of {}", count - 1),
+        };
+        let is_good = category > 0;
+        self.taken.push(Taken { code: asked.code.clone(), grade, is_good, ability: self.exam.ability() });
+    }
+
+    /// What an examinee of this ability answers to the item on the screen: the same for the same seed.
+    pub fn drawn(&self, theta: f64) -> Option<Submitted> {
+        let item = self.exam.current_item()?;
+        let bank = self.exam.bank();
+        let index = usize::try_from(item).ok()?.checked_sub(1)?;
+        let seed = u64::try_from(self.exam.head().seed).unwrap_or_default();
+        let category = simulate::answer(&bank.measures(), index, theta, seed);
+        let options = self.question()?.options;
+        let fits = options.iter().find(|(_, submitted)| bank.grade(item, *submitted) == Ok(category));
+        // An item that has nothing wrong to choose is graded.
+        Some(fits.map_or(Submitted::Correct(category > 0), |(_, submitted)| *submitted))
+    }
+
+    /// All answers, in order.
+    pub fn taken(&self) -> &[Taken] {
+        &self.taken
+    }
+
+    /// The estimate from all answers so far.
+    pub fn ability(&self) -> Ability {
+        self.exam.ability()
+    }
+
+    /// The exam ends after so many items.
+    pub fn max_items(&self) -> usize {
+        let most = usize::try_from(self.exam.head().policy.stop.max_items).unwrap_or(usize::MAX);
+        most.min(self.exam.bank().len())
+    }
+
+    /// The result, or the result so far.
+    pub fn outcome(&self) -> Outcome {
+        let ability = self.exam.result().ability;
+        let score = Scale::PERCENT.score(ability).value;
+        Outcome { ability, score, items: self.taken.len(), reason: self.exam.end() }
+    }
+}

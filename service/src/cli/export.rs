@@ -1,0 +1,62 @@
+//! `exam-service export`: exams or answers as a table, to a file that is whole or not there, or to the terminal.
+
+use super::arguments;
+use super::report::progress;
+use super::sources::database;
+use anyhow::Context;
+use jiff::Timestamp;
+use service::export::{Export, Format, What};
+use service::records::{Filter, Records};
+use std::io::Write;
+
+/// Exports what the arguments ask for.
+pub fn run(arguments: &arguments::Export) -> anyhow::Result<()> {
+    let (url, password) = database(&arguments.database)?;
+    let what = match arguments.what {
+        arguments::What::Answers => What::Answers,
+        arguments::What::Exams => What::Exams,
+    };
+    let format = match arguments.format {
+        arguments::Format::Csv => Format::Csv,
+        arguments::Format::Jsonl => Format::JsonLines,
+    };
+    let filter = Filter {
+        exam_type: arguments.exam_type.clone(),
+        from: arguments.from.map(Timestamp::as_millisecond),
+        to: arguments.to.map(Timestamp::as_millisecond),
+        ..Filter::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let records = Records::open_existing(&url, password.as_deref()).await?;
+        let mut export = Export::new(records.clone(), filter, what, format);
+        let bar = progress("exams", u64::try_from(export.count().await?)?)?;
+        match &arguments.out {
+            None => {
+                // Bars go to the standard error, and are not drawn where that is no terminal.
+                let mut stdout = std::io::stdout().lock();
+                write(&mut export, &mut stdout, &bar).await?;
+            }
+            Some(path) => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let folder = folder.unwrap_or_else(|| ".".as_ref());
+                let mut file = tempfile::NamedTempFile::new_in(folder)
+                    .with_context(|| format!("cannot write in {}", folder.display()))?;
+                write(&mut export, &mut std::io::BufWriter::new(&mut file), &bar).await?;
+                file.as_file().sync_all()?;
+                file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
+            }
+        }
+        bar.finish_and_clear();
+        records.close().await;
+        anyhow::Ok(())
+    })
+}
+
+async fn write(export: &mut Export, to: &mut impl Write, bar: &indicatif::ProgressBar) -> anyhow::Result<()> {
+    while let Some((text, exams)) = export.page().await.context("the database of record failed")? {
+        to.write_all(&text)?;
+        bar.inc(exams as u64);
+    }
+    Ok(to.flush()?)
+}

@@ -1,0 +1,101 @@
+//! `exam-service ping`: every dependency, asked once, with the time it took.
+
+use super::arguments::Ping;
+use super::report::faults;
+use super::sources::{secret, settings};
+use anyhow::{Context, anyhow, bail};
+use contract::Settings;
+use contract::settings::{BankFrom, Store};
+use service::exam::bank::{Import, ItemBank};
+use service::records::Records;
+use service::store::{self, Health};
+use service::telemetry::metrics::Metrics;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+/// Asks the database, the store and the bank files that Settings name.
+pub fn run(arguments: &Ping) -> anyhow::Result<()> {
+    let (settings, _) = settings(&arguments.source)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let failed = runtime.block_on(async {
+        let mut failed = 0;
+        for (what, found) in
+            [("database", ask(database(&settings)).await), ("store", ask(store(&settings)).await)]
+        {
+            failed += report(what, found)?;
+        }
+        for bank in &settings.banks {
+            let read = async {
+                match &bank.from {
+                    BankFrom::File { file, scaling } => check_bank(file, *scaling),
+                    BankFrom::Version { version } => kept_bank(&settings, version).await,
+                }
+            };
+            failed += report(&format!("bank {}", bank.name), ask(read).await)?;
+        }
+        anyhow::Ok(failed)
+    })?;
+    match failed {
+        0 => Ok(()),
+        1 => bail!("one of them does not answer"),
+        count => bail!("{count} of them do not answer"),
+    }
+}
+
+type Asked = (anyhow::Result<String>, Duration);
+
+async fn ask(question: impl Future<Output = anyhow::Result<String>>) -> Asked {
+    let asked = Instant::now();
+    let answer = question.await;
+    (answer, asked.elapsed())
+}
+
+fn report(what: &str, (answer, took): Asked) -> anyhow::Result<usize> {
+    let (word, text, failed) = match answer {
+        Ok(text) => ("ok", text, 0),
+        Err(error) => ("FAILED", format!("{error:#}"), 1),
+    };
+    let milliseconds = took.as_secs_f64() * 1000.0;
+    writeln!(std::io::stdout(), "{what:<16} {word:<7} {milliseconds:>8.1} ms  {text}")?;
+    Ok(failed)
+}
+
+async fn database(settings: &Settings) -> anyhow::Result<String> {
+    let password = settings.database.password_file.as_deref().map(secret).transpose()?;
+    let url = &settings.database.url;
+    let records = Records::open(url, password.as_deref(), Metrics::new()).await?;
+    let open = records.open_exams().await?;
+    let durability = records.durability().to_owned();
+    records.close().await;
+    Ok(format!("{durability}; {open} open exams"))
+}
+
+async fn kept_bank(settings: &Settings, version: &str) -> anyhow::Result<String> {
+    let password = settings.database.password_file.as_deref().map(secret).transpose()?;
+    let records = Records::open(&settings.database.url, password.as_deref(), Metrics::new()).await?;
+    let body =
+        records.bank(version).await?.with_context(|| format!("version {version} was never imported"))?;
+    records.close().await;
+    let bank = ItemBank::from_body(&body).map_err(|error| anyhow!(error))?;
+    Ok(format!("{} items, version {version}", bank.len()))
+}
+
+async fn store(settings: &Settings) -> anyhow::Result<String> {
+    let password = match &settings.store {
+        Store::Basic { password_file: Some(file), .. } => Some(secret(file)?),
+        _ => None,
+    };
+    let store = store::Store::open(&settings.store, password.as_deref(), Metrics::new())?;
+    match store.health().await {
+        Health::Up => Ok(format!("{}, it answers", store.mode())),
+        Health::Disabled => Ok(format!("{}: nothing beside the process", store.mode())),
+        Health::Down => bail!("{}: it does not answer, or not to this password", store.mode()),
+    }
+}
+
+fn check_bank(file: &str, scaling: f64) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+    let Import { bank, quarantined, .. } =
+        ItemBank::from_csv(&text, scaling).map_err(|found| faults(file, &found))?;
+    Ok(format!("{} items, {} rows kept out, version {}", bank.len(), quarantined.len(), bank.version()))
+}

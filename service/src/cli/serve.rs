@@ -1,0 +1,144 @@
+//! `exam-service serve`: from arguments to a running service, and Settings reloaded while it runs.
+//!
+//! Input: arguments, the Settings file and the files of secrets. Output: a service that serves until SIGTERM or SIGINT.
+
+use super::arguments::Serve;
+use super::report::faults;
+use super::sources::{secrets, settings};
+use anyhow::{Context, bail};
+use contract::Settings;
+use contract::settings::{Auth, Trace, revision};
+use service::app::App;
+use service::http::listener;
+use service::live::Rejected;
+use service::live::Secrets;
+use service::telemetry::log;
+use service::telemetry::trace::Traces;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long whoever has not heard of the end is still served after SIGTERM: balancers look at readiness, and
+/// Kubernetes tells its nodes, while it has been sent already.
+const LINGER: Duration = Duration::from_secs(3);
+/// How often the Settings file is looked at.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Serves until SIGTERM or SIGINT.
+pub fn run(serve: &Serve) -> anyhow::Result<()> {
+    let (mut settings, revision) = settings(&serve.source)?;
+    let overrides = Overrides { api: serve.api, ops: serve.ops };
+    overrides.apply(&mut settings);
+    if settings.auth == (Auth::None { allow_public: false }) && !settings.api.bind.ip().is_loopback() {
+        bail!("--api {} is open to others, and auth.mode none would serve them all", settings.api.bind);
+    }
+    let secrets = secrets(&settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let endpoint = settings.trace.endpoint.as_ref().or(serve.traces.as_ref());
+    if let Some(endpoint) = endpoint.filter(|endpoint| !Trace::is_endpoint(endpoint)) {
+        bail!("--traces {endpoint} (or OTEL_EXPORTER_OTLP_ENDPOINT) {}", Trace::FORM);
+    }
+    let traces = endpoint.map(|endpoint| Traces::start(endpoint, runtime.handle().clone())).transpose()?;
+    log::start(settings.log.format, traces.as_ref());
+    let ended = runtime.block_on(start(serve, settings, &revision, secrets, overrides));
+    // The last spans go from here: nobody waits for this thread any more.
+    traces.into_iter().for_each(Traces::end);
+    ended
+}
+
+async fn start(
+    serve: &Serve,
+    settings: Settings,
+    revision: &str,
+    secrets: Secrets,
+    overrides: Overrides,
+) -> anyhow::Result<()> {
+    let read = |path: &str| std::fs::read_to_string(path).map_err(|error| error.to_string());
+    let app = App::build(&settings, revision, &secrets, read).await?;
+    if serve.check {
+        tracing::info!(revision, "nothing is wrong; not serving, as --check asks");
+        return Ok(());
+    }
+    let api = bind("exam API", settings.api.bind)?;
+    let ops = bind("ops", settings.ops.bind)?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => LINGER,
+            // A person at a terminal waits for nobody.
+            _ = tokio::signal::ctrl_c() => Duration::ZERO,
+        }
+    };
+    tracing::info!(
+        api = %api.local_addr()?,
+        ops = %ops.local_addr()?,
+        store = settings.store.mode(),
+        durability = app.live().flow.records.durability(),
+        auth = ?app.live().auth,
+        revision,
+        "serving exams"
+    );
+    let watching =
+        serve.source.settings.clone().map(|path| tokio::spawn(watch(path, app.clone(), overrides)));
+    let max_connections = listener::max_connections();
+    service::serve::serve(api, ops, app, max_connections, stop).await?;
+    watching.inspect(tokio::task::JoinHandle::abort);
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Looks at the Settings file and at the secrets it names, and has changes adopted. A file in a mounted
+/// `ConfigMap` is replaced by way of links, so it is read, not watched.
+async fn watch(path: PathBuf, app: App, overrides: Overrides) {
+    let mut ticks = tokio::time::interval(POLL);
+    loop {
+        ticks.tick().await;
+        // While the file is being replaced it may not be there.
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let revision = revision(&text);
+        let reject = |reason: String| app.reject(Rejected { revision: revision.clone(), reason });
+        let mut settings = match Settings::parse(&text) {
+            Ok(settings) => settings,
+            Err(found) => {
+                reject(faults(&path.display().to_string(), &found).to_string());
+                continue;
+            }
+        };
+        overrides.apply(&mut settings);
+        let secrets = match secrets(&settings) {
+            Ok(secrets) => secrets,
+            Err(error) => {
+                reject(format!("{error:#}"));
+                continue;
+            }
+        };
+        if *app.live().revision == *revision && app.live().is(&settings, &secrets) {
+            app.accept();
+            continue;
+        }
+        let read = |path: &str| std::fs::read_to_string(path).map_err(|error| error.to_string());
+        if let Err(error) = app.adopt(&settings, &revision, &secrets, read).await {
+            reject(error.to_string());
+        }
+    }
+}
+
+/// Settings that the command line overrides.
+#[derive(Clone, Copy)]
+struct Overrides {
+    api: Option<SocketAddr>,
+    ops: Option<SocketAddr>,
+}
+
+impl Overrides {
+    fn apply(self, settings: &mut Settings) {
+        settings.api.bind = self.api.unwrap_or(settings.api.bind);
+        settings.ops.bind = self.ops.unwrap_or(settings.ops.bind);
+    }
+}
+
+fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    listener::bind(address).with_context(|| format!("the {what} cannot listen on {address}"))
+}

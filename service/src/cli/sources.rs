@@ -1,0 +1,71 @@
+//! Where a subcommand reads from: the Settings file, the files of secrets, the database.
+//!
+//! Input: arguments. Output: Settings with the hash of their text, secrets, a database URL with its password.
+//! Must not know: what the subcommand does with them.
+
+use super::arguments::{Source, Where};
+use super::report::faults;
+use anyhow::Context;
+use contract::Settings;
+use contract::settings::{Auth, Database, Store, revision};
+use service::live::Secrets;
+use std::path::Path;
+
+/// The Settings that arguments name, and the revision of their text.
+pub fn settings(source: &Source) -> anyhow::Result<(Settings, String)> {
+    match &source.settings {
+        Some(path) => {
+            let text = read(path)?;
+            let settings =
+                Settings::parse(&text).map_err(|found| faults(&path.display().to_string(), &found))?;
+            Ok((settings, revision(&text)))
+        }
+        None => {
+            let settings = Settings::embedded(source.redis_url.as_deref(), source.database_url.as_deref())
+                .map_err(|found| faults("the environment", &found))?;
+            let revision = revision(&settings.to_text());
+            Ok((settings, revision))
+        }
+    }
+}
+
+/// The database that arguments name, and its password: themselves, by a Settings file, or by default.
+pub fn database(place: &Where) -> anyhow::Result<(String, Option<String>)> {
+    let Database { url, password_file } = match (&place.database, &place.settings) {
+        (Some(url), _) => Database { url: url.clone(), password_file: None },
+        (None, Some(path)) => {
+            let name = path.display().to_string();
+            let settings = Settings::parse(&read(path)?).map_err(|found| faults(&name, &found))?;
+            settings.database
+        }
+        (None, None) => Settings::default().database,
+    };
+    Ok((url, password_file.as_deref().map(secret).transpose()?))
+}
+
+/// The secrets that the files named by Settings hold.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn secrets(settings: &Settings) -> anyhow::Result<Secrets> {
+    let tokens = match &settings.auth {
+        Auth::Token { token_file: file } | Auth::Jwt { key_file: file, .. } => Some(read(Path::new(file))?),
+        Auth::None { .. } => None,
+    };
+    let store_password = match &settings.store {
+        Store::Basic { password_file: Some(file), .. } => Some(secret(file)?),
+        _ => None,
+    };
+    let database_password = settings.database.password_file.as_deref().map(secret).transpose()?;
+    Ok(Secrets { store_password, database_password, tokens })
+}
+
+/// A secret, without the end of its line.
+pub fn secret(file: &str) -> anyhow::Result<String> {
+    Ok(read(Path::new(file))?.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// The text of a file.
+pub fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}

@@ -1,0 +1,275 @@
+//! The words of the log: what happened in an exam, as it is stored for good.
+//!
+//! Comes in and goes out: plain values with a JSON form. Items are named by their number in the
+//! bank version of the exam, counted from 1, as callers know them.
+//! Must not know: where events are kept, nor who sends them.
+
+use super::digest::digest;
+use super::item::{ItemId, Submitted};
+use super::policy::StoredPolicy;
+use super::terms::Terms;
+use engine::{Constraint, EndReason};
+use serde::{Deserialize, Serialize};
+
+/// The row of an exam that never changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Head {
+    /// Number of the exam; below 2^53, so that every JSON reader keeps it.
+    pub id: i64,
+    /// Name of the exam type it was started with.
+    pub exam_type: String,
+    /// Rules in force from its first item to its last.
+    pub policy: StoredPolicy,
+    /// Content hash of the bank it started with.
+    pub bank_version: String,
+    /// Source of every random choice; below 2^53.
+    pub seed: i64,
+    /// Version of the engine that started it.
+    pub engine_version: String,
+    /// Start, in milliseconds since 1970 UTC.
+    pub started_at: i64,
+    /// Whose it is, its time, and what is seen of it.
+    #[serde(default, skip_serializing_if = "Terms::are_plain")]
+    pub terms: Terms,
+}
+
+/// What comes after an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Next {
+    /// This item is on the screen.
+    Item(ItemId),
+    /// The exam is over.
+    End(EndReason),
+}
+
+/// What constrained the choice of the next item.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Constrained {
+    /// Constraints that would have left no item, and were passed over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub relaxed: Vec<Constraint>,
+    /// Items that were met too often to be given then, as far as counts that exams share said so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held_back: Vec<ItemId>,
+    /// The item that would have been chosen, had none been held back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<ItemId>,
+}
+
+impl Constrained {
+    /// Whether nothing constrained it.
+    pub fn is_none(&self) -> bool {
+        self.relaxed.is_empty() && self.held_back.is_empty() && self.wanted.is_none()
+    }
+}
+
+/// One event of an exam.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// The exam began.
+    Started {
+        /// Ability the first item was chosen for.
+        theta: f64,
+        /// Its standard error: the prior's standard deviation, if there is one.
+        standard_error: Option<f64>,
+        /// The first item.
+        next: Next,
+        /// What constrained its choice.
+        #[serde(default, skip_serializing_if = "Constrained::is_none")]
+        constrained: Constrained,
+    },
+    /// The item on the screen was answered.
+    Answered {
+        /// The item.
+        item: ItemId,
+        /// What was submitted.
+        submitted: Submitted,
+        /// The graded answer: 0 wrong, 1 right.
+        category: u8,
+        /// Milliseconds the examinee took, as the caller measured them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        response_time_ms: Option<u32>,
+        /// Whether it came after the item's time, which makes it wrong.
+        #[serde(default, skip_serializing_if = "is_false")]
+        late: bool,
+        /// Ability from this and all earlier answers.
+        theta: f64,
+        /// Its standard error, if there is one.
+        standard_error: Option<f64>,
+        /// The next item, chosen and committed with this answer, or the end.
+        next: Next,
+        /// What constrained its choice.
+        #[serde(default, skip_serializing_if = "Constrained::is_none")]
+        constrained: Constrained,
+    },
+    /// Time stands still, and no answer is taken.
+    Paused,
+    /// Time goes on.
+    Resumed,
+    /// There is more time: for the exam, and for the item on the screen.
+    Extended {
+        /// So many seconds more.
+        seconds: u32,
+        /// The caller's key for this very extension: it counts once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+    },
+    /// Somebody or the clock ended the exam.
+    Completed {
+        /// Why.
+        reason: EndReason,
+    },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(crate) fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl Event {
+    /// The event's name, as in the log and in metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Answered { .. } => "answered",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::Extended { .. } => "extended",
+            Self::Completed { .. } => "completed",
+        }
+    }
+
+    /// Whether the exam is over after this event.
+    pub fn is_ending(&self) -> bool {
+        match self {
+            Self::Started { next, .. } | Self::Answered { next, .. } => matches!(next, Next::End(_)),
+            Self::Paused | Self::Resumed | Self::Extended { .. } => false,
+            Self::Completed { .. } => true,
+        }
+    }
+
+    /// Whether it is about the exam's time alone: the measurement does not see it.
+    pub fn is_timing(&self) -> bool {
+        matches!(self, Self::Paused | Self::Resumed | Self::Extended { .. })
+    }
+}
+
+/// An event in its place in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Its number in the exam: 0 for the start, then without a gap.
+    pub seq: i64,
+    /// When it was decided, in milliseconds since 1970 UTC.
+    pub at: i64,
+    /// What happened.
+    pub event: Event,
+}
+
+impl Entry {
+    /// The event's JSON, as it is stored and hashed.
+    pub fn body(&self) -> String {
+        serde_json::to_string(&self.event).expect("an event should have a JSON form")
+    }
+}
+
+/// An event in the form that is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sealed {
+    /// The event in its place.
+    pub entry: Entry,
+    /// Its JSON.
+    pub body: String,
+    /// The chain before it.
+    pub before: Chain,
+    /// The chain with it.
+    pub after: Chain,
+}
+
+/// The chain that makes a changed row show: each event's hash covers the hash before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chain(String);
+
+impl Chain {
+    /// The chain's root: the exam's unchanging row, but for when it closes, which is a copy for those who sweep.
+    pub fn root(head: &Head) -> Self {
+        Self(digest(&[Self::row(head).as_bytes()]))
+    }
+
+    /// What the root is a hash of. This form stays for good, whatever becomes of a head's own; and so does the text
+    /// of an exam's policy.
+    fn row(head: &Head) -> String {
+        fn json(value: &impl Serialize) -> String {
+            serde_json::to_string(value).expect("a part of a head should have a JSON form")
+        }
+        let Head { id, exam_type, policy, bank_version, seed, engine_version, started_at, terms } = head;
+        let [exam_type, bank_version, engine_version] = [exam_type, bank_version, engine_version].map(json);
+        let (policy, terms) = (policy.text(), Terms { closes_at: None, ..terms.clone() });
+        let terms = if terms.are_plain() { String::new() } else { format!(r#","terms":{}"#, json(&terms)) };
+        format!(
+            r#"{{"id":{id},"exam_type":{exam_type},"policy":{policy},"bank_version":{bank_version},"seed":{seed},"engine_version":{engine_version},"started_at":{started_at}{terms}}}"#
+        )
+    }
+
+    /// The chain after one more event.
+    pub fn after(&self, entry: &Entry) -> Self {
+        self.after_body(entry, &entry.body())
+    }
+
+    fn after_body(&self, entry: &Entry, body: &str) -> Self {
+        let place = format!("{} {} ", entry.seq, entry.at);
+        Self(digest(&[self.0.as_bytes(), place.as_bytes(), body.as_bytes()]))
+    }
+
+    /// One more event in the form that is stored, with the chain before and after it.
+    pub fn seal(&self, entry: Entry) -> Sealed {
+        let body = entry.body();
+        let after = self.after_body(&entry, &body);
+        Sealed { entry, body, before: self.clone(), after }
+    }
+
+    /// The hash at the end of the chain, in hexadecimal.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::Policy;
+
+    fn head(policy: StoredPolicy, terms: Terms) -> Head {
+        Head {
+            id: 7,
+            exam_type: "a \"quoted\" type".to_owned(),
+            policy,
+            bank_version: "0123456789abcdef".to_owned(),
+            seed: 42,
+            engine_version: "0.1.0".to_owned(),
+            started_at: 1_795_646_921_483,
+            terms,
+        }
+    }
+
+    #[test]
+    fn a_root_covers_a_head_as_it_has_always_been_written() {
+        let long = Terms { extra_time: 0.25, ..Terms::default() };
+        for terms in [Terms::default(), long] {
+            let head = head(Policy::default().into(), terms.clone());
+            assert_eq!(Chain::row(&head), serde_json::to_string(&head).unwrap());
+            // When it closes is a copy, and no part of it.
+            let closing = Head { terms: Terms { closes_at: Some(1), ..terms }, ..head.clone() };
+            assert_eq!(Chain::root(&closing), Chain::root(&head));
+        }
+    }
+
+    #[test]
+    fn a_root_covers_the_text_that_a_policy_was_stored_as() {
+        let stored = r#"{"start_theta":0.5,"stop":{"max_items":8}}"#;
+        let row = Chain::row(&head(StoredPolicy::read(stored).unwrap(), Terms::default()));
+        assert!(row.contains(&format!(r#","policy":{stored},"bank_version":"#)), "{row}");
+    }
+}

@@ -1,0 +1,51 @@
+//! Policies as people write them: the engine's form, with items named by their codes.
+//!
+//! Comes in: a JSON value (or the TOML text of one) and a bank. Goes out: an [`engine::Policy`] that
+//! goes with the bank, or every fault. Must not know: where the text came from.
+
+mod stored;
+
+pub use stored::StoredPolicy;
+
+use super::bank::ItemBank;
+use contract::Fault;
+use engine::Policy;
+use serde_json::Value;
+
+/// Reads a policy for a bank.
+///
+/// # Errors
+/// Every fault, by its field.
+pub fn read(mut value: Value, bank: &ItemBank) -> Result<Policy, Vec<Fault>> {
+    let mut faults = Vec::new();
+    if let Some(items) = value.pointer_mut("/start/items").and_then(Value::as_array_mut) {
+        for item in items {
+            match item.as_str().map(|code| (code.to_owned(), bank.index(code))) {
+                Some((_, Some(index))) => *item = index.into(),
+                Some((code, None)) => {
+                    faults.push(fault("start.items", format!("the bank has no item {code:?}")));
+                    *item = 0.into();
+                }
+                None => {
+                    faults.push(fault("start.items", "must be item_ids of the bank, as texts".to_owned()))
+                }
+            }
+        }
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let policy: Policy = serde_json::from_value(value).map_err(|error| vec![fault("", error.to_string())])?;
+    let faults = check(&policy, bank);
+    if faults.is_empty() { Ok(policy) } else { Err(faults) }
+}
+
+/// Every fault of a policy, by itself and on a bank.
+pub fn check(policy: &Policy, bank: &ItemBank) -> Vec<Fault> {
+    let all = policy.faults().into_iter().chain(policy.faults_on(&bank.measures()));
+    all.map(|found| fault(found.field, found.message)).collect()
+}
+
+fn fault(field: &str, message: String) -> Fault {
+    Fault { field: field.to_owned(), message }
+}

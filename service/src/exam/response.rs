@@ -1,0 +1,63 @@
+//! The parts of an open exam that a snapshot stores: answers without what follows from them, and timing events.
+//!
+//! Input: the fields of an event. Output: the event in its place in the log. Must not know: snapshots, exams.
+
+use super::event::{Constrained, Entry, Event, Next, is_false};
+use super::item::{ItemId, Submitted};
+use engine::Ability;
+use serde::{Deserialize, Serialize};
+
+/// An answer, with what cannot be computed anew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Response {
+    /// The item.
+    pub item: ItemId,
+    /// What was submitted.
+    pub submitted: Submitted,
+    /// The graded answer: 0 wrong, 1 right.
+    pub category: u8,
+    /// Milliseconds the examinee took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_time_ms: Option<u32>,
+    /// Whether it came after the item's time.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub late: bool,
+    /// When it was decided, in milliseconds since 1970 UTC.
+    pub at: i64,
+    /// What constrained the choice of the item after it.
+    #[serde(default, skip_serializing_if = "Constrained::is_none")]
+    pub constrained: Constrained,
+}
+
+/// An event about time alone, in its place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timed {
+    /// Its place.
+    pub seq: i64,
+    /// When it was decided, in milliseconds since 1970 UTC.
+    pub at: i64,
+    /// What happened.
+    pub event: Event,
+}
+
+impl Response {
+    /// The event of this answer in its place, with the ability after it and what came next.
+    pub fn entry(self, seq: i64, ability: Ability, next: Next) -> Entry {
+        let Self { item, submitted, category, response_time_ms, late, at, constrained } = self;
+        let Ability { theta, standard_error } = ability;
+        let event = Event::Answered {
+            item,
+            submitted,
+            category,
+            response_time_ms,
+            late,
+            theta,
+            standard_error,
+            next,
+            constrained,
+        };
+        Entry { seq, at, event }
+    }
+}

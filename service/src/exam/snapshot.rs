@@ -1,0 +1,139 @@
+//! An open exam in the form the store keeps: small, readable with `redis-cli GET`, and enough to
+//! go on without reading the log.
+//!
+//! Comes in: an [`Exam`], or a JSON text. Goes out: the JSON text, or the exam that was folded
+//! anew from it. A snapshot is a cache: whoever reads one checks its version against the log.
+//! Must not know: which store keeps it.
+
+use super::Exam;
+use super::bank::ItemBank;
+use super::event::{Chain, Constrained, Entry, Event, Head, Next};
+use super::item::ItemId;
+use super::response::{Response, Timed};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A snapshot of an exam. `version` comes first in the text: the store compares it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    /// Seq of the last event that is in it.
+    pub version: i64,
+    /// Ability from all answers in it.
+    pub theta: f64,
+    /// Its standard error.
+    pub standard_error: Option<f64>,
+    /// Number of answers in it.
+    pub items_completed: usize,
+    /// The item on the screen.
+    pub item: ItemId,
+    /// What constrained the choice of the first item.
+    #[serde(default, skip_serializing_if = "Constrained::is_none")]
+    pub constrained: Constrained,
+    /// The answers, in order.
+    pub responses: Vec<Response>,
+    /// Events about time alone, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timing: Vec<Timed>,
+    /// The exam's unchanging row.
+    pub exam: Head,
+    /// The hash over all events.
+    pub chain: Chain,
+}
+
+/// A snapshot that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the snapshot is corrupt: {0}")]
+pub struct Corrupt(pub String);
+
+/// Whether a text is a snapshot of this version, as far as its beginning tells.
+pub fn is_of(text: &str, version: i64) -> bool {
+    let rest = text.strip_prefix("{\"version\":").and_then(|rest| rest.split_once(','));
+    rest.is_some_and(|(told, _)| told.parse() == Ok(version))
+}
+
+impl Snapshot {
+    /// The snapshot of an open exam; `None` once it has ended.
+    pub fn of(exam: &Exam) -> Option<Self> {
+        let ability = exam.ability();
+        let response = |entry: &Entry| match &entry.event {
+            Event::Answered { item, submitted, category, response_time_ms, late, constrained, .. } => {
+                Some(Response {
+                    item: *item,
+                    submitted: *submitted,
+                    category: *category,
+                    response_time_ms: *response_time_ms,
+                    late: *late,
+                    at: entry.at,
+                    constrained: constrained.clone(),
+                })
+            }
+            _ => None,
+        };
+        let timed = |Entry { seq, at, event }: &Entry| {
+            event.is_timing().then(|| Timed { seq: *seq, at: *at, event: event.clone() })
+        };
+        let constrained = match &exam.entries().first()?.event {
+            Event::Started { constrained, .. } => constrained.clone(),
+            _ => return None,
+        };
+        Some(Self {
+            version: exam.version(),
+            theta: ability.theta,
+            standard_error: ability.standard_error,
+            items_completed: exam.items_completed(),
+            item: exam.current_item()?,
+            constrained,
+            responses: exam.entries().iter().filter_map(response).collect(),
+            timing: exam.entries().iter().filter_map(timed).collect(),
+            exam: exam.head().clone(),
+            chain: exam.chain().clone(),
+        })
+    }
+
+    /// Reads a snapshot of exam `id`.
+    ///
+    /// # Errors
+    /// The text is not a snapshot, or one of another exam.
+    pub fn parse(text: &str, id: i64) -> Result<Self, Corrupt> {
+        let snapshot: Self = serde_json::from_str(text).map_err(|error| Corrupt(error.to_string()))?;
+        match snapshot.exam.id == id {
+            true => Ok(snapshot),
+            false => Err(Corrupt(format!("it is of exam {}", snapshot.exam.id))),
+        }
+    }
+
+    /// The JSON text.
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).expect("a snapshot should have a JSON form")
+    }
+
+    /// The exam, folded anew: every ability is computed, and the hash over all events has to come
+    /// out as it was, so that a changed snapshot is never believed.
+    ///
+    /// # Errors
+    /// The answers do not make an exam, or not this one.
+    pub fn restore(self, bank: Arc<ItemBank>) -> Result<Exam, Corrupt> {
+        let first = self.responses.first().map_or(self.item, |response| response.item);
+        let mut exam = Exam::begun(self.exam, bank, Next::Item(first), self.constrained)
+            .map_err(|error| Corrupt(error.to_string()))?;
+        let after: Vec<ItemId> =
+            self.responses.iter().skip(1).map(|response| response.item).chain([self.item]).collect();
+        let mut timing = self.timing.into_iter().peekable();
+        let mut answers = self.responses.into_iter().zip(after);
+        loop {
+            let taken = match timing.next_if(|timed| timed.seq == exam.version() + 1) {
+                Some(Timed { seq, at, event }) => exam.apply(Entry { seq, at, event }),
+                None => match answers.next() {
+                    Some((response, next)) => exam.take(response, Next::Item(next)),
+                    None => break,
+                },
+            };
+            taken.map_err(|error| Corrupt(error.to_string()))?;
+        }
+        if exam.version() != self.version || exam.chain() != &self.chain {
+            return Err(Corrupt("its answers do not give its version and hash".to_owned()));
+        }
+        Ok(exam)
+    }
+}

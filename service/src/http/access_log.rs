@@ -1,0 +1,69 @@
+//! What is seen of every request on the API port: its metrics, its span, and what its lines in the log carry.
+//!
+//! Comes in: requests, with their id. Goes out: the same, and the replies. Seen are the route's template, the method if
+//! it is served, and the status; never the path as it was asked for, the query, or a header. Must not know: exams.
+
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::trace::{self, TARGET};
+use axum::extract::{MatchedPath, Request};
+use axum::http::Method;
+use axum::response::Response;
+use std::time::Instant;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
+
+/// Measures a request, and follows it in the log and in its trace while `answer` answers it.
+pub async fn follow(
+    metrics: &Metrics,
+    request: Box<Request>,
+    answer: impl AsyncFnOnce(Box<Request>) -> Response,
+) -> Response {
+    let path = request.extensions().get::<MatchedPath>();
+    let route = path.map_or("none", MatchedPath::as_str).to_owned();
+    // A method may be any word; only those we serve become labels.
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    };
+    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let traced = traced(&request, id, &route, method);
+    // An error's span is there whenever an error is told.
+    let told = tracing::error_span!("request", request_id = id, route, method, exam = Empty);
+    let _in_flight = metrics.in_flight();
+    let start = Instant::now();
+    let answered = async {
+        let response = answer(request).await;
+        let took = start.elapsed();
+        tracing::debug!(status = response.status().as_u16(), ?took, "answered");
+        metrics.request(&route, method, response.status().as_u16(), took);
+        response
+    };
+    let response = answered.instrument(told).instrument(traced.clone()).await;
+    traced.record("http.response.status_code", response.status().as_u16());
+    if response.status().is_server_error() {
+        traced.record("otel.status_code", "ERROR");
+    }
+    response
+}
+
+/// The span of a request in its trace, the caller's if there is one.
+fn traced(request: &Request, id: &str, route: &str, method: &str) -> Span {
+    let span = tracing::info_span!(
+        target: TARGET,
+        "request",
+        otel.name = format!("{method} {route}"),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = Empty,
+        request_id = id,
+    );
+    if !span.is_disabled() {
+        trace::continued(&span, request.headers());
+    }
+    span
+}

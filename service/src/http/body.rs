@@ -1,0 +1,67 @@
+//! Bodies of requests: whole in memory before anything is done with them, or refused.
+//!
+//! Comes in: a request. Goes out: the same with its body at hand, or a problem. What is too large is read to its end and
+//! thrown away, within bounds: a caller that is still sending would otherwise lose the reply that says why.
+//! Must not know: what the body says.
+
+use crate::http::problem::Problem;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use http_body_util::BodyExt;
+use std::mem;
+
+/// Largest body of a call, in bytes.
+pub const SMALL: usize = 64 * 1024;
+/// Largest bank, in bytes.
+pub const LARGE: usize = 16 * 1024 * 1024;
+/// So much of a body that is too large is thrown away, in bytes; then the connection is.
+const WASTE: usize = 64 * 1024 * 1024;
+
+/// Takes the body of a request, of at most so many bytes.
+///
+/// # Errors
+/// There are more, or they ended before their time.
+pub async fn read(request: &mut Request, limit: usize) -> Result<(), Problem> {
+    let body = mem::take(request.body_mut());
+    // Who asks before sending is told at once.
+    let asks = request.headers().contains_key(header::EXPECT);
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if asks && announced > limit {
+        return Err(too_large(limit));
+    }
+    match take(body, limit).await {
+        Ok(Some(bytes)) => {
+            *request.body_mut() = Body::from(bytes);
+            Ok(())
+        }
+        Ok(None) => Err(too_large(limit)),
+        Err(_) => {
+            let detail = "the body ended before its time";
+            Err(Problem::new(StatusCode::BAD_REQUEST, "unreadable_body", detail))
+        }
+    }
+}
+
+/// The bytes of a body; `None` if there are too many.
+async fn take(mut body: Body, limit: usize) -> Result<Option<Bytes>, axum::Error> {
+    let (mut taken, mut seen) = (Vec::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        seen = seen.saturating_add(data.len());
+        if seen <= limit {
+            taken.extend_from_slice(&data);
+        } else {
+            taken = Vec::new();
+        }
+        if seen > WASTE {
+            break;
+        }
+    }
+    Ok((seen <= limit).then(|| taken.into()))
+}
+
+fn too_large(limit: usize) -> Problem {
+    let detail = format!("the body is larger than {} KiB", limit / 1024);
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+}

@@ -1,0 +1,116 @@
+//! How an exam stands or has ended: the replies of `complete` and `status`.
+
+use super::{AbilityReply, ItemReply, TimeReply, seconds};
+use crate::access::caller::View;
+use crate::exam::Exam;
+use engine::{EndReason, Estimate, Formula};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// The result of an exam, final or so far.
+#[derive(Debug, Serialize)]
+pub struct ResultReply {
+    #[serde(flatten)]
+    estimate: Option<EstimateReply>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f64>,
+    items_completed: usize,
+    max_items: u32,
+    termination_reason: Option<&'static str>,
+}
+
+/// The estimate, where it may be seen.
+#[derive(Debug, Serialize)]
+struct EstimateReply {
+    #[serde(flatten)]
+    ability: AbilityReply,
+    standard_error_formula: Formula,
+    at_bound: bool,
+}
+
+impl ResultReply {
+    pub(super) fn of(exam: &Exam, view: View) -> Self {
+        let Estimate { ability, formula, is_bounded } = exam.result();
+        let estimate = || EstimateReply {
+            ability: AbilityReply { theta: ability.theta, standard_error: ability.standard_error },
+            standard_error_formula: formula,
+            at_bound: is_bounded,
+        };
+        Self {
+            estimate: view.ability.then(estimate),
+            score: view.score.then(|| engine::score::Scale::PERCENT.score(ability).value),
+            items_completed: exam.items_completed(),
+            max_items: exam.head().policy.stop.max_items,
+            termination_reason: exam.end().map(EndReason::as_str),
+        }
+    }
+}
+
+/// Reply of `POST /complete`.
+#[derive(Debug, Serialize)]
+pub struct CompleteReply {
+    exam_session_id: i64,
+    status: &'static str,
+    #[serde(flatten)]
+    result: ResultReply,
+}
+
+impl CompleteReply {
+    /// The reply for this exam, which has ended.
+    pub fn of(exam: &Exam, view: View) -> Self {
+        Self { exam_session_id: exam.head().id, status: status(exam), result: ResultReply::of(exam, view) }
+    }
+}
+
+/// Reply of `GET /status`.
+#[derive(Debug, Serialize)]
+pub struct StatusReply {
+    exam_session_id: i64,
+    status: &'static str,
+    exam_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    initial_theta: Option<f64>,
+    #[serde(flatten)]
+    result: ResultReply,
+    completed: bool,
+    item: Option<ItemReply>,
+    started_at: String,
+    ended_at: Option<String>,
+    duration_sec: Option<f64>,
+    student_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<TimeReply>,
+    store: &'static str,
+}
+
+impl StatusReply {
+    /// The reply for this exam. `store` is the mode that served it.
+    pub fn of(exam: &Exam, view: View, now: i64, student_id: Option<i64>, store: &'static str) -> Self {
+        let head = exam.head();
+        let ended_at = exam.ended_at();
+        Self {
+            exam_session_id: head.id,
+            status: status(exam),
+            exam_type: head.exam_type.clone(),
+            initial_theta: view.ability.then(|| exam.initial_theta()),
+            result: ResultReply::of(exam, view),
+            completed: exam.end().is_some(),
+            item: ItemReply::current(exam),
+            started_at: time(head.started_at),
+            ended_at: ended_at.map(time),
+            duration_sec: ended_at.map(|end| seconds(end - head.started_at)),
+            student_id,
+            time: TimeReply::at(exam, now),
+            store,
+        }
+    }
+}
+
+fn status(exam: &Exam) -> &'static str {
+    if exam.end().is_some() { "completed" } else { "in_progress" }
+}
+
+/// A time in milliseconds since 1970 UTC, as RFC 3339.
+pub(super) fn time(milliseconds: i64) -> String {
+    Timestamp::from_millisecond(milliseconds).unwrap_or_default().to_string()
+}

@@ -1,0 +1,329 @@
+//! From the bytes of a request to what the flow wants, every fault named at once.
+//!
+//! Comes in: headers, a body, a query. Goes out: typed values, or a problem. Unknown fields are
+//! faults. Must not know: exams as they stand; only what a request may say.
+
+use crate::access::caller::{Caller, Role};
+use crate::exam::item::Submitted;
+use crate::export::{Format, What};
+use crate::flow::{Answer, Start};
+use crate::http::problem::Problem;
+use crate::records::{Examinee, Filter};
+use axum::http::{HeaderMap, StatusCode, header};
+use contract::{Fault, Fields};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+/// Longest `Idempotency-Key`, in bytes.
+const KEY_LIMIT: usize = 255;
+/// Largest page of a list.
+const PAGE_LIMIT: i64 = 500;
+/// Names under which a choice may come: ours, and those of the service before this one.
+const CHOICE_NAMES: [&str; 3] = ["choice", "selected_choice", "submitted_answer"];
+
+/// What a trusted caller may say at a start, and a student may not.
+const TRUSTED: [&str; 5] = ["max_items", "initial_theta", "student_id", "class_id", "extra_time"];
+
+/// Reads the body of `POST /start`.
+///
+/// # Errors
+/// Every fault of the body and of the `Idempotency-Key`, or what this caller may not say.
+pub fn start(caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Start, Problem> {
+    allow(caller.may_sit(), "proctors start no exams")?;
+    let body = json(headers, body)?;
+    students_do_not_say(caller, &body, &TRUSTED)?;
+    read(body, |fields| {
+        let exam_type = fields.required("exam_type").unwrap_or_default();
+        let max_items: Option<u32> = fields.optional("max_items");
+        let in_range = max_items.is_none_or(|count| (1..=500).contains(&count));
+        fields.expect("max_items", in_range, "must be 1 to 500");
+        let initial_theta: Option<f64> = fields.optional("initial_theta");
+        let in_range = initial_theta.is_none_or(|theta| (-6.0..=6.0).contains(&theta));
+        fields.expect("initial_theta", in_range, "must be -6 to 6");
+        let extra_time = fields.or("extra_time", caller.extra_time);
+        fields.expect("extra_time", (0.0..=2.0).contains(&extra_time), "must be 0 to 2");
+        let subject = caller.subject.as_deref().filter(|_| caller.role == Role::Student);
+        let examinee = Examinee {
+            student_id: reference(fields, "student_id"),
+            class_id: reference(fields, "class_id"),
+            subject: subject.map(str::to_owned),
+        };
+        let idempotency_key = idempotency_key(headers, fields);
+        Start { exam_type, max_items, initial_theta, examinee, extra_time, idempotency_key }
+    })
+}
+
+/// Reads the body of `POST /answer`.
+///
+/// # Errors
+/// Every fault of the body, or what this caller may not say.
+pub fn answer(caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Problem> {
+    allow(caller.may_sit(), "proctors answer nobody's exam")?;
+    let body = json(headers, body)?;
+    students_do_not_say(caller, &body, &["correct"])?;
+    read(body, |fields| {
+        let exam = fields.required("exam_session_id").unwrap_or_default();
+        let item = fields.required("item_id").unwrap_or_default();
+        let submitted = submitted(fields);
+        let response_time_ms = fields.optional("response_time_ms");
+        Answer { exam, item, submitted, response_time_ms }
+    })
+}
+
+/// Reads the body of a call on one exam that needs no more than its number.
+///
+/// # Errors
+/// Every fault of the body.
+pub fn one_exam(headers: &HeaderMap, body: &[u8]) -> Result<i64, Problem> {
+    read(json(headers, body)?, |fields| fields.required("exam_session_id").unwrap_or_default())
+}
+
+/// Whose time is extended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// That of one exam.
+    One(i64),
+    /// That of every open exam, of this type if one is named.
+    All(Option<String>),
+}
+
+/// More time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// Whose.
+    pub whose: Whose,
+    /// So many seconds.
+    pub seconds: u32,
+    /// The caller's key for this very extension; never absent where it is for all.
+    pub key: Option<String>,
+}
+
+/// Reads the body of `POST /extend`.
+///
+/// # Errors
+/// Every fault of the body and of the `Idempotency-Key`.
+pub fn extension(headers: &HeaderMap, body: &[u8]) -> Result<Extension, Problem> {
+    read(json(headers, body)?, |fields| {
+        let one: Option<i64> = fields.optional("exam_session_id");
+        let exam_type: Option<String> = fields.optional("exam_type");
+        let all = fields.or("all", false);
+        let seconds = fields.required("seconds").unwrap_or(1);
+        fields.expect("seconds", (1..=604_800).contains(&seconds), "must be 1 to 604800");
+        let key = idempotency_key(headers, fields);
+        let named = usize::from(one.is_some()) + usize::from(exam_type.is_some()) + usize::from(all);
+        fields.expect("exam_session_id", named == 1, "send one of exam_session_id, exam_type and all = true");
+        let needed = one.is_some() || headers.contains_key("idempotency-key");
+        fields.expect(
+            "Idempotency-Key",
+            needed,
+            "is required: with it, repeating this gives nobody time twice",
+        );
+        let whose = one.map_or(Whose::All(exam_type), Whose::One);
+        Extension { whose, seconds, key }
+    })
+}
+
+fn allow(good: bool, detail: &str) -> Result<(), Problem> {
+    if good { Ok(()) } else { Err(Problem::forbidden(detail)) }
+}
+
+/// What only a trusted caller may say is refused from a student, each field by its name.
+fn students_do_not_say(caller: &Caller, body: &Value, fields: &[&str]) -> Result<(), Problem> {
+    let said = fields.iter().filter(|field| body.get(**field).is_some_and(|value| !value.is_null()));
+    let fault = |field: &&str| Fault {
+        field: (*field).to_owned(),
+        message: "is not accepted from a student's token".to_owned(),
+    };
+    let faults: Vec<Fault> = said.filter(|_| caller.role == Role::Student).map(fault).collect();
+    if faults.is_empty() { Ok(()) } else { Err(Problem::not_yours(faults)) }
+}
+
+/// Reads `?exam_session_id=`.
+///
+/// # Errors
+/// Every fault of the query.
+pub fn exam_id(query: Option<String>) -> Result<i64, Problem> {
+    read(parameters(query), |fields| number(fields, "exam_session_id", true).unwrap_or_default())
+}
+
+/// Reads the query of `GET /exams`.
+///
+/// # Errors
+/// Every fault of the query.
+pub fn filter(query: Option<String>) -> Result<Filter, Problem> {
+    read(parameters(query), |fields| {
+        let status: Option<String> = fields.optional("status");
+        let ended = status.as_deref().map(|status| status == "completed");
+        let known = matches!(status.as_deref(), None | Some("in_progress" | "completed"));
+        fields.expect("status", known, "must be in_progress or completed");
+        let limit = number(fields, "limit", false).unwrap_or(100);
+        fields.expect("limit", (1..=PAGE_LIMIT).contains(&limit), format!("must be 1 to {PAGE_LIMIT}"));
+        Filter {
+            ended,
+            exam_type: fields.optional("exam_type"),
+            student_id: number(fields, "student_id", false),
+            from: moment(fields, "from"),
+            to: moment(fields, "to"),
+            after: number(fields, "after", false).unwrap_or(0),
+            limit,
+        }
+    })
+}
+
+/// Reads an untrusted value; every fault comes back at once.
+///
+/// # Errors
+/// They.
+pub fn read<T>(value: Value, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T, Problem> {
+    if holds_nul(&value) {
+        // PostgreSQL keeps no such text.
+        let message = "must not hold the character U+0000".to_owned();
+        return Err(Problem::invalid(vec![Fault { field: String::new(), message }]));
+    }
+    let mut faults = Vec::new();
+    let mut fields = Fields::open(value, &mut faults);
+    let read = read(&mut fields);
+    fields.finish();
+    if faults.is_empty() { Ok(read) } else { Err(Problem::invalid(faults)) }
+}
+
+fn json(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_json = content_type.is_some_and(|value| {
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/json")
+    });
+    if !is_json {
+        let detail = "send the body as JSON, with the header Content-Type: application/json";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, "malformed_json", format!("the body is not JSON: {error}"))
+    })
+}
+
+/// A query as a table of strings; a name that comes twice becomes a list, which no reader accepts.
+pub fn parameters(query: Option<String>) -> Value {
+    let query = query.unwrap_or_default();
+    let mut map = Map::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let value = Value::String(value.into_owned());
+        match map.get_mut(name.as_ref()) {
+            Some(kept) => *kept = Value::Array(vec![kept.take(), value]),
+            None => drop(map.insert(name.into_owned(), value)),
+        }
+    }
+    Value::Object(map)
+}
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(holds_nul),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// What `GET /export` asks for.
+///
+/// # Errors
+/// Every fault of the query.
+pub fn export(query: Option<String>) -> Result<(Filter, What, Format), Problem> {
+    read(parameters(query), |fields| {
+        let what: Option<String> = fields.optional("what");
+        let known = matches!(what.as_deref(), None | Some("answers" | "exams"));
+        fields.expect("what", known, "must be answers or exams");
+        let format: Option<String> = fields.optional("format");
+        let known = matches!(format.as_deref(), None | Some("csv" | "jsonl"));
+        fields.expect("format", known, "must be csv or jsonl");
+        let filter = Filter {
+            exam_type: fields.optional("exam_type"),
+            from: moment(fields, "from"),
+            to: moment(fields, "to"),
+            ..Filter::default()
+        };
+        let what = if what.as_deref() == Some("exams") { What::Exams } else { What::Answers };
+        let format = if format.as_deref() == Some("jsonl") { Format::JsonLines } else { Format::Csv };
+        (filter, what, format)
+    })
+}
+
+/// A moment as RFC 3339, in milliseconds since 1970 UTC.
+fn moment(fields: &mut Fields<'_>, name: &str) -> Option<i64> {
+    let text: String = fields.optional(name)?;
+    let moment: Option<Timestamp> = text.parse().ok();
+    fields.expect(name, moment.is_some(), "must be RFC 3339, as in 2026-11-23T08:00:00Z");
+    moment.map(Timestamp::as_millisecond)
+}
+
+fn number(fields: &mut Fields<'_>, name: &str, required: bool) -> Option<i64> {
+    let text: Option<String> = if required { fields.required(name) } else { fields.optional(name) };
+    let parsed = text?.parse().ok();
+    fields.expect(name, parsed.is_some(), "must be a whole number");
+    parsed
+}
+
+fn reference(fields: &mut Fields<'_>, name: &str) -> Option<i64> {
+    let id: Option<i64> = fields.optional(name);
+    let exact = id.is_none_or(|id| (0..1 << 53).contains(&id));
+    fields.expect(name, exact, "must be 0 to 9007199254740991 (2^53 - 1)");
+    id
+}
+
+fn submitted(fields: &mut Fields<'_>) -> Submitted {
+    let ways = CHOICE_NAMES.into_iter().chain(["correct", "omitted"]);
+    let named: Vec<&str> = ways.filter(|name| fields.has(name)).collect();
+    let correct: Option<bool> = fields.optional("correct");
+    let omitted: Option<bool> = fields.optional("omitted");
+    fields.expect("omitted", omitted != Some(false), "must be true, or left out");
+    let choices: Vec<Option<u8>> = CHOICE_NAMES.into_iter().map(|name| choice(fields, name)).collect();
+    match named.as_slice() {
+        [] => fields.fault("choice", "is required: choice, omitted, or correct from a trusted caller"),
+        [_] => {}
+        _ => {
+            let all = named.join(", ");
+            fields.fault("choice", format!("came more than once ({all}); send one of them"));
+        }
+    }
+    match (choices.into_iter().flatten().next(), correct) {
+        (Some(choice), _) => Submitted::Choice(choice),
+        (None, Some(correct)) => Submitted::Correct(correct),
+        (None, None) => Submitted::Omitted,
+    }
+}
+
+/// A choice's number, as a number or as a text that is one.
+fn choice(fields: &mut Fields<'_>, name: &str) -> Option<u8> {
+    let value: Value = fields.optional(name)?;
+    let number = match &value {
+        Value::String(text) => text.trim().parse().ok(),
+        other => other.as_u64(),
+    };
+    let choice = number.and_then(|number| u8::try_from(number).ok()).filter(|choice| *choice > 0);
+    fields.expect(name, choice.is_some(), "must be the number of a choice, from 1");
+    choice
+}
+
+fn idempotency_key(headers: &HeaderMap, fields: &mut Fields<'_>) -> Option<String> {
+    let value = headers.get("idempotency-key")?;
+    let key = value.to_str().ok().map(str::trim).filter(|key| (1..=KEY_LIMIT).contains(&key.len()));
+    if key.is_none() {
+        fields.fault("Idempotency-Key", format!("must be 1 to {KEY_LIMIT} visible ASCII characters"));
+    }
+    key.map(str::to_owned)
+}
+
+/// The fault of a path that is not the service's.
+pub fn unknown_path(path: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is nothing at {path}"))
+}
+
+/// The fault of a method that a path does not take.
+pub fn wrong_method(method: &str, path: &str) -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("{path} does not take {method}"),
+    )
+}

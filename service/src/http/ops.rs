@@ -1,0 +1,70 @@
+//! The ops port: liveness, readiness, metrics, and what this process runs.
+//!
+//! Readiness means migrated and not draining. An outage of the database of record is told per
+//! request with 503 and Retry-After, and an outage of the store is not told at all: neither is a
+//! reason to take every pod out of its Service.
+
+use crate::app::App;
+use crate::flow::Flow;
+use crate::telemetry::metrics::Sampled;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a scrape or a look at the state waits for the database.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// `GET /livez`
+pub async fn live() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`
+pub async fn ready(State(app): State<App>) -> Response {
+    match app.is_draining() {
+        true => (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response(),
+        false => "ok\n".into_response(),
+    }
+}
+
+/// `GET /metrics`
+pub async fn metrics(State(app): State<App>) -> Response {
+    let live = app.live();
+    let flow = &live.flow;
+    let open_exams = open_exams(flow).await;
+    let sampled = Sampled {
+        open_exams,
+        database_up: open_exams.is_some(),
+        database: flow.records.usage(),
+        settings_rejected: app.rejected().is_some(),
+    };
+    let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    (content_type, flow.metrics.text(sampled)).into_response()
+}
+
+/// `GET /state`
+pub async fn state(State(app): State<App>) -> Json<contract::State> {
+    let live = app.live();
+    let flow = &live.flow;
+    let (counted, store) = tokio::join!(open_exams(flow), flow.store.health());
+    let rejected = app.rejected();
+    Json(contract::State {
+        mode: flow.store.mode().to_owned(),
+        settings_revision: live.revision.to_string(),
+        settings_rejected: rejected.as_ref().map(|rejected| rejected.revision.clone()),
+        settings_faults: rejected.map(|rejected| rejected.reason.clone()),
+        store: store.as_str().to_owned(),
+        durability: flow.records.durability().to_owned(),
+        database: Some(if counted.is_some() { "up" } else { "down" }.to_owned()),
+        open_exams: counted.unwrap_or_else(|| flow.metrics.open_exams()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+/// How many exams are open, unless the database does not answer: whoever asks this wants to know that soon.
+async fn open_exams(flow: &Flow) -> Option<u64> {
+    timeout(PATIENCE, flow.records.open_exams()).await.ok()?.ok()
+}

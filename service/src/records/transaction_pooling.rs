@@ -1,0 +1,197 @@
+//! PostgreSQL behind a pooler that gives each transaction another connection, as pgbouncer's transaction mode.
+//!
+//! Comes in: statements. Goes out: what they give. Nothing outlives a transaction there, so every statement is in
+//! one, is prepared for this once, under no name, and what a session would be set to is set in each transaction
+//! that writes. That costs round trips, which is why it is asked for (`pooled=true`). Must not know: any table.
+
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgArguments, PgPool, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
+use sqlx::query::Query;
+use sqlx::{Describe, Either, Error, Execute, Executor, Postgres, SqlStr, Transaction};
+
+/// Begins a transaction whose commit is durable, in one round trip, whatever the role's defaults are.
+const BEGIN: &str = "BEGIN; SELECT set_config('synchronous_commit', 'on', true) \
+                     WHERE current_setting('synchronous_commit') IN ('off', 'local')";
+/// One migrates after the other; and sqlx, which migrates by named statements, finds none there and leaves none.
+const MIGRATE: &str = "SELECT pg_advisory_xact_lock(7233189406); DEALLOCATE ALL";
+const MIGRATED: &str = "DEALLOCATE ALL";
+
+/// A URL without `pooled=true`, and whether that was there.
+pub(super) fn parse(url: &str) -> (String, bool) {
+    let Some((place, parameters)) = url.split_once('?') else { return (url.to_owned(), false) };
+    let (pooled, others): (Vec<&str>, Vec<&str>) =
+        parameters.split('&').partition(|parameter| *parameter == "pooled=true");
+    (format!("{place}?{}", others.join("&")), !pooled.is_empty())
+}
+
+/// A pool of connections to the pooler; as an executor, it runs each statement in a transaction of its own, whose commit
+/// is durable too.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TransactionPool<'p>(pub(super) &'p PgPool);
+
+/// A transaction; as an executor, it prepares each statement for this once.
+#[derive(Debug)]
+pub(super) struct PooledTransaction(Transaction<'static, Postgres>);
+
+impl TransactionPool<'_> {
+    /// Begins a transaction to write in.
+    pub(super) async fn begin(self) -> Result<Box<PooledTransaction>, Error> {
+        Ok(Box::new(PooledTransaction(self.0.begin_with(BEGIN).await?)))
+    }
+
+    /// As [`super::pool::Pool::connections`].
+    pub(super) fn connections(self) -> (u32, usize, u32) {
+        (self.0.size(), self.0.num_idle(), self.0.options().get_max_connections())
+    }
+
+    pub(super) async fn close(self) {
+        self.0.close().await;
+    }
+
+    /// Brings the tables to this version.
+    pub(super) async fn migrate(self, migrations: Migrator) -> Result<(), MigrateError> {
+        let mut migrations = additive(migrations);
+        // sqlx's own lock is a session's.
+        migrations.set_locking(false);
+        let mut transaction = self.0.begin().await?;
+        sqlx::raw_sql(MIGRATE).execute(&mut *transaction).await?;
+        migrations.run(&mut *transaction).await?;
+        sqlx::raw_sql(MIGRATED).execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+impl PooledTransaction {
+    pub(super) async fn commit(self: Box<Self>) -> Result<(), Error> {
+        self.0.commit().await
+    }
+}
+
+/// The same query, to be prepared without a name.
+fn once<'q, E: Execute<'q, Postgres>>(mut query: E) -> Result<Query<'q, Postgres, PgArguments>, Error> {
+    let arguments = query.take_arguments().map_err(Error::Encode)?.unwrap_or_default();
+    Ok(sqlx::query_with(query.sql(), arguments).persistent(false))
+}
+
+type Step = Either<PgQueryResult, PgRow>;
+
+impl<'c> Executor<'c> for &'c mut PooledTransaction {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step, Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        match once(query) {
+            Ok(query) => (&mut *self.0).fetch_many(query),
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        match once(query) {
+            Ok(query) => (&mut *self.0).fetch_optional(query),
+            Err(error) => async { Err(error) }.boxed(),
+        }
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, Error>>
+    where
+        'c: 'e,
+    {
+        (&mut *self.0).prepare_with(sql, parameters)
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
+    where
+        'c: 'e,
+    {
+        (&mut *self.0).describe(sql)
+    }
+}
+
+impl<'p> Executor<'p> for TransactionPool<'p> {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step, Error>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let steps = async move {
+            let mut transaction = PooledTransaction(self.0.begin_with(BEGIN).await?);
+            let steps: Vec<Step> = transaction.fetch_many(query).try_collect().await?;
+            transaction.0.commit().await?;
+            Ok(stream::iter(steps.into_iter().map(Ok)))
+        };
+        steps.try_flatten_stream().boxed()
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let row = async move {
+            let mut transaction = PooledTransaction(self.0.begin_with(BEGIN).await?);
+            let row = transaction.fetch_optional(query).await?;
+            transaction.0.commit().await?;
+            Ok(row)
+        };
+        row.boxed()
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, Error>>
+    where
+        'p: 'e,
+    {
+        self.0.prepare_with(sql, parameters)
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
+    where
+        'p: 'e,
+    {
+        self.0.describe(sql)
+    }
+}
+
+/// Migrations only add columns and tables, so a schema that a later version migrated serves this version too: an
+/// update can be rolled back.
+pub(super) fn additive(mut migrations: Migrator) -> Migrator {
+    migrations.set_ignore_missing(true);
+    migrations
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn the_parameter_is_taken_out() {
+        for (url, without, pooled) in [
+            ("postgres://db/exams", "postgres://db/exams", false),
+            ("postgres://db/exams?pooled=true", "postgres://db/exams?", true),
+            ("postgres://db/exams?sslmode=require", "postgres://db/exams?sslmode=require", false),
+            ("postgres://db/e?a=b&pooled=true&c=d", "postgres://db/e?a=b&c=d", true),
+        ] {
+            assert_eq!(parse(url), (without.to_owned(), pooled));
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Snapshots on their way to the store: nobody waits for them.
+//!
+//! Comes in: exams as they stand after an event. Goes out: their snapshots to the store, in the order of their coming,
+//! all that waits in one round trip. A snapshot is a cache of the log, so the reply to an answer need not wait until it
+//! is there, and a store that is slow or gone delays nobody: what finds no room in the queue is left out and counted,
+//! and whoever misses it reads the log. Must not know: what became of an exam, which store it is.
+
+use crate::batch_receive::receive_batch;
+use crate::crash;
+use crate::exam::Exam;
+use crate::exam::snapshot::Snapshot;
+use crate::store::{Store, Write};
+use crate::telemetry::trace::{self, Place, TARGET};
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tracing::{Instrument, info_span};
+
+/// Most snapshots of one round trip.
+const MOST: usize = 256;
+/// Snapshots that may wait.
+const WAITING: usize = 4096;
+/// Longest time for those that wait when somebody asks for all to be there.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is to be done with an exam's snapshot.
+enum Request {
+    Keep(Arc<Exam>, Option<Place>),
+    Forget(i64, Option<Place>),
+    /// Somebody wants to know when all before is done.
+    Tell(oneshot::Sender<()>),
+}
+
+/// The way to the task that saves.
+#[derive(Clone, Debug)]
+pub struct Saver {
+    queue: mpsc::Sender<Request>,
+    store: Store,
+}
+
+impl Saver {
+    /// Starts the task; it ends when the last way to it is gone, and what waits by then is done.
+    pub fn start(store: Store) -> Self {
+        let (queue, mut receiver) = mpsc::channel(WAITING);
+        let to = store.clone();
+        tokio::spawn(async move {
+            let mut waiting = Vec::with_capacity(MOST);
+            let mut never = pin!(pending());
+            while receive_batch(&mut receiver, &mut waiting, MOST, never.as_mut()).await {
+                save(&to, &mut waiting).await;
+            }
+        });
+        Self { queue, store }
+    }
+
+    /// Has the store brought up to the exam; the snapshot of an exam that has ended goes.
+    pub fn keep(&self, exam: &Arc<Exam>) {
+        self.ask(Request::Keep(Arc::clone(exam), trace::place("snapshot")));
+    }
+
+    /// Has the exam's snapshot removed, whatever it is.
+    pub fn forget(&self, exam: i64) {
+        self.ask(Request::Forget(exam, trace::place("snapshot")));
+    }
+
+    /// Waits until the store has been told all that was asked so far, for a bounded time.
+    pub async fn settle(&self) {
+        let (tell, told) = oneshot::channel();
+        let settled = async {
+            if self.queue.send(Request::Tell(tell)).await.is_ok() {
+                let _gone_with_the_task = told.await;
+            }
+        };
+        if timeout(PATIENCE, settled).await.is_err() {
+            tracing::debug!("the store is slow; the last snapshots may be missing there");
+        }
+    }
+
+    fn ask(&self, request: Request) {
+        if let Err(full) = self.queue.try_send(request) {
+            match full.into_inner() {
+                Request::Keep(exam, _) if exam.end().is_none() => self.store.left_out("save"),
+                _ => self.store.left_out("remove"),
+            }
+        }
+    }
+}
+
+/// Does all of these in one round trip. A failure is counted by the store, and changes nothing here.
+async fn save(store: &Store, waiting: &mut Vec<Request>) {
+    let (mut writes, mut places, mut askers) = (Vec::with_capacity(waiting.len()), Vec::new(), Vec::new());
+    for request in waiting.drain(..) {
+        match request {
+            Request::Keep(exam, place) => {
+                writes.push(write(&exam));
+                places.extend(place);
+            }
+            Request::Forget(exam, place) => {
+                writes.push(Write::Remove { exam });
+                places.extend(place);
+            }
+            Request::Tell(asker) => askers.push(asker),
+        }
+    }
+    if !writes.is_empty() {
+        let span = info_span!(target: TARGET, parent: None, "save", batch = writes.len());
+        trace::after(&span, places);
+        crash::point("snapshot.save.before");
+        let _survivable = store.write(&writes).instrument(span).await;
+        crash::point("snapshot.save.after");
+    }
+    for asker in askers {
+        // Whoever has lost patience does not ask any more.
+        let _gone = asker.send(());
+    }
+}
+
+fn write(exam: &Exam) -> Write {
+    let id = exam.head().id;
+    match Snapshot::of(exam) {
+        Some(snapshot) => Write::Save { exam: id, version: snapshot.version, text: snapshot.to_text() },
+        None => Write::Remove { exam: id },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exam::bank::ItemBank;
+    use crate::telemetry::metrics::{Metrics, Sampled};
+    use contract::settings;
+
+    fn store(metrics: &Metrics) -> Store {
+        let memory = settings::Store::Memory { ttl_seconds: 60 };
+        Store::open(&memory, None, metrics.clone()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_is_done_in_order() {
+        let (store, bank) = (store(&Metrics::new()), Arc::new(ItemBank::sample()));
+        let saver = Saver::start(store.clone());
+        saver.keep(&Exam::sample(1, &bank));
+        saver.keep(&Exam::sample(2, &bank));
+        saver.forget(1);
+        saver.settle().await;
+        assert_eq!(store.load(1).await.unwrap(), None);
+        let kept = store.load(2).await.unwrap().unwrap();
+        assert_eq!(Snapshot::parse(&kept, 2).unwrap().version, 0);
+        let mut ended = Exam::sample(2, &bank);
+        let end = ended.complete(engine::EndReason::Manual, 0).unwrap();
+        Arc::make_mut(&mut ended).apply(end).unwrap();
+        saver.keep(&ended);
+        saver.settle().await;
+        assert_eq!(store.load(2).await.unwrap(), None, "an ended exam has no snapshot");
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_room_is_left_out_and_counted() {
+        let metrics = Metrics::new();
+        let (store, bank) = (store(&metrics), Arc::new(ItemBank::sample()));
+        let saver = Saver::start(store.clone());
+        let (room, more) = (i64::try_from(WAITING).unwrap(), 7);
+        // The task has no turn before this is over.
+        (1..=room + more).for_each(|id| saver.keep(&Exam::sample(id, &bank)));
+        saver.settle().await;
+        assert!(store.load(room).await.unwrap().is_some());
+        assert!(store.load(room + 1).await.unwrap().is_none());
+        let told = metrics.text(Sampled::default());
+        let skipped = format!("redis_operations_total{{operation=\"save\",outcome=\"skipped\"}} {more}");
+        assert!(told.lines().any(|line| line == skipped), "{told}");
+    }
+}

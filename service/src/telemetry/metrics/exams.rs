@@ -1,0 +1,124 @@
+//! Metrics of the measurement: how exams end, how precisely, and how often items are given.
+//!
+//! Comes in: exams as their events are committed. Goes out: collectors, and ratios when asked. Labels are exam types
+//! and banks of Settings, never an exam, an item or a person. Must not know: where exams are kept.
+
+use super::{counter, ratios};
+use crate::exam::Exam;
+use crate::exam::conversion::index;
+use crate::exam::event::{Event, Next};
+use contract::metrics as names;
+use prometheus::core::Collector;
+use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+/// Standard errors from very precise to no better than the prior.
+const ERRORS: &[f64] = &[0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5];
+/// Lengths of exams.
+const LENGTHS: &[f64] = &[1.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 100.0, 200.0];
+/// A bank is named by so many digits of its version.
+const DIGITS: usize = 12;
+
+/// How often the items of a bank were given, and to how many exams.
+#[derive(Debug, Default)]
+struct Given {
+    items: Vec<u64>,
+    exams: u64,
+}
+
+/// The metrics of the measurement.
+#[derive(Clone, Debug)]
+pub(super) struct Measured {
+    ended: IntCounterVec,
+    errors: HistogramVec,
+    lengths: HistogramVec,
+    highest: GaugeVec,
+    unused: GaugeVec,
+    // Held for an instant, never across an await.
+    given: Arc<Mutex<HashMap<String, Given>>>,
+}
+
+impl Measured {
+    pub(super) fn new() -> Self {
+        let histogram = |name: &str, help: &str, buckets: &[f64]| {
+            HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), &["exam_type"])
+                .expect("a metric's name and buckets should be valid")
+        };
+        Self {
+            ended: counter(names::ENDED_TOTAL, "Exams that have ended, by reason.", &["reason"]),
+            errors: histogram(
+                names::STANDARD_ERROR,
+                "Standard error of the final ability of exams with an answer.",
+                ERRORS,
+            ),
+            lengths: histogram(names::ITEMS, "Answers of exams that have ended.", LENGTHS),
+            highest: ratios(
+                names::EXPOSURE_HIGHEST,
+                "Share of exams that the most shown item was given in, since the process started.",
+            ),
+            unused: ratios(
+                names::EXPOSURE_UNUSED,
+                "Share of items that no exam was given, since the process started.",
+            ),
+            given: Arc::default(),
+        }
+    }
+
+    pub(super) fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.ended.clone()),
+            Box::new(self.errors.clone()),
+            Box::new(self.lengths.clone()),
+            Box::new(self.highest.clone()),
+            Box::new(self.unused.clone()),
+        ]
+    }
+
+    /// Counts what the exam's last event, just committed, gave or ended.
+    pub(super) fn committed(&self, exam: &Exam) {
+        let Some(entry) = exam.entries().last() else { return };
+        if let Event::Started { next: Next::Item(item), .. }
+        | Event::Answered { next: Next::Item(item), .. } = entry.event
+        {
+            self.gave(exam, index(item), entry.seq == 0);
+        }
+        let Some(reason) = exam.end() else { return };
+        let exam_type = [exam.head().exam_type.as_str()];
+        self.ended.with_label_values(&[reason.as_str()]).inc();
+        #[expect(clippy::cast_precision_loss, reason = "an exam has few answers")]
+        self.lengths.with_label_values(&exam_type).observe(exam.items_completed() as f64);
+        let error = exam.result().ability.standard_error.filter(|_| exam.items_completed() > 0);
+        if let Some(error) = error {
+            self.errors.with_label_values(&exam_type).observe(error);
+        }
+    }
+
+    fn gave(&self, exam: &Exam, item: usize, begins: bool) {
+        let mut given = self.given.lock().expect("no holder of the counts should panic");
+        let version = exam.head().bank_version.get(..DIGITS).unwrap_or_default();
+        if !given.contains_key(version) {
+            let items = vec![0; exam.bank().len()];
+            given.insert(version.to_owned(), Given { items, exams: 0 });
+        }
+        let Some(bank) = given.get_mut(version) else { return };
+        bank.exams += u64::from(begins);
+        if let Some(count) = bank.items.get_mut(item) {
+            *count += 1;
+        }
+    }
+
+    /// Brings the ratios up to date.
+    #[expect(clippy::cast_precision_loss, reason = "counts of one process")]
+    pub(super) fn look(&self) {
+        let given = self.given.lock().expect("no holder of the counts should panic");
+        for (version, Given { items, exams }) in given.iter() {
+            let highest = items.iter().max().copied().unwrap_or(0);
+            let unused = items.iter().filter(|count| **count == 0).count();
+            // An exam that began before this process did is given items here, too.
+            let rate = highest as f64 / (*exams).max(highest).max(1) as f64;
+            self.highest.with_label_values(&[version.as_str()]).set(rate);
+            self.unused.with_label_values(&[version.as_str()]).set(unused as f64 / items.len().max(1) as f64);
+        }
+    }
+}
