@@ -1,12 +1,14 @@
-//! What waits for a task, taken at once.
+//! Receiving a batch from a channel.
 //!
-//! Comes in: the task's way in. Goes out: all that is there, up to a number. Must not know: what it is.
+//! Input: the receiver of a task. Output: all waiting messages, up to a limit. Must not know: what the messages
+//! are.
 
 use tokio::sync::mpsc::Receiver;
 use tokio::task::yield_now;
 
-/// Takes what waits, up to so many; `false` once nobody is left who could come, or it is over. Where nothing waits, it
-/// waits for one, and lets those come along that are as good as here: others have their turn before it looks again.
+/// Receives waiting messages, up to `most`; waits for one if there is none. After the first message it yields once,
+/// so that senders that are about to send join the batch. Returns `false` once all senders are gone or `over`
+/// resolves.
 pub(crate) async fn receive_batch<T>(
     receiver: &mut Receiver<T>,
     into: &mut Vec<T>,

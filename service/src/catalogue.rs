@@ -1,7 +1,7 @@
-//! Which exams can be started, and the banks that open exams still need.
+//! The catalogue: which exam types can be started, and the banks that open exams need.
 //!
-//! Comes in: Settings, and the texts of their bank files. Goes out: a policy and a bank for an exam
-//! type, and any bank version that was ever used. Must not know: exams, the store, HTTP.
+//! Input: Settings, and the texts of their bank files. Output: the rules of an exam type, and any bank version that
+//! was ever used. Must not know: exams, the store, HTTP.
 
 use crate::exam::bank::{Import, ItemBank};
 use crate::exam::policy;
@@ -12,22 +12,22 @@ use engine::{Estimator, Grid, Policy, Prior, Rule, Stop, When};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
 
-/// What an exam type stands for.
+/// The rules of an exam type.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// The rules of measurement.
+    /// The policy.
     pub policy: Policy,
     /// The items.
     pub bank: Arc<ItemBank>,
-    /// How long an exam may stay open, in milliseconds.
+    /// Longest time an exam may stay open, in milliseconds.
     pub lasts: i64,
-    /// Seconds for an item.
+    /// Time limit of an item, in seconds.
     pub item_seconds: Option<u32>,
-    /// So many exams for one examinee.
+    /// Most exams of this type for one examinee.
     pub attempts: Option<u32>,
-    /// Whether a start gives an examinee the exam that they have open.
+    /// Whether a start returns the examinee's open exam.
     pub resume: bool,
-    /// What students see of the measurement.
+    /// What students may see of the measurement.
     pub shown: Vec<Shown>,
 }
 
@@ -38,13 +38,13 @@ pub struct Catalogue {
     /// Versions by the names that Settings give them.
     names: BTreeMap<String, String>,
     notices: Vec<String>,
-    // Read and written for an instant, never across an await.
+    // Never held across an await.
     versions: RwLock<HashMap<String, Arc<ItemBank>>>,
 }
 
 impl Catalogue {
-    /// Builds the catalogue. `read` gives the text of a bank file; `kept` are the versions that Settings name, or
-    /// nothing while nobody can look them up: then what needs them is not checked.
+    /// Builds the catalogue. `read` returns the text of a bank file. `stored` are the bank versions that Settings
+    /// name; without them, exam types that use a stored version are not checked.
     ///
     /// # Errors
     /// Every fault of every bank and exam type.
@@ -125,10 +125,10 @@ impl Catalogue {
         }
     }
 
-    /// The versions that Settings name, as the database has them.
+    /// Loads the bank versions that Settings name from the database.
     ///
     /// # Errors
-    /// Every version that is not there, or the database's.
+    /// Every version that is missing; database errors.
     pub async fn kept(
         settings: &Settings,
         records: &Records,
@@ -156,7 +156,7 @@ impl Catalogue {
         (names.map(|(name, _)| name.as_str()).collect(), types.map(|(name, _)| name.as_str()).collect())
     }
 
-    /// Keeps every bank for as long as an exam may need it.
+    /// Stores every bank in the database, where open exams find it later.
     ///
     /// # Errors
     /// The database's.
@@ -172,12 +172,12 @@ impl Catalogue {
         self.exam_types.get(exam_type)
     }
 
-    /// What every exam type stands for.
+    /// The rules of all exam types.
     pub fn all(&self) -> impl Iterator<Item = &Rules> {
         self.exam_types.values()
     }
 
-    /// Rows that were kept out of banks, and columns that were not read.
+    /// Quarantined rows of banks, and columns that were not read.
     pub fn notices(&self) -> &[String] {
         &self.notices
     }
@@ -187,10 +187,10 @@ impl Catalogue {
         self.exam_types.keys().map(String::as_str).collect()
     }
 
-    /// A bank version: from memory, or as it was kept when an exam started with it.
+    /// A bank version, from memory or from the database.
     ///
     /// # Errors
-    /// The database's, or the version is lost or unreadable.
+    /// Database errors; the version is missing or unreadable.
     pub async fn bank(&self, version: &str, records: &Records) -> Result<Arc<ItemBank>, records::Error> {
         let known =
             self.versions.read().expect("no holder of the versions should panic").get(version).cloned();

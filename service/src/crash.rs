@@ -1,14 +1,14 @@
-//! Named places where a test may end the process, to prove what survives.
+//! Crash points: named places where a test ends the process.
 //!
-//! Comes in: the name of the place just reached. Goes out: nothing, or the process.
-//! `EXAM_CRASH_AT=answer.commit.after:3` ends it with the third pass of that place, as SIGKILL
-//! would: no clean-up runs. `EXAM_PANIC_AT` has it panic there. Only debug builds hold this; a release build has no
-//! such switch.
+//! Input: the name of the place just reached. Output: none, or the end of the process.
+//! `EXAM_CRASH_AT=answer.commit.after:3` aborts it the third time it reaches that place, without clean-up, like
+//! SIGKILL; `EXAM_PANIC_AT` makes it panic there. Only debug builds contain this; a release build ignores both
+//! variables.
 
 #[cfg(debug_assertions)]
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// A place, and how often it is still to be passed.
+/// A place, and the remaining number of passes.
 #[cfg(debug_assertions)]
 struct Plan(String, AtomicI64);
 
@@ -25,7 +25,7 @@ impl Plan {
     }
 }
 
-/// Ends the process here if the environment says so.
+/// Ends the process here if the environment asks for it.
 #[cfg(debug_assertions)]
 pub fn point(name: &'static str) {
     use std::sync::OnceLock;

@@ -1,8 +1,8 @@
-//! One exam as a value: the fold of its events.
+//! The exam as a value: a fold over its events.
 //!
-//! Comes in: the unchanging head, the bank version, and events from the log or a snapshot. Goes out:
-//! the next event for a submission (decided here, nowhere else), or why there is none.
-//! Must not know: the database, the store, HTTP, the clock.
+//! Input: the immutable head, the bank version, and events from the log or a snapshot. Output: the next event for a
+//! submission (decided here and nowhere else), or the reason why there is none. Must not know: the database, the
+//! store, HTTP, the clock.
 
 pub mod bank;
 pub(crate) mod conversion;
@@ -24,12 +24,12 @@ use item::{ItemId, Submitted};
 use response::Response;
 use std::sync::Arc;
 
-/// Bytes of a head's texts and lists, about.
+/// Approximate size of the texts and lists of a head, in bytes.
 const HEAD: usize = 1024;
-/// … and of an entry's.
+/// Approximate heap size of an entry, in bytes.
 const ENTRY: usize = 32;
 
-/// An exam and all that happened in it.
+/// An exam with all its events.
 #[derive(Clone, Debug)]
 pub struct Exam {
     head: Head,
@@ -39,44 +39,44 @@ pub struct Exam {
     chain: Chain,
 }
 
-/// What a submission leads to.
+/// The decision on a submission.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// It is new: this entry is to be appended to the log.
+    /// A new answer: append this entry to the log.
     Append(Entry),
-    /// Time was up before it came: this ending is to be appended, and the submission is refused.
+    /// The time ended before the submission: append this ending and refuse the submission.
     Over(Entry),
-    /// It is in the log already, at this seq: its first reply is due again.
+    /// A repeated submission, in the log at this seq: send the first reply again.
     Repeat(i64),
 }
 
-/// Why a call does not fit the exam as it stands. Nothing changes.
+/// Why a call is refused. The exam is unchanged.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Refusal {
-    /// The submission itself is wrong, whatever the exam's state.
+    /// The submission is invalid in every state of the exam.
     Invalid(Fault),
-    /// The item was answered before, and otherwise.
+    /// The item has another answer already.
     AlreadyAnswered,
-    /// Another item is on the screen.
+    /// The item is not the current one.
     NotCurrent,
-    /// The exam's time stands still.
+    /// The exam is paused.
     Paused,
-    /// The exam is over.
+    /// The exam has ended.
     Ended(EndReason),
 }
 
-/// Events that do not make an exam: a fault of what kept them.
+/// Events that do not form a valid exam: the log or snapshot they come from is damaged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the events do not make an exam: at seq {seq}, {reason}")]
 pub struct ReplayError {
-    /// Where.
+    /// Seq of the first event that does not fit.
     pub seq: i64,
-    /// What does not fit.
+    /// What is wrong with it.
     pub reason: String,
 }
 
 impl Exam {
-    /// A new exam, with the event that starts it.
+    /// Starts a new exam. Its first event is the start.
     pub fn begin(head: Head, bank: Arc<ItemBank>, exposure: Exposure<'_>) -> Self {
         let mut exam = Self::empty(head, bank);
         let started = exam.engine.decide_start(&Outside { exposure, elapsed: 0.0 });
@@ -85,7 +85,7 @@ impl Exam {
         exam
     }
 
-    /// An exam that began with this item, whatever would be chosen now.
+    /// Restores an exam that started with this item.
     ///
     /// # Errors
     /// The item does not fit.
@@ -106,10 +106,10 @@ impl Exam {
         self.apply(Entry { seq: 0, at: self.head.started_at, event })
     }
 
-    /// The exam that these events make.
+    /// Replays the events of an exam.
     ///
     /// # Errors
-    /// The first event that does not fit.
+    /// The first event that does not fit, or there is none.
     pub fn replay(
         head: Head,
         bank: Arc<ItemBank>,
@@ -130,10 +130,10 @@ impl Exam {
         Self { head, bank, engine, entries: Vec::new(), chain }
     }
 
-    /// Takes the next event in. The ability is computed anew, never believed.
+    /// Applies the next event. The ability is recomputed and compared, never trusted.
     ///
     /// # Errors
-    /// The event does not fit; the exam is as before.
+    /// The event does not fit; the exam is unchanged.
     pub fn apply(&mut self, entry: Entry) -> Result<(), ReplayError> {
         let seq = entry.seq;
         let fault = |reason: String| ReplayError { seq, reason };
@@ -146,7 +146,7 @@ impl Exam {
         Ok(())
     }
 
-    /// Lets the engine see an event; one about time alone has to fit by itself.
+    /// Applies an event to the engine; timing events are checked here, since the engine does not know them.
     fn measure(&mut self, event: &Event) -> Result<(), String> {
         let fits = match event {
             Event::Paused => !self.is_paused(),
@@ -162,7 +162,7 @@ impl Exam {
         }
     }
 
-    /// Takes the next event in, as it was stored.
+    /// Applies the next event, sealed on the last one.
     ///
     /// # Errors
     /// As [`Exam::apply`].
@@ -174,10 +174,10 @@ impl Exam {
         Ok(())
     }
 
-    /// Takes in an answer whose ability is not at hand but follows from it.
+    /// Applies an answer without a recorded ability, as a snapshot stores it; the ability is recomputed.
     ///
     /// # Errors
-    /// The answer does not fit; the exam is as before.
+    /// The answer does not fit; the exam is unchanged.
     pub fn take(&mut self, response: Response, next: Next) -> Result<(), ReplayError> {
         let Response { item, category, ref constrained, .. } = response;
         let seq = self.version() + 1;
@@ -193,11 +193,11 @@ impl Exam {
         self.entries.push(entry);
     }
 
-    /// What a submission to an item leads to. A repetition is seen before anything else, so that a
-    /// retry costs nothing in any state.
+    /// Decides on a submission. A repeated submission is recognised before any other check, so that retries are
+    /// idempotent in every state.
     ///
     /// # Errors
-    /// Why it leads to nothing.
+    /// Why the submission is refused.
     pub fn answer(
         &self,
         item: ItemId,
@@ -233,12 +233,12 @@ impl Exam {
         Ok(Verdict::Append(response.entry(self.version() + 1, ability, next(&after))))
     }
 
-    /// The event that ends the exam for a reason of somebody's, or `None` when it has ended already.
+    /// The event that ends the exam for this reason; `None` if it has ended already.
     pub fn complete(&self, reason: EndReason, now: i64) -> Option<Entry> {
         self.end().is_none().then(|| self.entry(Event::Completed { reason }, now))
     }
 
-    /// Every event that is not the one the engine decides, with that one; items are chosen anew.
+    /// Every event that differs from what the engine decides now, with that decision. Item selection is repeated.
     pub fn differences(&self) -> Vec<(Entry, engine::Event)> {
         let (entries, events): (Vec<&Entry>, Vec<engine::Event>) =
             self.entries.iter().filter_map(|entry| Some((entry, engine_event(&entry.event)?))).unzip();
@@ -257,7 +257,7 @@ impl Exam {
         })
     }
 
-    /// The unchanging row.
+    /// The immutable head.
     pub fn head(&self) -> &Head {
         &self.head
     }
@@ -272,7 +272,7 @@ impl Exam {
         &self.entries
     }
 
-    /// The hash over all events.
+    /// The hash chain over all events.
     pub fn chain(&self) -> &Chain {
         &self.chain
     }
@@ -295,7 +295,7 @@ impl Exam {
         }
     }
 
-    /// The result so far, or the final one: the final estimator's, from all answers.
+    /// The result from all answers, by the final estimator: final once the exam has ended.
     pub fn result(&self) -> Estimate {
         match self.items_completed() {
             0 => Estimate { ability: self.ability(), ..self.engine.result() },
@@ -303,7 +303,7 @@ impl Exam {
         }
     }
 
-    /// The item on the screen; `None` when the exam has ended.
+    /// The current item; `None` once the exam has ended.
     pub fn current_item(&self) -> Option<ItemId> {
         self.engine.current_item().map(item_id)
     }
@@ -318,7 +318,7 @@ impl Exam {
         self.entries.last().filter(|entry| entry.event.is_ending()).map(|entry| entry.at)
     }
 
-    /// Bytes it takes in memory, about: its bank is shared and does not count.
+    /// Approximate size in memory, in bytes, without the shared bank.
     pub fn size(&self) -> usize {
         let entries = self.entries.len() * (size_of::<Entry>() + ENTRY);
         size_of::<Self>() + HEAD + self.engine.size() + entries
@@ -332,7 +332,7 @@ impl Exam {
 
 #[cfg(test)]
 impl Exam {
-    /// A plain exam that has just begun, for tests.
+    /// A new exam with default policy, for tests.
     pub(crate) fn sample(id: i64, bank: &Arc<ItemBank>) -> Arc<Self> {
         let head = Head {
             id,

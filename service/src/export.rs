@@ -1,8 +1,7 @@
-//! Exams and answers as rows, for whoever analyses them.
+//! Export of exams and answers as tables.
 //!
-//! Comes in: a database of record and which exams are wanted. Goes out: the text of a table, page by page, so that
-//! memory stays bounded however much there is. Who sat an exam is in none of it: identity is apart from measurement.
-//! Must not know: where the text goes.
+//! Input: a database of record and a filter. Output: the text of a table, page by page, so memory stays bounded.
+//! Tables do not identify examinees: identity is separate from measurement. Must not know: where the text goes.
 
 use crate::exam::Exam;
 use crate::exam::bank::ItemBank;
@@ -15,28 +14,28 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Exams of a page.
+/// Exams in a page.
 const PAGE: i64 = 100;
 
-/// Which rows.
+/// The rows of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// One for each answer.
+    /// One row for each answer.
     Answers,
-    /// One for each exam.
+    /// One row for each exam.
     Exams,
 }
 
-/// In which form.
+/// The format of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// CSV with a heading (RFC 4180).
+    /// CSV with a header (RFC 4180).
     Csv,
     /// One JSON object a line.
     JsonLines,
 }
 
-/// An answer in its exam.
+/// A row of the table of answers.
 #[derive(Debug, Serialize)]
 struct AnswerRow<'e> {
     exam_session_id: i64,
@@ -54,7 +53,7 @@ struct AnswerRow<'e> {
     at: String,
 }
 
-/// An exam as it stands.
+/// A row of the table of exams.
 #[derive(Debug, Serialize)]
 struct ExamRow<'e> {
     exam_session_id: i64,
@@ -71,7 +70,7 @@ struct ExamRow<'e> {
     engine_version: &'e str,
 }
 
-/// An export under way.
+/// A running export.
 #[derive(Debug)]
 pub struct Export {
     records: Records,
@@ -89,7 +88,7 @@ impl Export {
         Self { records, banks: HashMap::new(), filter, what, format, is_first: true }
     }
 
-    /// Number of exams that fit, all in all.
+    /// Number of all exams that fit the filter.
     ///
     /// # Errors
     /// The database's.
@@ -100,11 +99,11 @@ impl Export {
     /// The text of the next page, and the number of its exams; `None` after the last.
     ///
     /// # Errors
-    /// The database's, or what it holds cannot be read.
+    /// Database errors, or an unreadable exam.
     pub async fn page(&mut self) -> Result<Option<(Vec<u8>, usize)>, records::Error> {
         let page = self.records.listed(&self.filter).await?;
         let Some(last) = page.last() else {
-            // A table without rows has its heading all the same.
+            // A table without rows has a header too.
             return Ok(if std::mem::take(&mut self.is_first) { Some((self.heading(), 0)) } else { None });
         };
         self.filter.after = last.id;
@@ -177,7 +176,7 @@ const EXAMS: [&str; 12] = [
     "engine_version",
 ];
 
-/// Rows in their form.
+/// Rows in the chosen format.
 enum Table {
     Csv(Box<csv::Writer<Vec<u8>>>),
     JsonLines(Vec<u8>),

@@ -1,7 +1,7 @@
-//! How often the items of each bank were given: counts that all exams of this process share.
+//! Exposure counts: how often the items of each bank were administered, shared by all exams of this process.
 //!
-//! Comes in: items as they are given. Goes out: counts for the next choice. Nothing of it is part of a
-//! commit; after a restart the counts come back from the log. Must not know: SQL, why an item was chosen.
+//! Input: administered items. Output: counts for item selection. They are not part of any commit; after a restart
+//! they are rebuilt from the log. Must not know: SQL, why an item was chosen.
 
 use crate::catalogue::Catalogue;
 use crate::exam::Exam;
@@ -13,18 +13,18 @@ use engine::{Control, Counts};
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
-/// Counts look back over so many exams when they come back from the log.
+/// Number of recent exams from which counts are rebuilt.
 const EXAMS: i64 = 10_000;
 
-/// Counts of every bank version whose exam types look at them.
+/// Counts of every bank version whose exam types use exposure control.
 #[derive(Clone, Debug, Default)]
 pub struct Shared {
-    // Read and written for an instant, never across an await.
+    // Never held across an await.
     banks: Arc<HashMap<String, RwLock<Counts>>>,
 }
 
 impl Shared {
-    /// The counts of the catalogue's banks, as the log has them.
+    /// Rebuilds the counts of the catalogue's banks from the log.
     ///
     /// # Errors
     /// The database's.
@@ -48,7 +48,7 @@ impl Shared {
         Ok(Self { banks: Arc::new(banks) })
     }
 
-    /// Lets `decide` see the counts of a bank version, as they are now.
+    /// Calls `decide` with the current counts of a bank version.
     pub fn with<T>(&self, version: &str, decide: impl FnOnce(engine::Exposure<'_>) -> T) -> T {
         match self.banks.get(version) {
             None => decide(engine::Exposure::Unknown),
@@ -59,14 +59,14 @@ impl Shared {
         }
     }
 
-    /// Counts an exam that has begun, with its first item.
+    /// Counts a started exam with its first item.
     pub fn began(&self, exam: &Exam) {
         let seed = u64::try_from(exam.head().seed).unwrap_or(0);
         self.change(exam, |counts, control| counts.begin(control, seed));
         self.gave(exam);
     }
 
-    /// Counts what the exam's last event gave, and what it would have given.
+    /// Counts the item of the exam's last event, and the item that was wanted instead.
     pub fn gave(&self, exam: &Exam) {
         let (next, wanted) = match exam.entries().last().map(|entry| &entry.event) {
             Some(Event::Started { next, constrained, .. } | Event::Answered { next, constrained, .. }) => {
@@ -79,7 +79,7 @@ impl Shared {
 
     fn change(&self, exam: &Exam, change: impl FnOnce(&mut Counts, Control)) {
         let Head { bank_version, policy, .. } = exam.head();
-        // An exam without such a rule counts too; it draws nothing and moves no price.
+        // Exams without exposure control count too, but do not adjust the probabilities.
         let control = policy.constraints.exposure.unwrap_or(Control::SympsonHetter);
         if let Some(counts) = self.banks.get(bank_version) {
             change(&mut counts.write().expect("no holder of the counts should panic"), control);

@@ -1,7 +1,7 @@
-//! Whether stored exams are what they say: every ability, every item and every hash, computed anew.
+//! Verification of stored exams: every ability, item choice and hash is recomputed.
 //!
-//! Comes in: a database of record. Goes out: a [`Verified`] with every difference.
-//! Must not know: the terminal; where the database is.
+//! Input: a database of record. Output: a [`Verified`] with every difference. Must not know: the terminal, where
+//! the database is.
 
 use crate::exam::Exam;
 use crate::exam::bank::ItemBank;
@@ -10,24 +10,24 @@ use crate::records::{self, Filter, Records};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Exams are listed in pages of so many.
+/// Exams in a page of the list.
 const PAGE: i64 = 500;
 
-/// What was found.
+/// The result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// Exams looked at.
+    /// Number of exams verified.
     pub exams: u64,
-    /// Their events.
+    /// Number of their events.
     pub events: u64,
-    /// Every difference, in words.
+    /// A description of every difference.
     pub differences: Vec<String>,
 }
 
-/// Looks at every exam; `seen` is called after each with the number of all.
+/// Verifies every exam; `progress` is called after each with the total number.
 ///
 /// # Errors
-/// The database's, but not what it holds: that is a difference.
+/// Database errors. Damaged content is reported as a difference.
 pub async fn verify(records: &Records, mut seen: impl FnMut(u64)) -> Result<Verified, records::Error> {
     let mut verified = Verified::default();
     let mut banks: HashMap<String, Arc<ItemBank>> = HashMap::new();
@@ -69,7 +69,7 @@ async fn one(
         let body = records.bank(&version).await?;
         let body = body.ok_or_else(|| damaged(format!("its bank version {version} is not there")))?;
         let bank = ItemBank::from_body(&body).map_err(|reason| damaged(format!("its bank: {reason}")))?;
-        // A text or a key may change where no number does.
+        // The content of a bank may be modified without changing any number of an exam.
         if bank.version() != version {
             differences.push(format!(
                 "bank {version}: it was changed since it was kept, for its name is not that of its content"

@@ -1,6 +1,6 @@
-//! Who calls, and what they may do and see.
+//! The caller: what they may do and see.
 //!
-//! Comes in: what the door made of a request's credentials. Goes out: yes or no. Must not know: HTTP, tokens.
+//! Input: the result of authentication. Output: decisions about access. Must not know: HTTP, tokens.
 
 use crate::exam::Exam;
 use crate::exam::event::Head;
@@ -9,33 +9,33 @@ use contract::settings::Shown;
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// What a caller is trusted with; a later one may do all that an earlier one may with others' exams.
+/// A role, in increasing order of rights over the exams of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Sits exams: their own.
+    /// Takes their own exams.
     Student,
-    /// Watches exams: lists, pauses, extends and ends anybody's, and answers in nobody's.
+    /// Lists, pauses, extends and ends all exams; answers in none.
     Proctor,
-    /// Does all there is: the platform itself, or somebody who runs it.
+    /// May do everything: the platform, or its administrators.
     Admin,
 }
 
-/// Somebody who calls.
+/// An authenticated caller.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Caller {
-    /// What they are trusted with.
+    /// Their role.
     pub role: Role,
-    /// Their name in a signed token.
+    /// The subject of their signed token.
     pub subject: Option<Arc<str>>,
-    /// Share of extra time that a signed token gives them.
+    /// Extra time from their signed token, as a share of every limit.
     pub extra_time: f64,
 }
 
-/// What a caller sees of an exam's measurement.
+/// What a caller may see of an exam's measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
-    /// Whether answers were right.
+    /// Whether answers were correct.
     pub correct: bool,
     /// Ability and its standard error.
     pub ability: bool,
@@ -44,22 +44,22 @@ pub struct View {
 }
 
 impl View {
-    /// All of it.
+    /// Everything.
     pub const WHOLE: Self = Self { correct: true, ability: true, score: true };
 }
 
 impl Caller {
-    /// Whoever needs no signed token, or holds one of the service's own.
+    /// A trusted caller: authentication is off, or they hold a token of the service.
     pub fn trusted() -> Self {
         Self { role: Role::Admin, subject: None, extra_time: 0.0 }
     }
 
-    /// Whether they may sit an exam: start one, and answer.
+    /// Whether they may start exams and answer in them.
     pub fn may_sit(&self) -> bool {
         self.role != Role::Proctor
     }
 
-    /// Whether an exam is there for them.
+    /// Whether they may access an exam.
     pub fn may_access(&self, exam: &Exam) -> bool {
         if self.role > Role::Student {
             return true;
@@ -68,7 +68,7 @@ impl Caller {
         self.subject.as_deref().is_some_and(|subject| terms.owner.as_deref() == Some(&*mark(subject, *seed)))
     }
 
-    /// What they see of an exam.
+    /// What they may see of an exam.
     pub fn view(&self, exam: &Exam) -> View {
         if self.role > Role::Student {
             return View::WHOLE;

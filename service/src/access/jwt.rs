@@ -1,7 +1,7 @@
-//! Signed tokens (JSON Web Token, RFC 7519): who they say calls, if a key of ours has signed them.
+//! JSON Web Tokens (RFC 7519): verification of the signature and claims.
 //!
-//! Comes in: the text of a key file and the rules of Settings; tokens. Goes out: a [`Caller`], or why there is
-//! none. A key is used with its own algorithm, whatever a token's header says. Must not know: HTTP, files.
+//! Input: the text of a key file, the rules of Settings, tokens. Output: a [`Caller`], or why there is none. A key
+//! is used only with its own algorithm, regardless of the token's header. Must not know: HTTP, files.
 
 use crate::access::caller::{Caller, Role};
 use contract::settings;
@@ -11,14 +11,14 @@ use serde::Deserialize;
 
 /// Shortest secret that is accepted, in bytes (RFC 7518, section 3.2).
 const SHORTEST: usize = 32;
-/// Longest token that is looked at, in bytes.
+/// Longest token that is accepted, in bytes.
 const LONGEST: usize = 8 * 1024;
 /// Longest `sub` that is accepted, in bytes.
 const NAME: usize = 255;
-/// Most extra time that a token may give: three times as long.
+/// Most extra time that a token may grant: 2.0 makes limits three times as long.
 const EXTRA: f64 = 2.0;
 
-/// The keys that open, and what a token has to say.
+/// The verification keys and the required claims.
 pub struct Keys {
     keys: Vec<Key>,
     audience: String,
@@ -31,7 +31,7 @@ struct Key {
     key: DecodingKey,
 }
 
-/// What a token says, as far as it is read.
+/// The claims that are read.
 #[derive(Deserialize)]
 struct Claims {
     #[serde(default)]
@@ -48,7 +48,7 @@ impl Keys {
     /// Reads a key file: a JSON Web Key Set, or one key for `algorithm`.
     ///
     /// # Errors
-    /// It holds no key that can be used, or one that is not safe.
+    /// It holds no usable key, or an unsafe one.
     pub fn read(
         text: &str,
         algorithm: Option<settings::Algorithm>,
@@ -72,10 +72,10 @@ impl Keys {
         self.keys.is_empty()
     }
 
-    /// Who calls, by a token.
+    /// Verifies a token and returns its caller.
     ///
     /// # Errors
-    /// Why it opens nothing, for whoever presented it.
+    /// Why the token is refused, for the client.
     pub fn verify(&self, token: &str) -> Result<Caller, String> {
         if token.len() > LONGEST {
             return Err(format!("the token is longer than {LONGEST} bytes"));
@@ -120,7 +120,7 @@ fn caller(claims: Claims) -> Result<Caller, String> {
     let known = |name: &str| match name {
         "admin" => Role::Admin,
         "proctor" => Role::Proctor,
-        // Words that mean nothing here give nobody more than the least.
+        // Unknown roles grant the smallest rights.
         _ => Role::Student,
     };
     let role = roles.iter().chain(&role).map(|name| known(name)).max().unwrap_or(Role::Student);

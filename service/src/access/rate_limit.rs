@@ -1,7 +1,8 @@
-//! How often one caller may call.
+//! Rate limits by caller.
 //!
-//! Comes in: a caller's key. Goes out: yes, or how long to wait. Keys that were not heard of for a while are
-//! forgotten, so that memory follows the number of callers, not of calls. Must not know: HTTP, who they are.
+//! Input: the key of a caller. Output: whether the request is allowed, or how long to wait. Idle keys are evicted,
+//! so memory grows with the number of active callers, not of requests. Must not know: HTTP, the identity of
+//! callers.
 
 use contract::settings;
 use governor::clock::{Clock, DefaultClock};
@@ -13,17 +14,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Keys are looked through once in so many calls.
+/// Idle keys are evicted once in this many requests.
 const FORGET: u64 = 4096;
 
-/// Who is counted.
+/// The key that requests are counted under.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
-    /// The owner of a signed token.
+    /// The subject of a signed token.
     Subject(Arc<str>),
-    /// One of the service's own tokens, by its place.
+    /// A token of the token file, by index.
     Token(usize),
-    /// An address; of IPv6 the first 64 bits, since nobody has fewer.
+    /// A client address; for IPv6 the first 64 bits, the smallest network a client is assigned.
     Address(IpAddr),
 }
 
@@ -40,7 +41,7 @@ impl Key {
     }
 }
 
-/// Counts calls by caller.
+/// Request counts by caller.
 pub struct RateLimits {
     limiter: DefaultKeyedRateLimiter<Key>,
     calls: AtomicU64,
@@ -54,7 +55,7 @@ impl fmt::Debug for RateLimits {
 }
 
 impl RateLimits {
-    /// Nobody has called yet.
+    /// Empty counts.
     pub fn new(settings: settings::Limits) -> Self {
         let positive = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(positive(settings.requests_per_second));
@@ -62,15 +63,15 @@ impl RateLimits {
         Self { limiter, calls: AtomicU64::new(0), proxies: settings.trusted_proxies }
     }
 
-    /// How many proxies of one's own stand before the service.
+    /// Number of trusted proxies in front of the service.
     pub fn proxies(&self) -> u8 {
         self.proxies
     }
 
-    /// Counts a call.
+    /// Counts a request.
     ///
     /// # Errors
-    /// It is one too many; the caller may come again after this time.
+    /// The limit is exceeded; the caller may retry after this time.
     pub fn check(&self, key: &Key) -> Result<(), Duration> {
         if self.calls.fetch_add(1, Ordering::Relaxed) % FORGET == FORGET - 1 {
             self.limiter.retain_recent();

@@ -1,7 +1,7 @@
 //! Item banks with texts, choices and keys.
 //!
-//! Comes in: a CSV text, or the JSON body of a stored version. Goes out: an [`ItemBank`], named by
-//! the hash of its content, and every bad row with its reason. Must not know: files, exams, HTTP.
+//! Input: a CSV text, or the JSON body of a stored version. Output: an [`ItemBank`] named by the hash of its
+//! content, and every rejected row with its reasons. Must not know: files, exams, HTTP.
 
 mod rows;
 pub mod survey;
@@ -13,32 +13,31 @@ use engine::{Attributes, BankFault};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The bank that is built in, so that a newcomer has something to answer. Its texts are the
-/// project's own; its parameters are borrowed from NAEP 2013 grade-8 mathematics, algebra
-/// (US Department of Education, public domain) and say nothing about these texts.
+/// The built-in sample bank. Its texts are the project's own; its parameters are borrowed from NAEP 2013 grade-8
+/// mathematics, algebra (US Department of Education, public domain) and do not describe these texts.
 const SAMPLE: &str = include_str!("../../banks/sample.csv");
-/// NAEP's formulas carry this constant.
+/// The scaling constant in NAEP's formulas.
 const SAMPLE_SCALING: f64 = 1.7;
-/// Most items of a bank: the engine keeps some 1.5 KB of tables for each.
+/// Most items of a bank: the engine's tables take about 1.5 KB for each.
 const MOST: usize = 50_000;
 
-/// An item as people see it, beside its parameters.
+/// An item: its parameters, and what the examinee sees.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BankItem {
-    /// Its name in the bank.
+    /// Its code, unique in the bank.
     pub code: String,
     /// Its parameters.
     pub parameters: engine::Item,
-    /// Content area, item set, enemies and the like.
+    /// Content area, item set, enemy items.
     #[serde(default, skip_serializing_if = "is_plain")]
     pub attributes: Attributes,
-    /// What is asked.
+    /// The question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// What may be chosen, numbered from 1; under a polytomous model choice n is category n - 1.
+    /// The choices, numbered from 1; under a polytomous model choice n is category n - 1.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<String>,
-    /// The number of the right choice.
+    /// Number of the correct choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<u8>,
 }
@@ -49,7 +48,7 @@ struct Body {
     items: Vec<BankItem>,
 }
 
-/// A body as it is stored, in today's form or an earlier one.
+/// A stored body, in the current or an earlier form.
 #[derive(Deserialize)]
 struct Stored {
     scaling: f64,
@@ -60,7 +59,7 @@ struct Stored {
 struct StoredItem {
     #[serde(flatten)]
     item: BankItem,
-    /// Where the first service had the content area, before items had attributes.
+    /// The content area as the first release stored it.
     content: Option<String>,
 }
 
@@ -80,18 +79,18 @@ pub struct ItemBank {
     measures: Arc<engine::Bank>,
 }
 
-/// What came of reading a bank file.
+/// The result of reading a bank file.
 #[derive(Clone, Debug)]
 pub struct Import {
-    /// The bank of all good rows.
+    /// The bank of all valid rows.
     pub bank: ItemBank,
-    /// Why each other row is kept out, by its line.
+    /// The reasons why each other row is quarantined, by line.
     pub quarantined: Vec<Fault>,
-    /// Columns that nothing is read from.
+    /// Columns that are not read.
     pub ignored: Vec<String>,
 }
 
-/// The name of a version: 16 hexadecimal digits of a hash of its body.
+/// The version: 16 hexadecimal digits of a hash of the body.
 fn named(body: &str) -> String {
     digest(&[body.as_bytes()])[..16].to_owned()
 }
@@ -105,7 +104,7 @@ impl BankItem {
         matches!(self.parameters, engine::Item::Logistic { .. })
     }
 
-    /// Everything that makes it unusable.
+    /// Everything that makes the item unusable.
     fn faults(&self) -> Vec<String> {
         let mut reasons = self.parameters.faults();
         reasons.extend(self.attributes.faults());
@@ -137,11 +136,11 @@ impl ItemBank {
         Self::from_csv(SAMPLE, SAMPLE_SCALING).expect("the built-in bank should have good rows").bank
     }
 
-    /// Reads a bank from CSV with a heading; docs/SETTINGS.md has the columns. Bad rows are kept out,
-    /// each with its reasons.
+    /// Reads a bank from CSV with a header; docs/SETTINGS.md lists the columns. Invalid rows are quarantined with
+    /// their reasons.
     ///
     /// # Errors
-    /// The heading is of no use, there is no good row, or the scaling constant cannot be.
+    /// The header is unusable, no row is valid, or the scaling constant is out of range.
     pub fn from_csv(text: &str, scaling: f64) -> Result<Import, Vec<Fault>> {
         let rows::Rows { items, bad, ignored } = rows::read(text).map_err(|fault| vec![fault])?;
         if items.len() > MOST {
@@ -160,10 +159,11 @@ impl ItemBank {
         }
     }
 
-    /// Reads a stored version. Its body stays as it is, and with it its name, whatever this version would write.
+    /// Reads a stored version. Its body, and so its version hash, is preserved even if this version would write
+    /// another.
     ///
     /// # Errors
-    /// What is wrong with the body; a stored version should have no fault.
+    /// What is wrong with the body.
     pub fn from_body(body: &str) -> Result<Self, String> {
         let Stored { scaling, items } = serde_json::from_str(body).map_err(|error| error.to_string())?;
         let items = items.into_iter().map(BankItem::from).collect();
@@ -210,12 +210,12 @@ impl ItemBank {
         self.items.get(usize::try_from(id).ok()?.checked_sub(1)?)
     }
 
-    /// Number of the item of this code, counted from 0, as the engine knows it.
+    /// Index of the item with this code, counted from 0 as in the engine.
     pub fn index(&self, code: &str) -> Option<usize> {
         self.items.iter().position(|item| item.code == code)
     }
 
-    /// Grades a submission to an item: 1 right, 0 wrong; under a polytomous model the category.
+    /// Grades a submission: 1 correct, 0 wrong; under a polytomous model the category.
     ///
     /// # Errors
     /// The item is unknown, has no key, or does not have that choice.

@@ -4,7 +4,7 @@
 
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of the parts in a row, in hexadecimal.
+/// SHA-256 of the concatenated parts, in hexadecimal.
 pub fn digest(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     parts.iter().for_each(|part| hash.update(part));

@@ -1,8 +1,7 @@
-//! The words of the log: what happened in an exam, as it is stored for good.
+//! Events: what happened in an exam, in the form that is stored forever.
 //!
-//! Comes in and goes out: plain values with a JSON form. Items are named by their number in the
-//! bank version of the exam, counted from 1, as callers know them.
-//! Must not know: where events are kept, nor who sends them.
+//! Input: none. Output: plain values with a JSON form, and the hash chain over them. Items are identified by their
+//! number in the exam's bank version, counted from 1. Must not know: where events are stored, who sends them.
 
 use super::digest::digest;
 use super::item::{ItemId, Submitted};
@@ -11,35 +10,35 @@ use super::terms::Terms;
 use engine::{Constraint, EndReason};
 use serde::{Deserialize, Serialize};
 
-/// The row of an exam that never changes.
+/// The immutable part of an exam.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Head {
-    /// Number of the exam; below 2^53, so that every JSON reader keeps it.
+    /// Id of the exam; below 2^53, the largest integer that every JSON parser preserves.
     pub id: i64,
-    /// Name of the exam type it was started with.
+    /// Name of the exam type.
     pub exam_type: String,
-    /// Rules in force from its first item to its last.
+    /// The policy, fixed for the whole exam.
     pub policy: StoredPolicy,
-    /// Content hash of the bank it started with.
+    /// Content hash of the bank.
     pub bank_version: String,
-    /// Source of every random choice; below 2^53.
+    /// Seed of all random choices; below 2^53.
     pub seed: i64,
-    /// Version of the engine that started it.
+    /// Version of the engine that started the exam.
     pub engine_version: String,
     /// Start, in milliseconds since 1970 UTC.
     pub started_at: i64,
-    /// Whose it is, its time, and what is seen of it.
+    /// Owner, time limits, and what the examinee may see.
     #[serde(default, skip_serializing_if = "Terms::are_plain")]
     pub terms: Terms,
 }
 
-/// What comes after an event.
+/// What follows an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Next {
-    /// This item is on the screen.
+    /// This item is current.
     Item(ItemId),
-    /// The exam is over.
+    /// The exam has ended.
     End(EndReason),
 }
 
@@ -47,19 +46,19 @@ pub enum Next {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Constrained {
-    /// Constraints that would have left no item, and were passed over.
+    /// Constraints that were relaxed because they would have left no item.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub relaxed: Vec<Constraint>,
-    /// Items that were met too often to be given then, as far as counts that exams share said so.
+    /// Items that exposure control held back at this step, by the shared exposure counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub held_back: Vec<ItemId>,
-    /// The item that would have been chosen, had none been held back.
+    /// The item that would have been chosen if none had been held back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wanted: Option<ItemId>,
 }
 
 impl Constrained {
-    /// Whether nothing constrained it.
+    /// Whether the choice was unconstrained.
     pub fn is_none(&self) -> bool {
         self.relaxed.is_empty() && self.held_back.is_empty() && self.wanted.is_none()
     }
@@ -69,11 +68,11 @@ impl Constrained {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
-    /// The exam began.
+    /// The exam started.
     Started {
         /// Ability the first item was chosen for.
         theta: f64,
-        /// Its standard error: the prior's standard deviation, if there is one.
+        /// Its standard error: the standard deviation of the prior, if there is a prior.
         standard_error: Option<f64>,
         /// The first item.
         next: Next,
@@ -81,7 +80,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Constrained::is_none")]
         constrained: Constrained,
     },
-    /// The item on the screen was answered.
+    /// The current item was answered.
     Answered {
         /// The item.
         item: ItemId,
@@ -92,7 +91,7 @@ pub enum Event {
         /// Milliseconds the examinee took, as the caller measured them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         response_time_ms: Option<u32>,
-        /// Whether it came after the item's time, which makes it wrong.
+        /// Whether it arrived after the item's time limit; a late answer is wrong.
         #[serde(default, skip_serializing_if = "is_false")]
         late: bool,
         /// Ability from this and all earlier answers.
@@ -105,19 +104,19 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Constrained::is_none")]
         constrained: Constrained,
     },
-    /// Time stands still, and no answer is taken.
+    /// The exam is paused: time stops and answers are refused.
     Paused,
-    /// Time goes on.
+    /// The exam is resumed.
     Resumed,
-    /// There is more time: for the exam, and for the item on the screen.
+    /// The exam and its current item have more time.
     Extended {
-        /// So many seconds more.
+        /// Additional time, in seconds.
         seconds: u32,
-        /// The caller's key for this very extension: it counts once.
+        /// Idempotency key of the extension.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<String>,
     },
-    /// Somebody or the clock ended the exam.
+    /// The exam was ended, by a caller or by a time limit.
     Completed {
         /// Why.
         reason: EndReason,
@@ -142,7 +141,7 @@ impl Event {
         }
     }
 
-    /// Whether the exam is over after this event.
+    /// Whether the exam has ended with this event.
     pub fn is_ending(&self) -> bool {
         match self {
             Self::Started { next, .. } | Self::Answered { next, .. } => matches!(next, Next::End(_)),
@@ -151,16 +150,16 @@ impl Event {
         }
     }
 
-    /// Whether it is about the exam's time alone: the measurement does not see it.
+    /// Whether it is a timing event, which does not affect the measurement.
     pub fn is_timing(&self) -> bool {
         matches!(self, Self::Paused | Self::Resumed | Self::Extended { .. })
     }
 }
 
-/// An event in its place in the log.
+/// An event with its position in the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Its number in the exam: 0 for the start, then without a gap.
+    /// Position in the exam: 0 for the start, then consecutive.
     pub seq: i64,
     /// When it was decided, in milliseconds since 1970 UTC.
     pub at: i64,
@@ -175,31 +174,31 @@ impl Entry {
     }
 }
 
-/// An event in the form that is stored.
+/// An event in its stored form, bound to the event before it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sealed {
-    /// The event in its place.
+    /// The event with its position.
     pub entry: Entry,
     /// Its JSON.
     pub body: String,
-    /// The chain before it.
+    /// The hash chain before it.
     pub before: Chain,
-    /// The chain with it.
+    /// The hash chain including it.
     pub after: Chain,
 }
 
-/// The chain that makes a changed row show: each event's hash covers the hash before it.
+/// A hash chain: the hash of each event covers the hash before it, so a modified row is detected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain(String);
 
 impl Chain {
-    /// The chain's root: the exam's unchanging row, but for when it closes, which is a copy for those who sweep.
+    /// The root of the chain: a hash of the exam's head without `closes_at`, which may be set later.
     pub fn root(head: &Head) -> Self {
         Self(digest(&[Self::row(head).as_bytes()]))
     }
 
-    /// What the root is a hash of. This form stays for good, whatever becomes of a head's own; and so does the text
-    /// of an exam's policy.
+    /// The text that the root covers. This form never changes, even if the JSON form of a head does; the policy is
+    /// covered in the text it was stored as.
     fn row(head: &Head) -> String {
         fn json(value: &impl Serialize) -> String {
             serde_json::to_string(value).expect("a part of a head should have a JSON form")
@@ -213,7 +212,7 @@ impl Chain {
         )
     }
 
-    /// The chain after one more event.
+    /// The chain extended by one event.
     pub fn after(&self, entry: &Entry) -> Self {
         self.after_body(entry, &entry.body())
     }
@@ -223,7 +222,7 @@ impl Chain {
         Self(digest(&[self.0.as_bytes(), place.as_bytes(), body.as_bytes()]))
     }
 
-    /// One more event in the form that is stored, with the chain before and after it.
+    /// Seals an event: its stored form with the chain before and after it.
     pub fn seal(&self, entry: Entry) -> Sealed {
         let body = entry.body();
         let after = self.after_body(&entry, &body);
@@ -260,7 +259,7 @@ mod tests {
         for terms in [Terms::default(), long] {
             let head = head(Policy::default().into(), terms.clone());
             assert_eq!(Chain::row(&head), serde_json::to_string(&head).unwrap());
-            // When it closes is a copy, and no part of it.
+            // `closes_at` is not covered.
             let closing = Head { terms: Terms { closes_at: Some(1), ..terms }, ..head.clone() };
             assert_eq!(Chain::root(&closing), Chain::root(&head));
         }

@@ -11,10 +11,10 @@ pub type ItemId = u32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Submitted {
-    /// The number of the choice, counted from 1; the service grades it.
+    /// Number of a choice, counted from 1; the service grades it.
     Choice(u8),
-    /// The grade itself, from a trusted caller.
+    /// The grade, from a trusted caller.
     Correct(bool),
-    /// Nothing: the item was passed over, which is wrong.
+    /// No answer: the item was omitted, which is graded as wrong.
     Omitted,
 }

@@ -1,7 +1,7 @@
-//! Policies as people write them: the engine's form, with items named by their codes.
+//! Policies as people write them: the engine's form, with items referenced by their codes.
 //!
-//! Comes in: a JSON value (or the TOML text of one) and a bank. Goes out: an [`engine::Policy`] that
-//! goes with the bank, or every fault. Must not know: where the text came from.
+//! Input: a JSON value (or one parsed from TOML) and a bank. Output: an [`engine::Policy`] that is valid for the
+//! bank, or every fault. Must not know: where the text comes from.
 
 mod stored;
 
@@ -40,7 +40,7 @@ pub fn read(mut value: Value, bank: &ItemBank) -> Result<Policy, Vec<Fault>> {
     if faults.is_empty() { Ok(policy) } else { Err(faults) }
 }
 
-/// Every fault of a policy, by itself and on a bank.
+/// Every fault of a policy, alone and in combination with a bank.
 pub fn check(policy: &Policy, bank: &ItemBank) -> Vec<Fault> {
     let all = policy.faults().into_iter().chain(policy.faults_on(&bank.measures()));
     all.map(|found| fault(found.field, found.message)).collect()

@@ -7,7 +7,7 @@ use super::item::{ItemId, Submitted};
 use engine::Ability;
 use serde::{Deserialize, Serialize};
 
-/// An answer, with what cannot be computed anew.
+/// An answer without the values that can be recomputed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Response {
@@ -20,21 +20,21 @@ pub struct Response {
     /// Milliseconds the examinee took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_time_ms: Option<u32>,
-    /// Whether it came after the item's time.
+    /// Whether it arrived after the item's time limit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub late: bool,
     /// When it was decided, in milliseconds since 1970 UTC.
     pub at: i64,
-    /// What constrained the choice of the item after it.
+    /// What constrained the choice of the next item.
     #[serde(default, skip_serializing_if = "Constrained::is_none")]
     pub constrained: Constrained,
 }
 
-/// An event about time alone, in its place.
+/// A timing event with its position.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Timed {
-    /// Its place.
+    /// Its position in the log.
     pub seq: i64,
     /// When it was decided, in milliseconds since 1970 UTC.
     pub at: i64,
@@ -43,7 +43,7 @@ pub struct Timed {
 }
 
 impl Response {
-    /// The event of this answer in its place, with the ability after it and what came next.
+    /// The answered event at this position, with the ability after it and what follows.
     pub fn entry(self, seq: i64, ability: Ability, next: Next) -> Entry {
         let Self { item, submitted, category, response_time_ms, late, at, constrained } = self;
         let Ability { theta, standard_error } = ability;

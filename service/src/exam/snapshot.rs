@@ -1,9 +1,8 @@
-//! An open exam in the form the store keeps: small, readable with `redis-cli GET`, and enough to
-//! go on without reading the log.
+//! A snapshot of an open exam, in the form that the store holds: small, readable with `redis-cli GET`, and
+//! sufficient to continue the exam without reading the log.
 //!
-//! Comes in: an [`Exam`], or a JSON text. Goes out: the JSON text, or the exam that was folded
-//! anew from it. A snapshot is a cache: whoever reads one checks its version against the log.
-//! Must not know: which store keeps it.
+//! Input: an [`Exam`], or a JSON text. Output: the JSON text, or the exam replayed from it. A snapshot is a cache
+//! entry: its version is checked against the log before it is used. Must not know: which store holds it.
 
 use super::Exam;
 use super::bank::ItemBank;
@@ -13,31 +12,31 @@ use super::response::{Response, Timed};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// A snapshot of an exam. `version` comes first in the text: the store compares it.
+/// A snapshot of an exam. `version` comes first in the text, because the store compares it there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
-    /// Seq of the last event that is in it.
+    /// Seq of the last event it includes.
     pub version: i64,
-    /// Ability from all answers in it.
+    /// Ability from all its answers.
     pub theta: f64,
     /// Its standard error.
     pub standard_error: Option<f64>,
-    /// Number of answers in it.
+    /// Number of answers.
     pub items_completed: usize,
-    /// The item on the screen.
+    /// The current item.
     pub item: ItemId,
     /// What constrained the choice of the first item.
     #[serde(default, skip_serializing_if = "Constrained::is_none")]
     pub constrained: Constrained,
     /// The answers, in order.
     pub responses: Vec<Response>,
-    /// Events about time alone, in order.
+    /// Timing events, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub timing: Vec<Timed>,
-    /// The exam's unchanging row.
+    /// The exam's head.
     pub exam: Head,
-    /// The hash over all events.
+    /// The hash chain over all events.
     pub chain: Chain,
 }
 
@@ -46,7 +45,7 @@ pub struct Snapshot {
 #[error("the snapshot is corrupt: {0}")]
 pub struct Corrupt(pub String);
 
-/// Whether a text is a snapshot of this version, as far as its beginning tells.
+/// Whether the text starts as a snapshot of this version; the rest is not parsed.
 pub fn is_of(text: &str, version: i64) -> bool {
     let rest = text.strip_prefix("{\"version\":").and_then(|rest| rest.split_once(','));
     rest.is_some_and(|(told, _)| told.parse() == Ok(version))
@@ -94,7 +93,7 @@ impl Snapshot {
     /// Reads a snapshot of exam `id`.
     ///
     /// # Errors
-    /// The text is not a snapshot, or one of another exam.
+    /// The text is not a snapshot of this exam.
     pub fn parse(text: &str, id: i64) -> Result<Self, Corrupt> {
         let snapshot: Self = serde_json::from_str(text).map_err(|error| Corrupt(error.to_string()))?;
         match snapshot.exam.id == id {
@@ -108,11 +107,11 @@ impl Snapshot {
         serde_json::to_string(self).expect("a snapshot should have a JSON form")
     }
 
-    /// The exam, folded anew: every ability is computed, and the hash over all events has to come
-    /// out as it was, so that a changed snapshot is never believed.
+    /// Replays the exam: every ability is recomputed and the hash chain must match, so a modified snapshot is
+    /// rejected.
     ///
     /// # Errors
-    /// The answers do not make an exam, or not this one.
+    /// The answers do not form a valid exam, or not the one that the chain describes.
     pub fn restore(self, bank: Arc<ItemBank>) -> Result<Exam, Corrupt> {
         let first = self.responses.first().map_or(self.item, |response| response.item);
         let mut exam = Exam::begun(self.exam, bank, Next::Item(first), self.constrained)

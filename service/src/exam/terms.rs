@@ -1,47 +1,47 @@
-//! What holds for one exam beside the rules of measurement: whose it is, its time, and what its examinee sees.
+//! The terms of one exam besides its policy: owner, time limits, and what the examinee may see.
 //!
-//! Comes in: the exam type's word and the caller's, at the start. Goes out: a value that is stored with the exam
-//! and never changes. It carries no name. Must not know: the clock, HTTP, who asks.
+//! Input: the exam type and the start request. Output: a value stored with the exam that never changes. It
+//! identifies no person. Must not know: the clock, HTTP, who calls.
 
 use contract::settings::Shown;
 use serde::{Deserialize, Serialize};
 
-/// The terms of an exam. Plain terms leave no trace in what is stored.
+/// The terms of an exam. Default terms are omitted from the stored form.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Terms {
-    /// Mark of the examinee it belongs to, made by [`mark`]; without one only trusted callers reach it.
+    /// Pseudonym of the examinee who owns it, made by [`mark`]; without one only trusted callers may access it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// Seconds for an item.
+    /// Time limit of an item, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item_seconds: Option<u32>,
-    /// Share by which every limit is longer for this examinee: 0.5 is half as much again.
+    /// Extra time as a share of every limit: 0.5 makes a limit 1.5 times as long.
     #[serde(skip_serializing_if = "is_zero")]
     pub extra_time: f64,
-    /// An exam that is still open then ends by itself, in milliseconds since 1970 UTC.
+    /// When an exam that is still open expires, in milliseconds since 1970 UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closes_at: Option<i64>,
-    /// What its examinee sees of the measurement.
+    /// What the examinee may see of the measurement.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shown: Vec<Shown>,
 }
 
 impl Terms {
-    /// Whether they are those of an exam that was started before there were any.
+    /// Whether these are the default terms.
     pub fn are_plain(&self) -> bool {
         *self == Self::default()
     }
 
-    /// A limit with this examinee's share of extra time, in milliseconds.
+    /// A limit including this examinee's extra time, in milliseconds.
     #[expect(clippy::cast_possible_truncation, reason = "a limit is below 2^53 milliseconds")]
     pub fn lengthened(&self, seconds: u32) -> i64 {
         (f64::from(seconds) * 1000.0 * (1.0 + self.extra_time)).round() as i64
     }
 }
 
-/// A mark that tells an owner again, and tells nobody else who it is: marks of one person differ from exam
-/// to exam.
+/// A pseudonym of a subject: it recognises the owner of an exam, reveals no identity, and differs between the exams
+/// of one person.
 pub fn mark(subject: &str, seed: i64) -> String {
     super::digest::digest(&[b"owner", &seed.to_be_bytes(), subject.as_bytes()])
 }

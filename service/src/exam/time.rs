@@ -1,35 +1,35 @@
-//! An exam's time: what is left of it, and the events that change it.
+//! The time of an exam: what is left, and the events that change it.
 //!
-//! Comes in: a moment on the clock of the database of record. Goes out: when exam and item are over, and the next event. What
-//! is left follows from events alone, so a restart, another replica or a change of store never changes it.
-//! Must not know: any clock.
+//! Input: the time on the clock of the database of record. Output: deadlines of exam and item, and timing events.
+//! Remaining time is a function of the events alone, so a restart, another replica or a store failover does not
+//! change it. Must not know: any clock.
 
 use super::event::{Entry, Event};
 use super::{Exam, Refusal};
 use engine::EndReason;
 
-/// What was sent in time may take so long to arrive, in milliseconds.
+/// Grace for network delay after a deadline, in milliseconds.
 pub const GRACE: i64 = 2_000;
 
-/// What somebody who runs exams wants of an exam's time.
+/// A change of an exam's time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Timing {
-    /// Time stands still.
+    /// Pause the exam.
     Pause,
-    /// Time goes on.
+    /// Resume the exam.
     Resume,
-    /// So many seconds more; once for each key.
+    /// Add seconds; idempotent by key.
     Extend(u32, Option<String>),
 }
 
 impl Exam {
-    /// The event that a change of the exam's time leads to; `None` where the exam is so already.
+    /// The event for a change of the exam's time; `None` if the exam is in that state already.
     ///
     /// # Errors
-    /// It is over.
+    /// The exam has ended.
     pub fn timing(&self, timing: &Timing, now: i64) -> Result<Option<Entry>, Refusal> {
         let event = match timing {
-            // A repetition is seen before anything else.
+            // Repeated requests are recognised before any other check.
             Timing::Extend(_, Some(key)) if self.was_extended(key) => return Ok(None),
             _ if self.end().is_some() => {
                 return Err(Refusal::Ended(self.end().unwrap_or(EndReason::Manual)));
@@ -51,7 +51,7 @@ impl Exam {
         keys.into_iter().any(|key| key == wanted)
     }
 
-    /// Whether its time stands still.
+    /// Whether the exam is paused.
     pub fn is_paused(&self) -> bool {
         let timing = self.entries.iter().rev().find_map(|entry| match entry.event {
             Event::Paused => Some(true),
@@ -61,14 +61,14 @@ impl Exam {
         timing.unwrap_or(false)
     }
 
-    /// When the exam's limit is reached, in milliseconds since 1970 UTC; `None` without a limit, and
-    /// while its time stands still.
+    /// The exam's deadline, in milliseconds since 1970 UTC; `None` without a time limit and while the exam is
+    /// paused.
     pub fn deadline(&self) -> Option<i64> {
         let limit = self.head.terms.lengthened(self.head.policy.stop.max_seconds?);
         Some(self.head.started_at + limit + self.added_since(0)?)
     }
 
-    /// When the time of the item on the screen is over; as [`Exam::deadline`].
+    /// The deadline of the current item; as [`Exam::deadline`].
     pub fn item_deadline(&self) -> Option<i64> {
         self.current_item()?;
         let limit = self.head.terms.lengthened(self.head.terms.item_seconds?);
@@ -76,13 +76,13 @@ impl Exam {
         Some(self.entries[shown].at + limit + self.added_since(shown)?)
     }
 
-    /// When the exam ends by itself, should nobody go on with it; `None` if it never does.
+    /// When the exam expires if it is not continued, in milliseconds since 1970 UTC; `None` if it never does.
     pub fn expires_at(&self) -> Option<i64> {
         let closes = self.head.terms.closes_at.map(|closes| closes + self.extended_since(0));
         closes.into_iter().chain(self.deadline().map(|deadline| deadline + GRACE)).min()
     }
 
-    /// Why it is over by the clock, if it is.
+    /// Why the exam's time is over, if it is.
     pub fn is_over(&self, now: i64) -> Option<EndReason> {
         let passed = |limit: Option<i64>| limit.is_some_and(|limit| now >= limit);
         match () {
@@ -92,13 +92,13 @@ impl Exam {
         }
     }
 
-    /// Whether an answer that arrives now comes after its item's time.
+    /// Whether an answer that arrives now is late.
     pub(super) fn is_late(&self, now: i64) -> bool {
         self.item_deadline().is_some_and(|deadline| now >= deadline + GRACE)
     }
 
-    /// Seconds since the start, as far as the rule on the exam's time sees them: its limit is reached at
-    /// the deadline.
+    /// Seconds since the start as the time rule counts them: they equal the limit at the deadline, so pauses and
+    /// extensions are excluded.
     #[expect(clippy::cast_precision_loss, reason = "a duration in milliseconds is far below 2^53")]
     pub(super) fn elapsed(&self, now: i64) -> f64 {
         match (self.head.policy.stop.max_seconds, self.deadline()) {
@@ -107,7 +107,7 @@ impl Exam {
         }
     }
 
-    /// Milliseconds that pauses and extensions after an event have added; `None` while time stands still.
+    /// Milliseconds added by pauses and extensions after an event; `None` while the exam is paused.
     fn added_since(&self, index: usize) -> Option<i64> {
         if self.is_paused() {
             return None;
@@ -137,7 +137,8 @@ impl Exam {
         Entry { seq: self.version() + 1, at: self.at(now), event }
     }
 
-    /// The time of the next event. Clocks of two replicas may differ by a little; an exam's never goes back.
+    /// The time of the next event. Clocks of two replicas may differ slightly; the time within an exam never
+    /// decreases.
     pub(super) fn at(&self, now: i64) -> i64 {
         self.entries.last().map_or(now, |last| now.max(last.at))
     }

@@ -1,7 +1,7 @@
-//! A bank as a CSV file: rows to items, each bad row with its reasons.
+//! A bank as CSV: rows to items, each invalid row with its reasons.
 //!
-//! Comes in: a text with a heading. Goes out: good items with their lines, bad rows by their lines, and
-//! the columns that nothing was read from. Must not know: what a bank is for.
+//! Input: a text with a header. Output: valid items with their lines, the reasons of invalid rows by line, and the
+//! columns that were not read. Must not know: what a bank is for.
 
 use super::BankItem;
 use contract::Fault;
@@ -9,7 +9,7 @@ use engine::{Attributes, Item};
 use std::collections::HashSet;
 use std::str::FromStr;
 
-/// Columns that are read, beside numbered ones.
+/// Columns that are read, besides numbered ones.
 const COLUMNS: [&str; 13] = [
     "item_id",
     "model",
@@ -25,25 +25,25 @@ const COLUMNS: [&str; 13] = [
     "text",
     "key",
 ];
-/// Columns of which there may be many: their number follows the name.
+/// Numbered columns: the number follows the name.
 const NUMBERED: [&str; 6] = ["b", "c", "d", "delta", "alpha", "choice_"];
-/// Most numbered columns of a name.
+/// Most numbered columns with one name.
 const MOST: usize = 16;
 
-/// What a CSV text holds.
+/// The content of a CSV text.
 pub(super) struct Rows {
-    /// Good items, each with its line.
+    /// Valid items with their lines.
     pub items: Vec<(u64, BankItem)>,
-    /// Why each other row is none.
+    /// The reasons why each other row is invalid.
     pub bad: Vec<Fault>,
-    /// Columns that nothing is read from.
+    /// Columns that are not read.
     pub ignored: Vec<String>,
 }
 
 /// Reads a CSV text.
 ///
 /// # Errors
-/// The heading is of no use.
+/// The header is unusable.
 pub(super) fn read(text: &str) -> Result<Rows, Fault> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let heading: Vec<String> = match reader.headers() {

@@ -1,15 +1,15 @@
-//! What a bank can measure: its information along ability, its gaps, and items that are of little use.
+//! A survey of a bank: its information by ability, its gaps, and items of little use.
 //!
-//! Comes in: a bank. Goes out: a [`Survey`], and its text.
+//! Input: a bank. Output: a [`Survey`], and its text. Must not know: files, exams.
 
 use super::ItemBank;
 use engine::Item;
 use std::fmt;
 
-/// An exam of so many items should reach the standard error below, or the bank has a gap there.
+/// An exam of this many items should reach the standard error below; abilities where it does not are gaps.
 const LENGTH: usize = 20;
 const ERROR: f64 = 0.40;
-/// Parameters beyond these are as a rule the mark of a calibration that went wrong.
+/// Parameters beyond these usually indicate a failed calibration.
 const FLAT: f64 = 0.2;
 const FAR: f64 = 4.0;
 const GUESSED: f64 = 0.4;

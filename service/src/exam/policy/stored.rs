@@ -1,8 +1,8 @@
-//! The policy of an exam as it is stored, with the very text that its hashes cover.
+//! The stored policy of an exam, with the exact text that its hash chain covers.
 //!
-//! Comes in: a policy of the engine, or a stored text in today's form or an earlier one. Goes out: the policy in today's
-//! form, and the text. An exam keeps its policy for good, and the root of its chain is a hash over that text, so the text
-//! stays as it is, whatever this version would write. Must not know: where texts are kept.
+//! Input: a policy of the engine, or a stored text in the current or an earlier form. Output: the policy in the
+//! current form, and the text. The root of an exam's hash chain covers the policy text, so the text is preserved
+//! even if this version would write another. Must not know: where texts are stored.
 
 use engine::Policy;
 use serde::de::value::MapAccessDeserializer;
@@ -14,11 +14,11 @@ use std::fmt::{self, Formatter};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// The policy that an exam started with.
+/// The policy of an exam.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredPolicy {
     policy: Policy,
-    /// The text it is stored as, where this version would write another.
+    /// The stored text, if this version would write a different one.
     earlier: Option<Arc<str>>,
 }
 
@@ -26,7 +26,7 @@ impl StoredPolicy {
     /// Reads a stored text.
     ///
     /// # Errors
-    /// What is wrong with it, in today's form.
+    /// What is wrong with it, in terms of the current form.
     pub fn read(text: &str) -> Result<Self, serde_json::Error> {
         let policy = serde_json::from_str(text).or_else(|error| renewed(text).ok_or(error))?;
         let kept = Self { policy, earlier: None };
@@ -34,7 +34,7 @@ impl StoredPolicy {
         Ok(if is_todays { kept } else { Self { earlier: Some(text.into()), ..kept } })
     }
 
-    /// The text it is stored as.
+    /// The stored text.
     pub fn text(&self) -> Cow<'_, str> {
         match &self.earlier {
             Some(text) => Cow::Borrowed(text),
@@ -43,7 +43,7 @@ impl StoredPolicy {
     }
 }
 
-/// A policy in the form of the first service, which had one rule about the start.
+/// Converts the form of the first release, which had a single start rule.
 fn renewed(text: &str) -> Option<Policy> {
     let mut value: Value = serde_json::from_str(text).ok()?;
     let rules = value.as_object_mut()?;
@@ -66,7 +66,7 @@ impl Deref for StoredPolicy {
     }
 }
 
-/// As an object, or as its stored text where that is not what this version writes.
+/// Written as an object, or as the stored text if this version would write a different one.
 impl Serialize for StoredPolicy {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.earlier {
@@ -104,7 +104,7 @@ impl<'de> Deserialize<'de> for StoredPolicy {
 mod tests {
     use super::*;
 
-    /// As the first service stored it.
+    /// As the first release stored it.
     const FIRST: &str = r#"{"start_theta":0.5,"estimator":{"method":"eap","prior":{"normal":{"mean":0.0,"sd":1.0}},"grid":{"from":-6.0,"to":6.0,"nodes":121}},"selection":{"criterion":"maximum_information"},"stop":{"max_items":8,"min_items":10,"rules":[{"rule":"standard_error","at_most":0.3}],"when":"any"}}"#;
 
     #[test]
