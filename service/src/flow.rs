@@ -33,50 +33,50 @@ use std::sync::Arc;
 use std::time::Instant;
 use tracing::{Instrument, info_span};
 
-/// All that an exam needs.
+/// Everything that an exam call needs.
 #[derive(Clone, Debug)]
 pub struct Flow {
     /// The database of record.
     pub records: Records,
-    /// The snapshots, to be read.
+    /// The snapshot store, for reads.
     pub store: Store,
-    /// The way of snapshots to the store.
+    /// The task that saves snapshots.
     pub saver: Saver,
     /// Exam types and banks.
     pub catalogue: Arc<Catalogue>,
-    /// Exams that this process has seen lately.
+    /// The cache of recently used exams.
     pub recent: Recent,
-    /// How often items were given.
+    /// Shared exposure counts.
     pub exposure: Shared,
     /// The process's metrics.
     pub metrics: Metrics,
 }
 
-/// Why a call changed nothing.
+/// Why a call was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no such exam for this caller.
     #[error("there is no exam {0}")]
     UnknownExam(i64),
-    /// Fields that are wrong by themselves or for this exam.
+    /// Invalid fields.
     #[error("the request has faults")]
     Invalid(Vec<Fault>),
-    /// The key started another exam.
+    /// The idempotency key started another exam.
     #[error("the Idempotency-Key was used for another request")]
     KeyReused,
-    /// Another item is on the screen.
+    /// The item is not the current one.
     #[error("another item is on the screen")]
     NotCurrent(Arc<Exam>),
-    /// The item was answered before, and otherwise.
+    /// The item has another answer already.
     #[error("the item was answered before, and otherwise")]
     AlreadyAnswered(Arc<Exam>),
-    /// The exam's time stands still.
+    /// The exam is paused.
     #[error("the exam is paused")]
     Paused,
-    /// The examinee has had every exam of the type that there is for them.
+    /// The examinee has used all attempts at the exam type.
     #[error("no attempt is left: this exam type has {0} for each examinee")]
     NoAttemptLeft(u32),
-    /// The exam is over.
+    /// The exam has ended.
     #[error("the exam has ended")]
     Ended(EndReason),
     /// The database of record failed.
@@ -85,16 +85,16 @@ pub enum Error {
 }
 
 impl Flow {
-    /// The exam as it stands, for a caller: the reply of `next`, `status` and of a repeated `complete`.
+    /// The current exam, for a caller: used by `next` and `status`.
     ///
     /// # Errors
-    /// There is no such exam for them, or the database's.
+    /// There is no such exam for this caller, or database errors.
     pub async fn exam(&self, caller: &Caller, id: i64) -> Result<Arc<Exam>, Error> {
         trace::exam(id);
         authorized(caller, self.load(id).await?)
     }
 
-    /// Appends an event and, once it is durable, takes it into the exam and its snapshot.
+    /// Appends an event and, once it is durable, applies it to the exam and queues its snapshot.
     async fn commit(&self, exam: &mut Arc<Exam>, entry: Entry) -> Result<Appended, Error> {
         let began = Instant::now();
         let damaged = |error: ReplayError| records::Error::Damaged(error.to_string());
@@ -123,7 +123,7 @@ impl Flow {
     }
 }
 
-/// An exam that is not theirs is, to a caller, none.
+/// An exam that the caller may not access is reported as unknown.
 fn authorized(caller: &Caller, exam: Arc<Exam>) -> Result<Arc<Exam>, Error> {
     if caller.may_access(&exam) { Ok(exam) } else { Err(Error::UnknownExam(exam.head().id)) }
 }

@@ -1,9 +1,8 @@
-//! The database of record: exams, their events, and the banks they started with.
+//! The database of record: exams, their events, and the bank versions they use.
 //!
-//! Comes in: heads, entries, banks. Goes out: the same, and whether an append was first.
-//! The insertion of one event is the commit and the compare-and-set at once. The only file that
-//! knows SQL with its submodules; the statements run unchanged on SQLite and PostgreSQL.
-//! Must not know: the store, HTTP, why an event was decided.
+//! Input: heads, sealed events, banks. Output: stored values, and whether an append was first. The insert of one
+//! event is the commit and the compare-and-set at once. Only this room uses SQL; its statements run unchanged on
+//! SQLite and PostgreSQL. Must not know: the store, HTTP, why an event was decided.
 
 mod batch;
 mod clock;
@@ -37,7 +36,7 @@ use writer::Writer;
 #[derive(Clone, Debug)]
 pub struct Records {
     pool: Pool,
-    /// Those of the tasks, where they have their own.
+    /// Dedicated connections of the writer and reader tasks; empty for SQLite.
     dedicated: Vec<DedicatedUsage>,
     reader: Reader,
     writer: Writer,
@@ -45,13 +44,13 @@ pub struct Records {
     durability: String,
 }
 
-/// What went wrong with the database of record.
+/// An error of the database of record.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It cannot be reached or does not answer in time; the caller may come again.
+    /// It is unreachable or too slow; the caller may retry.
     #[error("the database of record does not answer: {0}")]
     Unavailable(#[source] sqlx::Error),
-    /// What it holds cannot be read.
+    /// Its content is unreadable.
     #[error("the database of record holds something unreadable: {0}")]
     Damaged(String),
 }
@@ -62,20 +61,20 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// Why a database could not be opened.
+/// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// It cannot be reached, or another process holds it.
+    /// It is unreachable, or locked by another process.
     #[error("cannot open {url}: {reason}. {hint}")]
     Connect {
         /// The database.
         url: String,
-        /// What it said.
+        /// The driver's error.
         reason: sqlx::Error,
-        /// Where to look.
+        /// What to check.
         hint: &'static str,
     },
-    /// Its tables cannot be brought to this version.
+    /// Its tables cannot be migrated to this version.
     #[error("cannot bring the tables of {url} to this version: {reason}")]
     Migrate {
         /// The database.
@@ -83,22 +82,22 @@ pub enum OpenError {
         /// What it said.
         reason: sqlx::migrate::MigrateError,
     },
-    /// It does not make commits durable.
+    /// Its commits are not durable.
     #[error("{url} reports {reported}: an acknowledged answer could be lost")]
     NotDurable {
         /// The database.
         url: String,
-        /// Its own word.
+        /// The settings it reports.
         reported: String,
     },
 }
 
-/// Whether an append was the first at its seq.
+/// The result of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Appended {
     /// The event is durable.
     Committed,
-    /// Another event stands at that seq, or another one before it; nothing was written.
+    /// There is another event at that seq or before it; nothing was written.
     Conflict,
 }
 
@@ -111,47 +110,47 @@ pub struct Tip {
     pub ended: bool,
 }
 
-/// A start: everything of the head but the number, which the database gives.
+/// A start: the head without its id, which the database allocates.
 #[derive(Clone, Debug)]
 pub struct NewExam {
-    /// The head; its `id` is replaced.
+    /// The head; its `id` is overwritten.
     pub head: Head,
-    /// Who sits it.
+    /// The examinee.
     pub examinee: Examinee,
-    /// Which of their attempts it is, where the type counts them: at most one exam holds a slot.
+    /// The attempt, for types that count attempts: at most one exam has a slot.
     pub slot: Option<String>,
-    /// When it ends by itself if nobody ends it, in milliseconds since 1970 UTC.
+    /// When it expires, in milliseconds since 1970 UTC.
     pub expires_at: i64,
-    /// The caller's key for this very start.
+    /// Idempotency key of the start.
     pub idempotency_key: Option<String>,
-    /// Hash of the request, to tell a retry from another request under the same key.
+    /// Hash of the request, to distinguish a retry from another request with the same key.
     pub fingerprint: String,
 }
 
-/// What became of a start.
+/// The result of a start.
 #[derive(Clone, Debug)]
 pub enum Created {
     /// A new exam.
     New(Box<Exam>),
-    /// The exam that the same key started before.
+    /// The exam that an earlier request with the same key started.
     Before(i64),
     /// The key was used for another request.
     KeyReused,
-    /// Another exam holds the slot.
+    /// Another exam has the slot.
     SlotTaken,
 }
 
 impl Records {
-    /// Opens a database, makes its tables, and has its word that a commit is durable. A SQLite file is
-    /// opened for this process alone.
+    /// Opens a database, migrates its tables, and checks that its commits are durable. A SQLite file is locked
+    /// exclusively.
     ///
     /// # Errors
-    /// Why it cannot serve as a database of record.
+    /// Why it cannot be the database of record.
     pub async fn open(url: &str, password: Option<&str>, metrics: Metrics) -> Result<Self, OpenError> {
         Self::open_as(url, password, metrics, true).await
     }
 
-    /// As [`Records::open`], but a file that is not there is not made.
+    /// As [`Records::open`], without creating a missing SQLite file.
     ///
     /// # Errors
     /// As [`Records::open`].
@@ -179,7 +178,7 @@ impl Records {
         self.clock.now()
     }
 
-    /// What the database is used for just now.
+    /// Current use of the connections and of the write queue.
     pub fn usage(&self) -> Usage {
         let mut usage = Usage { waiting: self.writer.waiting(), ..Usage::default() };
         let dedicated = self.dedicated.iter().map(DedicatedUsage::connections);
@@ -191,12 +190,12 @@ impl Records {
         usage
     }
 
-    /// What this database promises of a commit, in its own words.
+    /// The durability settings that the database reports.
     pub fn durability(&self) -> &str {
         &self.durability
     }
 
-    /// Keeps a bank version; keeping it again changes nothing.
+    /// Stores a bank version; idempotent.
     ///
     /// # Errors
     /// The database's.
@@ -206,7 +205,7 @@ impl Records {
         Ok(())
     }
 
-    /// The versions of all banks that are kept.
+    /// All stored bank versions.
     ///
     /// # Errors
     /// The database's.
@@ -215,7 +214,7 @@ impl Records {
         on!(&self.pool, pool => Ok(sqlx::query_scalar(select).fetch_all(pool).await?))
     }
 
-    /// The body of a bank version, if it was ever kept.
+    /// The body of a bank version, if it is stored.
     ///
     /// # Errors
     /// The database's.
@@ -224,11 +223,10 @@ impl Records {
         on!(&self.pool, pool => Ok(sqlx::query_scalar(select).bind(version).fetch_optional(pool).await?))
     }
 
-    /// Writes a new exam and its first event, both or neither. `begin` makes the exam once its
-    /// number is known.
+    /// Writes a new exam and its first event atomically. `begin` creates the exam once its id is allocated.
     ///
     /// # Errors
-    /// The database's; then the exam may or may not be there, and a start with a key may come again.
+    /// Database errors. The exam may have been written; a start with an idempotency key can be retried.
     pub async fn create(
         &self,
         new: NewExam,
@@ -240,12 +238,11 @@ impl Records {
         }
     }
 
-    /// Appends an event to the one it was sealed on. This is the commit of an answer: when
-    /// it returns `Committed`, the event is durable. With an event about time comes when the exam
-    /// expires then.
+    /// Appends an event after the one it was sealed on. This is the commit of an answer: when it returns
+    /// `Committed`, the event is durable. A timing event comes with the new expiry of the exam.
     ///
     /// # Errors
-    /// The database's; then the event may or may not be in the log, and the caller may come again.
+    /// Database errors. The event may have been written; the caller can retry.
     pub async fn append(
         &self,
         exam: i64,
@@ -255,7 +252,7 @@ impl Records {
         self.append_as(Box::new(NewEvent { exam, sealed, recovered: false, expires_at })).await
     }
 
-    /// Appends an event that a snapshot held and the log had lost.
+    /// Appends an event that the database lost and a snapshot still has.
     ///
     /// # Errors
     /// As [`Records::append`].
@@ -275,7 +272,7 @@ impl Records {
         }
     }
 
-    /// Where the log of an exam ends; `None` when there is no such exam. One indexed read.
+    /// The end of an exam's log; `None` if there is no such exam. One indexed read.
     ///
     /// # Errors
     /// The database's.
@@ -283,10 +280,10 @@ impl Records {
         self.reader.tip(exam).await
     }
 
-    /// The head of an exam and all its events; `None` when there is no such exam.
+    /// The head and all events of an exam; `None` if there is no such exam.
     ///
     /// # Errors
-    /// The database's, or a row that cannot be read.
+    /// Database errors, or an unreadable row.
     pub async fn load(&self, exam: i64) -> Result<Option<(Head, Vec<Entry>)>, Error> {
         let head = "SELECT id, exam_type, policy, bank_version, seed, engine_version, started_at, terms \
                     FROM exams WHERE id = $1";
@@ -300,7 +297,7 @@ impl Records {
         Ok(Some((head.head()?, entries)))
     }
 
-    /// Ends all work with the database.
+    /// Closes all connections.
     pub async fn close(&self) {
         for connection in &self.dedicated {
             connection.close().await;

@@ -1,8 +1,7 @@
-//! Simulated exams: what a bank and a policy do to many examinees whose ability is known.
+//! Simulated exams: the behaviour of a bank and a policy for examinees with known ability.
 //!
-//! Comes in: a bank, a policy, examinees. Goes out: a [`Sitting`] for each, in their order. An answer is
-//! drawn from the seed, the examinee and the item alone, so every policy meets the same answers.
-//! Must not know: files, the terminal.
+//! Input: a bank, a policy, examinees. Output: a [`Sitting`] for each, in order. An answer is drawn from the seed,
+//! the examinee and the item alone, so every policy meets the same answers. Must not know: files, the terminal.
 
 pub mod files;
 pub mod plot;
@@ -13,43 +12,43 @@ use engine::{Ability, Bank, Constraint, Counts, Event, Exam, Exposure, Outside, 
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use std::sync::Arc;
 
-/// Keeps the numbers that draw abilities apart from those that draw answers.
+/// Separates the random stream of abilities from that of answers.
 const ABILITIES: u64 = 0x5eed_0fab_111e_5000;
 
-/// An examinee.
+/// A simulated examinee.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Simulee {
-    /// Their ability.
+    /// The true ability.
     pub theta: f64,
-    /// Their answer to each item of the bank, if it is given; otherwise it is drawn.
+    /// The answer to each item of the bank, if recorded; otherwise answers are drawn.
     pub answers: Option<Vec<u8>>,
 }
 
-/// What an examinee did.
+/// The exam of a simulated examinee.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sitting {
     /// Their ability.
     pub theta: f64,
     /// The result.
     pub ability: Ability,
-    /// The items in their order, counted from 0.
+    /// The items in order, counted from 0.
     pub items: Vec<usize>,
     /// Standard error after each answer.
     pub errors: Vec<Option<f64>>,
-    /// Items they would have been given, had they not been met too often.
+    /// Items that exposure control held back.
     pub wanted: Vec<usize>,
     /// Constraints that were relaxed, once for each choice.
     pub relaxed: Vec<Constraint>,
 }
 
-/// So many examinees of a normal distribution.
+/// Draws this many examinees from a normal distribution.
 pub fn draw(count: usize, mean: f64, sd: f64, seed: u64) -> Vec<Simulee> {
     let ability = |index| mean + sd * Random::of(seed ^ ABILITIES, index).normal();
     (0..count).map(|index| Simulee { theta: ability(index), answers: None }).collect()
 }
 
-/// Lets every examinee sit an exam; `done` is called after each. Where exams share counts, `together` of
-/// them run at the same time: they see the counts of those before them, and not each other's.
+/// Runs an exam for every examinee; `done` is called after each. With shared exposure counts, `together` exams run
+/// at the same time: they see the counts of earlier exams, but not each other's.
 pub fn run(
     bank: &Arc<Bank>,
     policy: &Policy,
@@ -112,7 +111,7 @@ fn sit(bank: &Arc<Bank>, policy: &Policy, simulee: &Simulee, seed: u64, exposure
     }
 }
 
-/// The answer of an examinee to an item, counted from 0: the same whenever it is asked.
+/// The answer of an examinee to an item, counted from 0; deterministic.
 pub fn answer(bank: &Bank, item: usize, theta: f64, seed: u64) -> u8 {
     let curve = &bank.curves()[item];
     let p = curve.probabilities(theta);

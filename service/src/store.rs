@@ -1,9 +1,8 @@
-//! The store: snapshots of open exams, for speed alone.
+//! The snapshot store: a cache of open exams.
 //!
-//! Comes in: a snapshot's version and text. Goes out: the text of the newest one that was saved.
-//! A snapshot is never overwritten by an older one, and every failure here is survivable: the log
-//! has everything. Which backend runs is one match, in [`Store::open`].
-//! Must not know: the log, what a snapshot's text means, HTTP.
+//! Input: the version and text of a snapshot. Output: the text of the newest saved snapshot. An older snapshot
+//! never overwrites a newer one. Every failure here is survivable, because the log is complete. The backend is
+//! chosen in [`Store::open`]. Must not know: the log, the content of a snapshot, HTTP.
 
 mod breaker;
 mod memory;
@@ -30,65 +29,65 @@ enum Backend {
     Redis(redis::Redis),
 }
 
-/// The store could not do it; the exam goes on from the log.
+/// A store operation failed; the exam continues from the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No answer, or a refusal.
+    /// No reply, or an error reply.
     #[error("the store does not answer: {0}")]
     Unavailable(String),
-    /// It failed a moment ago and is left alone until it is tried again.
+    /// The circuit breaker is open.
     #[error("the store failed a moment ago and is left alone for now")]
     Resting,
 }
 
-/// A change of the store. Safe to repeat.
+/// A write. Idempotent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// Keeps a snapshot unless one as new is there, and starts its lifetime anew.
+    /// Saves a snapshot unless one of this version or newer exists; resets its TTL.
     Save {
         /// The exam.
         exam: i64,
-        /// Its version, which stands first in the text.
+        /// Its version, which comes first in the text.
         version: i64,
         /// The snapshot.
         text: String,
     },
-    /// Forgets an exam.
+    /// Removes the snapshot of an exam.
     Remove {
         /// The exam.
         exam: i64,
     },
 }
 
-/// What became of a [`Write`].
+/// The result of a [`Write`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// The snapshot is the newest now.
+    /// The snapshot was saved.
     Saved,
-    /// As new a one, or a newer one, was there already.
+    /// A snapshot of this version or newer exists.
     Stale,
-    /// There is none any more.
+    /// There is no snapshot any more.
     Removed,
 }
 
-/// Why a store cannot be set up; an unreachable one is no reason.
+/// Why a store cannot be set up. An unreachable store is not an error here.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SetupError(pub String);
 
-/// Whether the store answers.
+/// The health of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// It does.
+    /// It answers.
     Up,
-    /// It does not.
+    /// It does not answer.
     Down,
-    /// There is none beside the process.
+    /// There is no external store.
     Disabled,
 }
 
 impl Health {
-    /// The word for it in `/health/redis` and `/state`.
+    /// Its name in `/health/redis` and `/state`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Up => "up",
@@ -99,10 +98,10 @@ impl Health {
 }
 
 impl Store {
-    /// Sets a store up. A Redis is not contacted before it is needed: the service starts without it.
+    /// Sets a store up. Redis is connected on first use, so the service starts without it.
     ///
     /// # Errors
-    /// The settings cannot work, whatever the network does.
+    /// The settings are unusable.
     pub fn open(
         settings: &settings::Store,
         password: Option<&str>,
@@ -126,10 +125,10 @@ impl Store {
         }
     }
 
-    /// The newest snapshot of an exam; `None` when there is none.
+    /// The newest snapshot of an exam, if there is one.
     ///
     /// # Errors
-    /// The store did not do it.
+    /// The store failed.
     pub async fn load(&self, exam: i64) -> Result<Option<String>, Error> {
         let span = info_span!(target: TARGET, "store", otel.name = "store.load", outcome = Empty);
         let start = Instant::now();
@@ -150,10 +149,10 @@ impl Store {
         loaded
     }
 
-    /// Does all of these, in their order, in one round trip.
+    /// Executes all writes in order, in one round trip.
     ///
     /// # Errors
-    /// The store did not do them all, or its reply was lost.
+    /// The store failed on some, or its reply was lost.
     pub async fn write(&self, writes: &[Write]) -> Result<Vec<Written>, Error> {
         let span = info_span!(target: TARGET, "store", otel.name = "store.write", outcome = Empty);
         let start = Instant::now();
@@ -177,16 +176,16 @@ impl Store {
         done
     }
 
-    /// Counts an operation that was not tried.
+    /// Counts an operation that was not attempted.
     pub(crate) fn left_out(&self, operation: &str) {
         self.metrics.store_operation(operation, Error::Resting.outcome(), Duration::ZERO);
     }
 
-    /// Marks the store as filled; gives whether it was not, as one that has lost everything is not. A store
-    /// in the process is never lost alone.
+    /// Sets the marker of a filled store; returns whether it was missing, which means that the store lost its
+    /// content. The memory store is never lost alone.
     ///
     /// # Errors
-    /// The store did not do it, or its reply was lost.
+    /// The store failed, or its reply was lost.
     pub async fn mark(&self) -> Result<bool, Error> {
         match &self.backend {
             Backend::Memory(_) => Ok(false),
@@ -194,7 +193,7 @@ impl Store {
         }
     }
 
-    /// Whether the store answers just now.
+    /// Whether the store answers now.
     pub async fn health(&self) -> Health {
         match &self.backend {
             Backend::Memory(_) => Health::Disabled,

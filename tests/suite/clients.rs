@@ -145,7 +145,7 @@ async fn a_service_without_descriptors_waits_for_them() -> Result<()> {
     let many = try_join_all((0..100).map(|_| TcpStream::connect(service.api()))).await?;
     wait::until("it says that it can take no more", Duration::from_secs(20), || async {
         let log = std::fs::read_to_string(service.path("service.log")).ok()?;
-        log.contains("as many connections are open as there is room for").then_some(())
+        log.contains("the limit of connections is reached").then_some(())
     })
     .await?;
     let open = std::fs::read_dir(format!("/proc/{pid}/fd"))?.count();

@@ -88,7 +88,8 @@ async fn a_secret_is_in_no_line_at_any_level(#[values("text", "json")] format: &
 
     let log = log(&service, "stopped").await?;
     // No library has more to say than this; should one begin to, it is held to the same.
-    for part in ["DEBUG", "INFO", "sqlx", "INSERT INTO examinees", "service::observe", "/api/adaptive/exams"]
+    for part in
+        ["DEBUG", "INFO", "sqlx", "INSERT INTO examinees", "service::http::access_log", "/api/adaptive/exams"]
     {
         assert!(log.contains(part), "the log should tell all: {part}");
     }

@@ -261,7 +261,7 @@ async fn a_collector_that_is_away_costs_nothing() -> Result<()> {
             "three exams: {untraced:?} without traces, {took:?} with a {name} collector, slowest {slowest:?}"
         );
         assert!(slowest < Duration::from_secs(1), "no answer waits for the collector: {slowest:?}");
-        let told = "the collector takes no traces";
+        let told = "the collector accepts no traces";
         let log = || std::fs::read_to_string(service.path("service.log")).unwrap_or_default();
         wait::until("the log tells", SOON, || async { log().contains(told).then_some(()) }).await?;
         three_exams(&service).await?;

@@ -1,4 +1,6 @@
-//! What can be said on the command line.
+//! Command-line arguments and their help texts.
+//!
+//! Input: the command line. Output: typed arguments. Must not know: what the subcommands do.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -19,12 +21,12 @@ pub enum Command {
     Ping(Ping),
     Verify(Verify),
     Export(Export),
-    /// Look into an item bank, keep one, list them.
+    /// Check, import and list item banks.
     #[command(subcommand)]
     Bank(Bank),
 }
 
-/// What can be done with a bank.
+/// Subcommands of `bank`.
 #[derive(Debug, Subcommand)]
 pub enum Bank {
     Check(BankCheck),
@@ -32,10 +34,10 @@ pub enum Bank {
     List(BankList),
 }
 
-/// Keep a bank in the database of record, under the hash of its content.
+/// Import a bank into the database of record, under the hash of its content.
 ///
-/// Bad rows are told by their lines and kept out. Exam types use it by its version: a Settings file names it with
-/// `[[banks]]`, `name` and `version`. A SQLite file that a running service holds is imported into by its API instead.
+/// Invalid rows are reported by line and left out. Exam types use the bank by its version: a Settings file names it
+/// with `[[banks]]`, `name` and `version`. While a service runs on a SQLite file, import through its API instead.
 #[derive(Debug, Args)]
 pub struct BankImport {
     /// The bank (CSV).
@@ -47,27 +49,27 @@ pub struct BankImport {
     pub database: Where,
 }
 
-/// List the banks that the database of record keeps.
+/// List the banks in the database of record.
 #[derive(Debug, Args)]
 pub struct BankList {
     #[command(flatten)]
     pub database: Where,
 }
 
-/// Which database.
+/// The database.
 #[derive(Debug, Args)]
 pub struct Where {
     /// The Settings file that names the database.
     #[arg(long, env = contract::SETTINGS_ENV, value_name = "FILE")]
     pub settings: Option<PathBuf>,
-    /// The database, as in sqlite:/var/lib/exams/exams.db, instead of the Settings'.
+    /// The database, such as sqlite:/var/lib/exams/exams.db; overrides the Settings file.
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
 }
 
-/// Report a bank's information along ability, its gaps, and items that look like junk.
+/// Report a bank's information by ability, its gaps, and items of little use.
 ///
-/// Bad rows are told by their lines and kept out.
+/// Invalid rows are reported by line and left out.
 #[derive(Debug, Args)]
 pub struct BankCheck {
     /// The bank (CSV).
@@ -77,7 +79,7 @@ pub struct BankCheck {
     pub scaling: f64,
 }
 
-/// Which items.
+/// The item bank.
 #[derive(Debug, Args)]
 pub struct Items {
     /// The bank (CSV); absent: the built-in sample.
@@ -88,10 +90,10 @@ pub struct Items {
     pub scaling: f64,
 }
 
-/// Simulate exams: what a bank and a policy do to examinees whose ability is known.
+/// Simulate exams of examinees with known ability, for a bank and a policy.
 ///
-/// Examinees are drawn from a normal distribution or read from a file, their answers drawn from their
-/// ability or read from a file. Every policy meets the same answers, so two can be compared.
+/// Abilities are drawn from a normal distribution or read from a file; answers are drawn from the abilities or read
+/// from a file. Every policy meets the same answers, so two policies can be compared.
 #[derive(Debug, Args)]
 #[command(after_long_help = SIMULATIONS)]
 pub struct Simulate {
@@ -103,31 +105,31 @@ pub struct Simulate {
     /// A named policy.
     #[arg(long, value_enum, default_value_t = Profile::Default)]
     pub profile: Profile,
-    /// A second policy (TOML), reported beside the first.
+    /// A second policy (TOML), reported side by side with the first.
     #[arg(long, value_name = "FILE")]
     pub against: Option<PathBuf>,
-    /// Length of an exam, instead of the policy's.
+    /// Number of items; overrides the policy.
     #[arg(long, value_name = "N")]
     pub items: Option<u32>,
-    /// Number of examinees, if they are drawn.
+    /// Number of examinees to draw.
     #[arg(long, short = 'n', default_value_t = 1000, value_name = "N")]
     pub simulees: usize,
-    /// Mean of their abilities.
+    /// Mean of drawn abilities.
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     pub mean: f64,
-    /// Standard deviation of their abilities.
+    /// Standard deviation of drawn abilities.
     #[arg(long, default_value_t = 1.0)]
     pub sd: f64,
-    /// Seed of all that is drawn.
+    /// Seed of all random draws.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Where exams share exposure counts: so many run at the same time and do not see each other's.
+    /// With shared exposure counts: exams that run at the same time and do not see each other's counts.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub together: usize,
-    /// Abilities of the examinees: a CSV with a column theta.
+    /// True abilities: a CSV with a column theta.
     #[arg(long, value_name = "FILE")]
     pub thetas: Option<PathBuf>,
-    /// Their answers: a row of digits for each, one for each item of the bank.
+    /// Answers: a row of digits for each examinee, one digit for each item of the bank.
     #[arg(long, value_name = "FILE")]
     pub responses: Option<PathBuf>,
     /// Write estimate, standard error and items of each exam (CSV; items counted from 0).
@@ -138,11 +140,11 @@ pub struct Simulate {
     pub plot: Option<PathBuf>,
 }
 
-/// Sit an exam in this terminal and watch the estimate of your ability move.
+/// Take an exam in this terminal and watch the ability estimate.
 ///
-/// Each answer moves the estimate, theta, and narrows its 95 % interval; the next item is the one that tells most
-/// about an examinee of that ability. The exam ends when the standard error is small enough, or after so many items.
-/// It is the service's own exam, in this process; nothing is stored, and nothing listens.
+/// Each answer moves the estimate, theta, and narrows its 95 % interval; the next item is the most informative one
+/// at that ability. The exam ends when the standard error is small enough, or after a number of items. It runs the
+/// service's own code in this process; nothing is stored, and no port is opened.
 #[derive(Debug, Args)]
 #[command(after_long_help = SITTING)]
 pub struct Demo {
@@ -151,16 +153,16 @@ pub struct Demo {
     /// The policy (TOML); absent: EAP, 5 to 20 items, standard error 0.30.
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// Length of the exam, instead of the policy's.
+    /// Number of items; overrides the policy.
     #[arg(long, value_name = "N")]
     pub items: Option<u32>,
-    /// Answer by itself.
+    /// Answer automatically.
     #[arg(long)]
     pub auto: bool,
-    /// Ability of the examinee who answers then.
+    /// Ability of the simulated examinee who answers then.
     #[arg(long, default_value_t = 0.0, requires = "auto", allow_negative_numbers = true)]
     pub theta: f64,
-    /// Seed of all that is drawn: the same seed, the same exam.
+    /// Seed of all random draws: the same seed gives the same exam.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Milliseconds from one answer to the next on a terminal.
@@ -189,63 +191,63 @@ Examples:
   exam-service demo --bank items.csv --scaling 1.7 --policy mine.toml
 ";
 
-/// Ask every dependency once: the database, the store and the bank files, with the time each took.
+/// Check every dependency once: database, store and bank files, with the time each took.
 ///
-/// Ends with 1 if one of them does not answer. The database's tables are brought to this version, as a start
-/// would. A SQLite file that a running service holds cannot be asked.
+/// Exits with 1 if a check fails. The tables of the database are migrated to this version, as a start does. A
+/// SQLite file that a running service has locked cannot be checked.
 #[derive(Debug, Args)]
 pub struct Ping {
     #[command(flatten)]
     pub source: Source,
 }
 
-/// Where Settings come from.
+/// The source of Settings.
 #[derive(Debug, Args)]
 pub struct Source {
-    /// The Settings file (TOML); all its faults are told at once.
+    /// The Settings file (TOML); all its faults are reported at once.
     #[arg(long, env = contract::SETTINGS_ENV, value_name = "FILE")]
     pub settings: Option<PathBuf>,
-    /// Snapshots go to this Redis, as in redis://127.0.0.1:6379/0. Only without --settings.
+    /// Store snapshots in this Redis, such as redis://127.0.0.1:6379/0. Only without --settings.
     #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true)]
     pub redis_url: Option<String>,
-    /// Answers go to this database, as in sqlite:/var/lib/exams/exams.db or
-    /// postgres://exam@db:5432/exams. Only without --settings.
+    /// Store answers in this database, such as sqlite:/var/lib/exams/exams.db or postgres://exam@db:5432/exams.
+    /// Only without --settings.
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
 }
 
-/// Verify stored exams: every ability, item and hash is computed anew and compared to the bit.
+/// Verify stored exams: every ability, item and hash is recomputed and compared bit by bit.
 ///
-/// A SQLite file is opened for this process alone, so the service that writes it has to be stopped; a
-/// copy of the file will do. The database's tables are brought to this version, as a start would.
+/// A SQLite file is locked exclusively: stop the service that uses it, or verify a copy. The tables of the database
+/// are migrated to this version, as a start does.
 #[derive(Debug, Args)]
 pub struct Verify {
     #[command(flatten)]
     pub database: Where,
 }
 
-/// Write exams or answers as a table, CSV or JSON Lines.
+/// Export exams or answers as a table, CSV or JSON Lines.
 ///
-/// Who sat an exam is in none of it. With --out the file is whole or not there. A SQLite file is opened for this process
-/// alone; where a service runs on it, its API exports: GET /api/adaptive/export.
+/// The table does not identify examinees. With --out the file is complete or absent. A SQLite file is locked
+/// exclusively; while a service runs on it, export through its API: GET /api/adaptive/export.
 #[derive(Debug, Args)]
 pub struct Export {
     /// One row for each answer, or for each exam.
     #[arg(long, value_enum, default_value_t = What::Answers)]
     pub what: What,
-    /// The form.
+    /// The format.
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     pub format: Format,
     /// Only exams of this type.
     #[arg(long, value_name = "NAME")]
     pub exam_type: Option<String>,
-    /// Only exams that started then or later, as in 2026-11-23T08:00:00Z.
+    /// Only exams that started at this time or later, such as 2026-11-23T08:00:00Z.
     #[arg(long, value_name = "TIME")]
     pub from: Option<jiff::Timestamp>,
-    /// Only exams that started before then.
+    /// Only exams that started before this time.
     #[arg(long, value_name = "TIME")]
     pub to: Option<jiff::Timestamp>,
-    /// The file; absent: the standard output.
+    /// The file; absent: standard output.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     #[command(flatten)]
@@ -259,7 +261,7 @@ pub enum What {
     Exams,
 }
 
-/// The form of an export.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     Csv,
@@ -271,7 +273,7 @@ pub enum Format {
 pub enum Profile {
     /// EAP on 121 nodes of [-6, 6], 5 to 20 items, standard error 0.30.
     Default,
-    /// catR's: EAP on 33 nodes of [-4, 4], a fixed length.
+    /// As catR: EAP on 33 nodes of [-4, 4], fixed length.
     #[value(name = "catR")]
     CatR,
 }
@@ -291,26 +293,27 @@ A policy file:
   rules = [{ rule = \"standard_error\", at_most = 0.35 }]
 ";
 
-/// Serve the exam API, and probes, metrics and state on a port of their own.
+/// Serve the exam API, and probes, metrics and state on a separate port.
 ///
-/// Without a Settings file everything is embedded: loopback, answers in ./exams.db (SQLite),
-/// snapshots in memory, a built-in sample bank, no authentication. Then REDIS_URL and DATABASE_URL
-/// are honoured; beside a Settings file they are not, so that what the file says is what runs.
+/// Without a Settings file everything is embedded: loopback, answers in ./exams.db (SQLite), snapshots in memory, a
+/// built-in sample bank, no authentication. REDIS_URL and DATABASE_URL are used only without a Settings file, so
+/// that the file always wins.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Serve {
     #[command(flatten)]
     pub source: Source,
-    /// Address and port of the exam API, instead of the Settings'. Port 0: any free one.
+    /// Address and port of the exam API; overrides the Settings file. Port 0: any free port.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub api: Option<std::net::SocketAddr>,
-    /// Address and port of probes, metrics and state, instead of the Settings'.
+    /// Address and port of probes, metrics and state; overrides the Settings file.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub ops: Option<std::net::SocketAddr>,
-    /// Traces go to this collector, by OTLP over HTTP, as in http://collector:4318, unless the Settings name one.
+    /// Export traces to this collector by OTLP over HTTP, such as http://collector:4318. A collector in the
+    /// Settings file wins.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", hide_env_values = true)]
     pub traces: Option<String>,
-    /// Read everything, say what is wrong, and serve nothing.
+    /// Check the configuration, report every fault, and exit.
     #[arg(long)]
     pub check: bool,
 }

@@ -1,7 +1,7 @@
 //! `exam-service demo`: an exam in the terminal, with the ability drawn as it moves.
 //!
-//! The exam runs in this process on the service's own code; nothing is stored. On a terminal it is drawn, elsewhere it
-//! is told in plain lines.
+//! Input: arguments, keys or lines of text. Output: frames on a terminal, plain lines elsewhere. The exam runs in
+//! this process on the service's own code; nothing is stored.
 
 mod interval;
 mod plain;
@@ -18,7 +18,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::time::Duration;
 use terminal::Answers;
 
-/// Sits one exam.
+/// Runs one exam.
 pub fn run(arguments: &Demo) -> anyhow::Result<()> {
     let Demo { bank: from, policy: rules, items, auto, theta, seed, pace } = arguments;
     ensure!(*seed < SEEDS, "--seed is {seed}; it must be below 2^53");
@@ -46,7 +46,7 @@ pub fn run(arguments: &Demo) -> anyhow::Result<()> {
         })
     };
     match told {
-        // Whoever reads has had enough.
+        // The reader of the pipe has gone.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         told => Ok(told?),
     }

@@ -19,23 +19,23 @@ pub struct Answer {
     pub exam: i64,
     /// The item it answers.
     pub item: ItemId,
-    /// What was submitted.
+    /// The submission.
     pub submitted: Submitted,
     /// Milliseconds the examinee took.
     pub response_time_ms: Option<u32>,
 }
 
 impl Flow {
-    /// Takes an answer. Gives the exam, and the seq of the answer's event: the last one, unless the
-    /// same answer had come before.
+    /// Records an answer. Returns the exam and the seq of the answer's event: the last one, unless the answer is a
+    /// repetition.
     ///
     /// # Errors
-    /// Why the answer was not taken; then nothing has changed, unless the exam's time was over.
+    /// Why the answer was refused. Nothing has changed then, unless the exam's time was over.
     pub async fn answer(&self, caller: &Caller, answer: Answer) -> Result<(Arc<Exam>, i64), Error> {
         let Answer { exam: id, item, submitted, response_time_ms } = answer;
         trace::exam(id);
-        // A new answer needs no check beforehand: the log takes it only after the very event it was
-        // decided on. Whatever else an unchecked exam says may be out of date, and is asked again.
+        // A new answer needs no checked exam: the append is a compare-and-set on the event that the answer was
+        // decided on. Any other verdict on an unchecked exam may be outdated, so the exam is loaded again.
         let (exam, mut checked) = match self.at_hand(id).await {
             Some(exam) => (exam, false),
             None => (self.load(id).await?, true),
@@ -54,13 +54,14 @@ impl Flow {
                     if self.commit(&mut exam, entry).await? == Appended::Committed {
                         return Ok((exam, seq));
                     }
-                    // Somebody was first. The log has grown, so this ends: what is read now decides.
+                    // Another writer was first. The log has grown, so this loop terminates: decide again on the
+                    // reloaded exam.
                     self.metrics.repeated("conflict");
                 }
-                // When an exam closes is not under its hash, so of that only the log is believed.
+                // `closes_at` is not covered by the hash chain, so an ending by time is decided on the log only.
                 Ok(Verdict::Over(_)) if !is_from_log => is_from_log = true,
                 Ok(Verdict::Over(entry)) => {
-                    // Whoever was first, what is read now refuses the answer or takes it.
+                    // Whether or not the append succeeded, the reloaded exam decides.
                     self.commit(&mut exam, entry).await?;
                 }
                 _ if !checked => {}

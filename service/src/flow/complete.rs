@@ -10,7 +10,7 @@ use engine::EndReason;
 use std::sync::Arc;
 
 impl Flow {
-    /// Ends an exam by hand; one that has ended stays as it ended.
+    /// Ends an exam by request; idempotent.
     ///
     /// # Errors
     /// There is no such exam for this caller, or the database's.
@@ -19,8 +19,7 @@ impl Flow {
         self.end(exam, |_| EndReason::Manual).await
     }
 
-    /// Ends an exam whose time is over, and gives the reason it has ended for; `None` if it has time left
-    /// after all.
+    /// Ends an exam whose time is over and returns the reason; `None` if it has time left.
     ///
     /// # Errors
     /// There is no such exam, or the database's.

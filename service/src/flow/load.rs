@@ -1,8 +1,9 @@
-//! Reads are checked: an exam seen before, or a snapshot, is used only when it is exactly as new as the log.
+//! Loading an exam, checked against the log: a cached exam or a snapshot is used only if its version equals the end
+//! of the log.
 //!
-//! Comes in: an exam's number. Goes out: the exam as it was seen, or folded from an equal snapshot or from the log.
-//! Nothing that happens to the store is seen by the caller. What is rare here has its future apart: every request would
-//! carry its room, and most exams were seen lately.
+//! Input: the id of an exam. Output: the exam, from the cache, from an equal snapshot, or replayed from the log.
+//! Store failures are invisible to the caller. Rare branches are boxed, because most exams are cached and every
+//! request would carry the size of their futures. Must not know: why the exam is needed.
 
 use super::{Error, Flow};
 use crate::exam::Exam;
@@ -12,18 +13,18 @@ use crate::records::{self, Appended, Tip};
 use crate::store;
 use std::sync::Arc;
 
-/// Of what use a snapshot is.
+/// The result of comparing a snapshot with the end of the log.
 enum Kept {
-    /// It is as new as the log.
+    /// Its version equals the end of the log.
     Equal(Exam),
-    /// It holds events that the log does not: the database has lost them.
+    /// It has events that the database has lost.
     Ahead(Exam),
-    /// It is of none; the label says why.
+    /// It is unusable, for this reason.
     Useless(&'static str),
 }
 
 impl Flow {
-    /// The exam as it was seen last or as its snapshot has it, unchecked; `None` where there is nothing of use.
+    /// The exam from the cache or from its snapshot, unchecked; `None` if neither is usable.
     #[tracing::instrument(target = "exam_trace", level = "info", name = "load", skip_all, fields(exam = id))]
     pub(super) async fn at_hand(&self, id: i64) -> Option<Arc<Exam>> {
         match self.recent.own(id) {
@@ -42,8 +43,7 @@ impl Flow {
         Some(Arc::new(snapshot.restore(bank).ok()?))
     }
 
-    /// The exam as the log has it: as it was seen, if nothing has happened since, or else by its snapshot if that is
-    /// as new.
+    /// The exam, checked against the log: from the cache, from an equal snapshot, or from the log.
     #[tracing::instrument(target = "exam_trace", level = "info", skip_all, fields(exam = id, checked = true))]
     pub(super) async fn load(&self, id: i64) -> Result<Arc<Exam>, Error> {
         let exam = match self.recent.get(id) {
@@ -60,11 +60,10 @@ impl Flow {
         Ok(exam)
     }
 
-    /// The exam as the log has it, by its snapshot if that is as new, whatever this process has seen; the store is
-    /// brought up to the log.
+    /// The exam, checked against the log, without the cache; the snapshot in the store is updated.
     ///
     /// # Errors
-    /// There is no such exam, or the database's.
+    /// There is no such exam, or database errors.
     pub async fn stored(&self, id: i64) -> Result<Arc<Exam>, Error> {
         let (tip, kept) = tokio::join!(self.records.tip(id), self.store.load(id));
         self.by_snapshot(id, tip?.ok_or(Error::UnknownExam(id))?, kept).await
@@ -87,14 +86,14 @@ impl Flow {
             self.metrics.rebuilt(reason);
             tracing::debug!(exam = id, reason, "exam rebuilt from the log");
         }
-        // An ended exam has no snapshot; one that was left behind goes.
+        // An ended exam has no snapshot; a leftover is removed.
         if !(ended && reason == "missing") {
             self.saver.keep(&exam);
         }
         Ok(exam)
     }
 
-    /// The exam folded from the log alone.
+    /// The exam replayed from the log alone.
     #[tracing::instrument(target = "exam_trace", level = "info", skip_all, fields(exam = id))]
     pub(super) async fn replay(&self, id: i64) -> Result<Arc<Exam>, Error> {
         let (head, entries) = self.records.load(id).await?.ok_or(Error::UnknownExam(id))?;
@@ -128,14 +127,14 @@ impl Flow {
             Ok(exam) => Ok(Kept::Ahead(exam)),
             Err(Corrupt(reason)) => {
                 tracing::warn!(exam = id, reason, "snapshot is corrupt; the exam is rebuilt from the log");
-                // A corrupt value may hide its version from the store's comparison: out with it.
+                // A corrupt value may have an unreadable version, which would block newer ones: remove it.
                 self.saver.forget(id);
                 Ok(Kept::Useless("corrupt"))
             }
         }
     }
 
-    /// Appends again what the database has lost and the snapshot still has. Never the reverse.
+    /// Appends the events that the database has lost and the snapshot still has. Events are never removed.
     async fn recover(&self, id: i64, tip: Tip, exam: Exam) -> Result<Arc<Exam>, Error> {
         self.metrics.rebuilt("ahead");
         let (log, snapshot) = (tip.seq, exam.version());

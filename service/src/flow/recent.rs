@@ -1,8 +1,8 @@
-//! Exams that this process has seen lately, whole: what a snapshot gives, without the way to the store and the fold.
+//! The cache of recently used exams: saves the round trip to the store and the replay.
 //!
-//! Comes in: exams, as they were read or written. Goes out: the last of each. Like a snapshot it is a cache, and
-//! nobody believes it: a reader holds it against the log, and an answer is appended only to the event it was decided
-//! on. What it takes of memory is bounded; what was not asked for goes. Must not know: the log, the store.
+//! Input: exams as they are loaded or written. Output: the last version of each. It is only a cache: readers check
+//! it against the log, and an append is a compare-and-set. Memory is bounded, and idle exams are evicted. Must not
+//! know: the log, the store.
 
 use crate::exam::Exam;
 use moka::policy::EvictionPolicy;
@@ -11,31 +11,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Bytes for all of them, as far as they are known.
+/// Capacity in bytes, by the approximate size of exams.
 const ROOM: u64 = 32 * 1024 * 1024;
-/// An exam that nobody has asked for so long is forgotten.
+/// An exam that is not used for this long is evicted.
 const QUIET: Duration = Duration::from_secs(600);
-/// Room is counted in steps, so that an answer seldom changes how much of it an exam has.
+/// Sizes are rounded up to this, so that an answer seldom changes the weight of an exam.
 const STEP: usize = 4096;
 
-/// The exams.
+/// The cache.
 #[derive(Clone, Debug)]
 pub struct Recent(Cache<i64, Arc<Seen>>);
 
-/// An exam as this process has seen it last.
+/// A cached exam.
 #[derive(Debug)]
 struct Seen {
-    /// None for the moment in which it changes.
+    /// `None` while the exam is being changed.
     exam: Mutex<Option<Arc<Exam>>>,
-    /// Bytes that are counted for it.
+    /// Its weight in bytes.
     room: usize,
-    /// Whether somebody else was first to write to it, as another process is: then the store may know more.
+    /// Whether another process writes to it too: the store may then have a newer version.
     roams: AtomicBool,
 }
 
 impl Seen {
     fn exam(&self) -> MutexGuard<'_, Option<Arc<Exam>>> {
-        // Each change is one assignment: a panic before or after it does no harm.
+        // Each change is a single assignment, so a poisoned lock holds a valid value.
         self.exam.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -48,23 +48,24 @@ impl Default for Recent {
     fn default() -> Self {
         let weight = |_: &i64, seen: &Arc<Seen>| u32::try_from(seen.room).unwrap_or(u32::MAX);
         let cache = Cache::builder().max_capacity(ROOM).weigher(weight).time_to_idle(QUIET);
-        // The newest comes in whatever was asked for more often: an exam that has just begun will be.
+        // LRU admits new entries always; the default policy would reject new exams in favour of frequently used
+        // ones.
         Self(cache.eviction_policy(EvictionPolicy::lru()).build())
     }
 }
 
 impl Recent {
-    /// The exam as it was seen last.
+    /// The cached exam.
     pub fn get(&self, id: i64) -> Option<Arc<Exam>> {
         self.0.get(&id)?.exam().clone()
     }
 
-    /// The exam as it was seen last, if as far as is known only this process writes to it.
+    /// The cached exam, unless another process is known to write to it.
     pub fn own(&self, id: i64) -> Option<Arc<Exam>> {
         self.0.get(&id).filter(|seen| !seen.roams())?.exam().clone()
     }
 
-    /// Keeps an exam as it stands.
+    /// Caches an exam.
     pub fn keep(&self, exam: &Arc<Exam>) {
         let (id, size) = (exam.head().id, exam.size());
         let before = self.0.get(&id);
@@ -77,14 +78,14 @@ impl Recent {
         self.0.insert(id, Arc::new(Seen { exam, room, roams }));
     }
 
-    /// Lets go of an exam that is about to change, so that whoever changes it need not copy it first.
+    /// Releases an exam that is about to change, so that it can be changed in place without a copy.
     pub fn let_go(&self, id: i64) {
         if let Some(seen) = self.0.get(&id) {
             *seen.exam() = None;
         }
     }
 
-    /// Remembers that another process has written to an exam.
+    /// Records that another process has written to an exam.
     pub fn roams(&self, id: i64) {
         if let Some(seen) = self.0.get(&id) {
             seen.roams.store(true, Ordering::Relaxed);
@@ -111,7 +112,7 @@ mod tests {
         let (recent, bank) = (Recent::default(), Arc::new(ItemBank::sample()));
         for id in 1..=20_000 {
             recent.keep(&Exam::sample(id, &bank));
-            // As often as the answers of an exam ask for it.
+            // As often as the answers of an exam read it.
             (0..20).for_each(|_| drop(recent.get(id)));
         }
         (20_001..=20_100).for_each(|id| recent.keep(&Exam::sample(id, &bank)));

@@ -1,7 +1,8 @@
-//! A start: a new exam, or the one that the examinee has already.
+//! Starting an exam, or returning the one that the examinee has open.
 //!
-//! Comes in: what a caller asks for. Goes out: the exam, and how it came about. Where a type counts attempts,
-//! an exam holds its examinee's next slot or none at all, so two starts at once make one exam.
+//! Input: a start request. Output: the exam, and whether it is new. For exam types that count attempts, the exam
+//! takes the examinee's next slot atomically, so two concurrent starts create one exam. Must not know: how the
+//! reply is written.
 
 use super::{Error, Flow};
 use crate::exam::Exam;
@@ -16,47 +17,47 @@ use std::sync::Arc;
 use std::time::Instant;
 use tracing::{Instrument, info_span};
 
-/// Ids and seeds stay below this, so that every JSON reader keeps them exactly.
+/// Seeds are below this: the largest integers that every JSON parser preserves.
 const EXACT: i64 = 1 << 53;
 
-/// What a start asks for.
+/// A start request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
     /// Name of the exam type.
     pub exam_type: String,
-    /// Instead of the type's number of items.
+    /// Overrides the number of items.
     pub max_items: Option<u32>,
-    /// Instead of the type's start ability.
+    /// Overrides the start ability.
     pub initial_theta: Option<f64>,
-    /// Who sits it.
+    /// The examinee.
     pub examinee: Examinee,
-    /// Share by which every limit is longer for this examinee.
+    /// Extra time as a share of every limit.
     pub extra_time: f64,
-    /// The caller's key for this very start.
+    /// Idempotency key.
     pub idempotency_key: Option<String>,
 }
 
-/// How a started exam came about.
+/// How the exam of a start came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// By this start, or by an earlier one under the same key.
+    /// Started by this request or an earlier one with the same key.
     Start,
-    /// The examinee had it open.
+    /// The examinee's open exam.
     Open,
 }
 
 impl Flow {
-    /// Starts an exam, or gives back the one that the same key started, or that the examinee has open.
+    /// Starts an exam, or returns the one that the same key started or that the examinee has open.
     ///
     /// # Errors
-    /// Every fault of the request, no attempt is left, or the database's.
+    /// Every fault of the request; no attempt is left; database errors.
     pub async fn start(&self, mut start: Start) -> Result<(Arc<Exam>, Origin), Error> {
         let Some(rules) = self.catalogue.rules(&start.exam_type) else {
             let message = format!("there is no such exam type; types: {}", self.catalogue.names().join(", "));
             return Err(invalid("exam_type", message));
         };
         let fingerprint = fingerprint(&start);
-        // Of two people who choose the same key each has their own.
+        // Keys are scoped to the subject.
         if let (Some(subject), Some(key)) = (&start.examinee.subject, &mut start.idempotency_key) {
             *key = digest(&[b"key", subject.as_bytes(), &[0], key.as_bytes()]);
         }
@@ -68,7 +69,7 @@ impl Flow {
         loop {
             let mut slot = None;
             if counted {
-                // A start that is seen here has its key in the log, so the key is asked for after it.
+                // Read after the attempts: a start visible there has its key in the database already.
                 let before = self.records.attempts(&start.exam_type, &start.examinee).await?;
                 if let Some(key) = &start.idempotency_key
                     && let Some((id, mark)) = self.records.started_under(key).await?
@@ -84,7 +85,7 @@ impl Flow {
                 let open = before.iter().rev().find(|attempt| attempt.ended_at.is_none());
                 if let Some(open) = open.filter(|_| rules.resume) {
                     let exam = self.load(open.id).await?;
-                    // It may have ended a moment ago.
+                    // It may have ended in the meantime.
                     if exam.end().is_none() {
                         return Ok((exam, Origin::Open));
                     }
@@ -147,7 +148,7 @@ impl Flow {
                     return Ok((self.load(id).await?, Origin::Start));
                 }
                 Created::KeyReused => return Err(Error::KeyReused),
-                // Another start of this examinee was first: what they have now decides.
+                // A concurrent start of this examinee was first: read their attempts again.
                 Created::SlotTaken => self.metrics.repeated("conflict"),
             }
         }
@@ -158,17 +159,17 @@ fn invalid(field: &str, message: String) -> Error {
     Error::Invalid(vec![Fault { field: field.to_owned(), message }])
 }
 
-/// When an exam with this head ends by itself, before anything has happened in it.
+/// The expiry of an exam with this head, before any other event.
 fn expires_at(head: &Head) -> i64 {
     let closes = head.terms.closes_at.unwrap_or(i64::MAX);
     let limit = head.policy.stop.max_seconds.map(|limit| head.terms.lengthened(limit));
     limit.map_or(closes, |limit| closes.min(head.started_at + limit + crate::exam::time::GRACE))
 }
 
-/// What makes two starts under one key the same request.
+/// Fingerprint of a start: equal for retries of the same request.
 fn fingerprint(start: &Start) -> String {
     let Examinee { student_id, class_id, subject } = &start.examinee;
-    // As it was before there were subjects and extra time, where there are none.
+    // Without subject and extra time it equals the fingerprint of earlier releases.
     let same = (&start.exam_type, start.max_items, start.initial_theta, student_id, class_id);
     let mut text = serde_json::to_string(&same).expect("a request should have a JSON form");
     if subject.is_some() || start.extra_time != 0.0 {

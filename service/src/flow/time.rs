@@ -1,4 +1,7 @@
-//! An exam's time in the hands of those who run exams: pause, go on, more time for one or for all.
+//! Changes of an exam's time: pause, resume, extend one exam or all.
+//!
+//! Input: an exam id or a filter, and the change. Output: the exam, or counts. Must not know: how the reply is
+//! written.
 
 use super::{Error, Flow, refusal_error};
 use crate::exam::Exam;
@@ -7,25 +10,25 @@ use crate::records::{Appended, Filter};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
 
-/// Exams are listed in pages of so many.
+/// Exams in a page of the list.
 const PAGE: i64 = 200;
-/// So many are changed at once.
+/// Exams that are changed concurrently.
 const TOGETHER: usize = 64;
 
-/// What became of an extension for all.
+/// The result of an extension for all exams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extended {
-    /// Exams that have more time now.
+    /// Exams that were extended.
     pub extended: u64,
-    /// Exams that had it from the same extension before.
+    /// Exams that the same extension had extended before.
     pub before: u64,
 }
 
 impl Flow {
-    /// Changes the time of an exam. Gives the exam, and whether this changed anything.
+    /// Changes the time of an exam. Returns the exam and whether anything changed.
     ///
     /// # Errors
-    /// There is no such exam, it has ended, or the database's.
+    /// There is no such exam, it has ended, or database errors.
     pub async fn time(&self, id: i64, timing: &Timing) -> Result<(Arc<Exam>, bool), Error> {
         let mut exam = self.load(id).await?;
         loop {
@@ -41,8 +44,8 @@ impl Flow {
         }
     }
 
-    /// Gives every open exam (of a type, if one is named) more time. Should it fail half-way, the same
-    /// key gives the rest theirs, and nobody twice.
+    /// Extends every open exam, of one type or of all. Idempotent by key: a retry after a partial failure extends
+    /// the remaining exams.
     ///
     /// # Errors
     /// The database's.
@@ -67,7 +70,7 @@ impl Flow {
             }
         }
     }
-    /// Whether an exam has more time now; `None` if it has ended meanwhile.
+    /// Whether the exam was extended; `None` if it has ended in the meantime.
     async fn extend_open(&self, id: i64, timing: &Timing) -> Result<Option<bool>, Error> {
         match self.time(id, timing).await {
             Ok((_, changed)) => Ok(Some(changed)),

@@ -1,7 +1,8 @@
-//! What is seen of every request on the API port: its metrics, its span, and what its lines in the log carry.
+//! The access log: metrics, spans and log context of every request on the API port.
 //!
-//! Comes in: requests, with their id. Goes out: the same, and the replies. Seen are the route's template, the method if
-//! it is served, and the status; never the path as it was asked for, the query, or a header. Must not know: exams.
+//! Input: requests with their id. Output: the same requests, and their responses. Recorded are the route template,
+//! the method if it is served, and the status; never the requested path, the query, or a header. Must not know:
+//! exams.
 
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trace::{self, TARGET};
@@ -12,7 +13,7 @@ use std::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-/// Measures a request, and follows it in the log and in its trace while `answer` answers it.
+/// Measures a request and adds it to the log and trace while `answer` handles it.
 pub async fn follow(
     metrics: &Metrics,
     request: Box<Request>,
@@ -20,7 +21,7 @@ pub async fn follow(
 ) -> Response {
     let path = request.extensions().get::<MatchedPath>();
     let route = path.map_or("none", MatchedPath::as_str).to_owned();
-    // A method may be any word; only those we serve become labels.
+    // Only served methods become labels, because a client may send any word.
     let method = match *request.method() {
         Method::GET => "GET",
         Method::POST => "POST",
@@ -30,7 +31,7 @@ pub async fn follow(
     };
     let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
     let traced = traced(&request, id, &route, method);
-    // An error's span is there whenever an error is told.
+    // At error level, so that it is enabled whenever errors are logged.
     let told = tracing::error_span!("request", request_id = id, route, method, exam = Empty);
     let _in_flight = metrics.in_flight();
     let start = Instant::now();
@@ -49,7 +50,7 @@ pub async fn follow(
     response
 }
 
-/// The span of a request in its trace, the caller's if there is one.
+/// The span of a request, in the caller's trace if there is one.
 fn traced(request: &Request, id: &str, route: &str, method: &str) -> Span {
     let span = tracing::info_span!(
         target: TARGET,

@@ -1,8 +1,7 @@
-//! HTTP for banks: import, list, survey. For admins: replies hold no key and no parameter, but an import does.
+//! HTTP for banks: import, list, survey. For admins only. Replies contain neither keys nor parameters.
 //!
-//! Comes in: a bank as CSV, or as JSON with the same columns. Goes out: what was kept, under the hash of its content,
-//! and every row that was not, with its reasons. Importing the same again changes nothing.
-//! Must not know: exams.
+//! Input: a bank as CSV, or as JSON with the same columns. Output: the stored version, and every quarantined row
+//! with its reasons. Import is idempotent. Must not know: exams.
 
 use super::extract::CurrentState;
 use crate::exam::bank::survey::Survey;
@@ -107,7 +106,7 @@ pub async fn import(
         return Err(Problem::invalid(vec![Fault { field: "scaling".to_owned(), message }]));
     };
     let place = |fault: Fault| if is_json { in_json(fault) } else { fault };
-    // A bank of some thousand items takes a moment.
+    // CPU-bound for a bank of thousands of items.
     let made = tokio::task::spawn_blocking(move || ItemBank::from_csv(&text, scaling)).await;
     let made = made.map_err(|_| Problem::internal())?;
     let Import { bank, quarantined, ignored } =
@@ -204,7 +203,7 @@ fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
     }
 }
 
-/// A bank as JSON, `{"scaling": 1.7, "items": [{column: value}]}`, as the rows of a CSV.
+/// Converts a JSON bank, `{"scaling": 1.7, "items": [{column: value}]}`, to CSV rows.
 fn rows(bytes: &[u8]) -> Result<(String, Option<f64>), Problem> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, "malformed_json", format!("the body is not JSON: {error}"))
@@ -241,7 +240,7 @@ fn rows(bytes: &[u8]) -> Result<(String, Option<f64>), Problem> {
     Ok((text.ok_or_else(Problem::internal)?, scaling))
 }
 
-/// The place of a fault in a JSON body: line 2 of a CSV is its first item.
+/// The field of a fault in a JSON body: line 2 of the CSV is the first item.
 fn in_json(fault: Fault) -> Fault {
     let item = fault.field.strip_prefix("line ").and_then(|line| line.parse::<usize>().ok()?.checked_sub(2));
     Fault { field: item.map_or(fault.field, |item| format!("items[{item}]")), ..fault }

@@ -1,8 +1,8 @@
-//! Bodies of requests: whole in memory before anything is done with them, or refused.
+//! Request bodies: read into memory as a whole, or refused.
 //!
-//! Comes in: a request. Goes out: the same with its body at hand, or a problem. What is too large is read to its end and
-//! thrown away, within bounds: a caller that is still sending would otherwise lose the reply that says why.
-//! Must not know: what the body says.
+//! Input: a request. Output: the same request with its body in memory, or a problem. A body that is too large is
+//! read and discarded within bounds, because a client that is still sending would otherwise lose the reply. Must
+//! not know: what the body contains.
 
 use crate::http::problem::Problem;
 use axum::body::{Body, Bytes, HttpBody};
@@ -11,20 +11,20 @@ use axum::http::{StatusCode, header};
 use http_body_util::BodyExt;
 use std::mem;
 
-/// Largest body of a call, in bytes.
+/// Largest body of an exam call, in bytes.
 pub const SMALL: usize = 64 * 1024;
 /// Largest bank, in bytes.
 pub const LARGE: usize = 16 * 1024 * 1024;
-/// So much of a body that is too large is thrown away, in bytes; then the connection is.
+/// Most bytes of a too large body that are discarded; then the connection is closed.
 const WASTE: usize = 64 * 1024 * 1024;
 
-/// Takes the body of a request, of at most so many bytes.
+/// Reads the body of a request, of at most `limit` bytes.
 ///
 /// # Errors
-/// There are more, or they ended before their time.
+/// The body is too large or incomplete.
 pub async fn read(request: &mut Request, limit: usize) -> Result<(), Problem> {
     let body = mem::take(request.body_mut());
-    // Who asks before sending is told at once.
+    // A client that sends `Expect: 100-continue` is refused before it sends the body.
     let asks = request.headers().contains_key(header::EXPECT);
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if asks && announced > limit {
@@ -43,7 +43,7 @@ pub async fn read(request: &mut Request, limit: usize) -> Result<(), Problem> {
     }
 }
 
-/// The bytes of a body; `None` if there are too many.
+/// The bytes of a body; `None` if there are more than `limit`.
 async fn take(mut body: Body, limit: usize) -> Result<Option<Bytes>, axum::Error> {
     let (mut taken, mut seen) = (Vec::new(), 0_usize);
     while let Some(frame) = body.frame().await {

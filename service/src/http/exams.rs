@@ -1,4 +1,7 @@
-//! HTTP for exams: parse, run the flow, reply. Bodies are read in `request` and written in `reply`.
+//! HTTP handlers for exams: parse, call the flow, reply. Request bodies are parsed in `request`, replies built in
+//! `reply`.
+//!
+//! Input: requests of authorized callers. Output: replies or problems. Must not know: SQL, Redis.
 
 pub mod reply;
 pub mod request;
@@ -78,10 +81,10 @@ pub async fn status(
     RawQuery(query): RawQuery,
 ) -> Reply<StatusReply> {
     let id = request::exam_id(query)?;
-    // Asked at once, so that both come with one look at the database.
+    // Concurrent, so that both share one batched query.
     let (exam, student) = tokio::join!(live.flow.exam(&caller, id), live.flow.records.student(id));
     let exam = exam?;
-    stands(&live, &caller, &exam, student)
+    status_reply(&live, &caller, &exam, student)
 }
 
 /// `POST /pause`: for those who run exams.
@@ -92,7 +95,7 @@ pub async fn pause(
     body: Bytes,
 ) -> Reply<StatusReply> {
     let (exam, _) = live.flow.time(request::one_exam(&headers, &body)?, &Timing::Pause).await?;
-    stands(&live, &caller, &exam, live.flow.records.student(exam.head().id).await)
+    status_reply(&live, &caller, &exam, live.flow.records.student(exam.head().id).await)
 }
 
 /// `POST /resume`: for those who run exams.
@@ -103,7 +106,7 @@ pub async fn resume(
     body: Bytes,
 ) -> Reply<StatusReply> {
     let (exam, _) = live.flow.time(request::one_exam(&headers, &body)?, &Timing::Resume).await?;
-    stands(&live, &caller, &exam, live.flow.records.student(exam.head().id).await)
+    status_reply(&live, &caller, &exam, live.flow.records.student(exam.head().id).await)
 }
 
 /// `POST /extend`: for those who run exams.
@@ -121,7 +124,7 @@ pub async fn extend(CurrentState(live): CurrentState, headers: HeaderMap, body: 
     Ok(Json(ExtendReply::of(extended, seconds)))
 }
 
-fn stands(
+fn status_reply(
     live: &Live,
     caller: &Caller,
     exam: &Exam,
@@ -139,7 +142,7 @@ pub async fn list(CurrentState(live): CurrentState, RawQuery(query): RawQuery) -
     Ok(Json(ListReply::of(page)))
 }
 
-/// `GET /export`: for admins; a table, page by page. Should the database fail half-way, the body breaks off.
+/// `GET /export`: for admins; a table, streamed page by page. If the database fails, the body ends early.
 pub async fn export(
     CurrentState(live): CurrentState,
     RawQuery(query): RawQuery,
@@ -152,13 +155,13 @@ pub async fn export(
     };
     let pages = stream::try_unfold(export, async |mut export| {
         let page =
-            export.page().await.inspect_err(|error| tracing::error!(%error, "an export breaks off"))?;
+            export.page().await.inspect_err(|error| tracing::error!(%error, "an export was aborted"))?;
         Ok::<_, records::Error>(page.map(|(text, _)| (text, export)))
     });
     Ok(([(header::CONTENT_TYPE, kind)], Stream::from_stream(pages)).into_response())
 }
 
-/// `GET /health/redis`: always 200; the body tells.
+/// `GET /health/redis`: always 200; the health is in the body.
 pub async fn health_redis(CurrentState(live): CurrentState) -> Json<HealthReply> {
     let health = live.flow.store.health().await;
     Json(HealthReply::of(health, live.flow.store.mode()))

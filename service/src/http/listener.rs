@@ -26,30 +26,29 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::Service;
 
-/// Most connections of one listener, however many descriptors there are: each may hold some memory.
+/// Most connections of one listener, which bounds their memory regardless of the file limit.
 const MAX_CONNECTIONS: usize = 16_384;
-/// Descriptors kept for all else: the database, the store, files, the ops port.
+/// File descriptors reserved for the database, the store, files and the ops port.
 const RESERVED_FILES: usize = 256;
-/// Connections that may wait until they are taken: a school that begins at the same moment.
+/// Listen backlog: a whole school may connect at the same moment.
 const BACKLOG: u32 = 4096;
-/// Largest head of a request, in bytes.
+/// Largest request head, in bytes.
 const MAX_HEAD: usize = 32 * 1024;
-/// How long nothing is accepted after the system could not.
+/// Pause of the accept loop after an error.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Where a service stands in its life.
+/// The phase of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// It serves.
+    /// Serving.
     Serving,
-    /// It serves, and every answer asks its caller to connect anew, elsewhere.
+    /// Serving with `Connection: close`, so that clients reconnect elsewhere.
     Leaving,
-    /// It takes no new connections; answers in flight finish.
+    /// No new connections; requests in flight finish.
     Closing,
 }
 
-/// Raises this process's limit of descriptors as far as it may, and gives how many connections of callers
-/// fit below it.
+/// Raises the file descriptor limit to its hard limit and returns the number of connections that fit below it.
 pub fn max_connections() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
@@ -67,7 +66,7 @@ pub fn max_connections() -> usize {
 /// A listener on an address.
 ///
 /// # Errors
-/// The system's.
+/// Errors of the operating system.
 pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
@@ -75,7 +74,7 @@ pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves until the phase is closing and every answer in flight is told.
+/// Serves until the phase is `Closing` and every request in flight is answered.
 pub async fn serve(
     listener: TcpListener,
     routes: Router,
@@ -90,7 +89,7 @@ pub async fn serve(
     loop {
         let (stream, peer, permit) = tokio::select! {
             accepted = accept(&listener, &permits) => accepted,
-            // Whoever knew the phase may be gone; that is the end too.
+            // A dropped sender means closing too.
             _ = &mut closing => break,
         };
         let (routes, phase, watcher) = (routes.clone(), phase.clone(), open.watcher());
@@ -103,7 +102,7 @@ pub async fn serve(
     open.shutdown().await;
 }
 
-/// The next connection, once there is room for it.
+/// Accepts the next connection, once a permit is free.
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
@@ -116,11 +115,11 @@ async fn accept(
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => return (stream, peer, permit),
-            // Their ends, not ours.
+            // Errors of the peer.
             Err(error) if is_peer_error(error.kind()) => {}
             Err(error) => {
                 if !logged {
-                    tracing::warn!(%error, "no connection can be accepted; trying on");
+                    tracing::warn!(%error, "connections cannot be accepted; retrying");
                     logged = true;
                 }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -134,7 +133,7 @@ fn is_peer_error(kind: ErrorKind) -> bool {
     matches!(kind, ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// Speaks with one peer until either has had enough.
+/// Serves one connection to its end.
 async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
@@ -142,9 +141,9 @@ async fn serve_connection(
     phase: watch::Receiver<Phase>,
     watcher: Watcher,
 ) {
-    // An answer is one write, and nothing is gained by keeping it back.
+    // A response is one write, so Nagle's algorithm would only delay it.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, %peer, "a connection was gone before it was held");
+        tracing::debug!(%error, %peer, "a connection was closed before it was served");
         return;
     }
     let timeouts = Timeouts::new();
@@ -166,12 +165,12 @@ async fn serve_connection(
     });
     let connection = http1::Builder::new()
         .max_buf_size(MAX_HEAD)
-        // Whoever has said all and only listens still gets the reply.
+        // A client that has shut down its write side still gets the reply.
         .half_close(true)
         .serve_connection(TokioIo::new(TimedStream::new(stream, timeouts.clone())), service);
     match timeouts.drive(watcher.watch(connection)).await {
-        None => tracing::debug!(%peer, "a connection was too slow and is cut"),
-        Some(Err(error)) => tracing::debug!(%peer, %error, "a connection ended badly"),
+        None => tracing::debug!(%peer, "a connection timed out and is closed"),
+        Some(Err(error)) => tracing::debug!(%peer, %error, "a connection failed"),
         Some(Ok(())) => {}
     }
 }

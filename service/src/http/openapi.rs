@@ -1,19 +1,19 @@
-//! What the API is, for machines and for people: `openapi.json` and Swagger UI, both part of the program.
+//! The API description: `openapi.json` and Swagger UI, both embedded.
 //!
-//! Comes in: nothing. Goes out: the document, and the pages that show it. The test bed holds every reply of
-//! every test to the document. Must not know: exams.
+//! Input: none. Output: the document, and the pages that show it. The test suite validates every reply against the
+//! document. Must not know: exams.
 
 use axum::Router;
 use axum::http::header;
 use axum::routing::get;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-/// Where the document is.
+/// Path of the document.
 const PATH: &str = "/openapi.json";
 /// OpenAPI 3.1.
 pub const DOCUMENT: &str = include_str!("../../openapi.json");
 
-/// The routes of the document and its pages.
+/// The routes of the document and of Swagger UI.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let document = ([(header::CONTENT_TYPE, "application/json")], DOCUMENT);
     Router::new()

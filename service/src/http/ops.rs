@@ -1,8 +1,8 @@
-//! The ops port: liveness, readiness, metrics, and what this process runs.
+//! The ops port: liveness, readiness, metrics, and the state of the process.
 //!
-//! Readiness means migrated and not draining. An outage of the database of record is told per
-//! request with 503 and Retry-After, and an outage of the store is not told at all: neither is a
-//! reason to take every pod out of its Service.
+//! Input: the application. Output: replies to probes, Prometheus and the operator. Ready means migrated and not
+//! draining. An outage of the database is reported per request by 503 with Retry-After, and an outage of the store
+//! is not an error at all: neither is a reason to remove every pod from its Service. Must not know: exams.
 
 use crate::app::App;
 use crate::flow::Flow;
@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long a scrape or a look at the state waits for the database.
+/// How long `/metrics` and `/state` wait for the database.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// `GET /livez`
@@ -64,7 +64,7 @@ pub async fn state(State(app): State<App>) -> Json<contract::State> {
     })
 }
 
-/// How many exams are open, unless the database does not answer: whoever asks this wants to know that soon.
+/// Number of open exams; `None` if the database does not answer within a short time.
 async fn open_exams(flow: &Flow) -> Option<u64> {
     timeout(PATIENCE, flow.records.open_exams()).await.ok()?.ok()
 }

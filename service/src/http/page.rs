@@ -1,13 +1,13 @@
-//! The page to take an exam: three files that are part of the program.
+//! The exam page: three embedded files.
 //!
-//! Comes in: nothing. Goes out: their texts. They ask for nothing from elsewhere, and the browser is told
-//! to hold them to that. Must not know: exams.
+//! Input: none. Output: their texts. They load nothing from other hosts, and the Content-Security-Policy enforces
+//! that. Must not know: exams.
 
 use axum::Router;
 use axum::http::{HeaderName, header};
 use axum::routing::get;
 
-/// What the page may do: talk to this service, and nothing else.
+/// The page may only talk to this service.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -1,7 +1,8 @@
-//! From what went wrong to what the caller reads: `application/problem+json` (RFC 9457) with a
-//! stable `code`. The only place that knows both the flow's errors and HTTP's statuses.
+//! Problems: errors as clients read them, `application/problem+json` (RFC 9457) with a stable `code`.
 //!
-//! A 5xx tells the caller what to do and never shows internals; those are logged here, once.
+//! Input: errors of the flow and of access control. Output: a response. Only this module maps errors to HTTP status
+//! codes. A 5xx tells the client what to do and hides internals, which are logged here, once. Must not know: how an
+//! error arose.
 
 use crate::access::auth::Denied;
 use crate::flow;
@@ -15,33 +16,33 @@ use serde::Serialize;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Seconds a caller is asked to wait while the database of record is away.
+/// Retry-After while the database of record is unavailable, in seconds.
 const RETRY_AFTER: NonZeroU32 = NonZeroU32::MIN;
 
-/// A problem as the caller reads it.
+/// A problem.
 #[derive(Clone, Debug, Serialize)]
 pub struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
     status: u16,
-    /// Stable name of the problem, for programs.
+    /// Stable code, for programs.
     pub code: &'static str,
     detail: Box<str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
-    /// The item on the screen, where that helps.
+    /// The current item, where it helps the client.
     #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<Box<ItemReply>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     termination_reason: Option<&'static str>,
-    /// Seconds a caller is asked to wait.
+    /// Retry-After, in seconds.
     #[serde(skip)]
     wait: Option<NonZeroU32>,
 }
 
 impl Problem {
-    /// A problem without further parts.
+    /// A problem without optional fields.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self {
             kind: "about:blank",
@@ -56,19 +57,19 @@ impl Problem {
         }
     }
 
-    /// The caller is known, and this is not for them.
+    /// The caller lacks a right.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
-    /// Fields that are not this caller's to send, each named.
+    /// Fields that this caller may not send.
     pub fn not_yours(faults: Vec<Fault>) -> Self {
         let mut problem = Self::forbidden("the request holds what a student may not say; see errors");
         problem.errors = faults;
         problem
     }
 
-    /// The caller came too often.
+    /// The caller exceeded the rate limit.
     fn too_many_requests(wait: Duration) -> Self {
         let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1);
         let detail = format!("too many requests; come again in {seconds} s");
@@ -77,7 +78,7 @@ impl Problem {
         problem
     }
 
-    /// Fields that are wrong, each named.
+    /// Invalid fields, each named.
     pub fn invalid(faults: Vec<Fault>) -> Self {
         let detail = match faults.len() {
             1 => "one field is wrong; see errors".to_owned(),
@@ -88,7 +89,7 @@ impl Problem {
         problem
     }
 
-    /// The service failed, and the caller learns no more than that.
+    /// An internal error.
     pub fn internal() -> Self {
         let detail = "the service failed on this request; it has been logged";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail)
@@ -99,7 +100,7 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", detail)
     }
 
-    /// The request took too long. What it asked for may have been done: a repetition tells.
+    /// The deadline passed. The request may have been executed; a retry returns its result.
     pub fn too_slow() -> Self {
         let detail = "the request took too long; send the same request again to learn what became of it";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", detail)

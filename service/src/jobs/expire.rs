@@ -1,7 +1,7 @@
-//! Exams that nobody ends: each ends by one event, however many services look.
+//! Expiry: ends overdue exams that nobody ends.
 //!
-//! Comes in: a running service. Goes out: an ending in the log of every exam whose time is over. Services need
-//! not know of each other: the log takes one event at a place. Must not know: why an exam has a time.
+//! Input: the running service. Output: one ending event in the log of every overdue exam. Replicas need no
+//! coordination, because the append is a compare-and-set. Must not know: why an exam has a deadline.
 
 use crate::app::App;
 use crate::flow::Error;
@@ -12,32 +12,32 @@ use std::collections::HashSet;
 use std::time::Duration;
 use tracing::{Instrument, info_span};
 
-/// How often overdue exams are looked for.
+/// Interval of the job.
 const LOOK: Duration = Duration::from_secs(5);
-/// Most exams of one look.
+/// Most exams in one run.
 const MOST: i64 = 200;
 
-/// Looks for overdue exams, for as long as the service runs.
+/// Runs the job for as long as the service runs.
 pub async fn run(app: App) {
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    // Exams that cannot be ended; each is told once.
+    // Exams that cannot be ended; each is logged once.
     let mut stuck = HashSet::new();
     loop {
         ticks.tick().await;
         if let Err(error) = once(&app, &mut stuck).await {
-            tracing::warn!(%error, "overdue exams wait: the database does not answer");
+            tracing::warn!(%error, "overdue exams are not ended: the database does not answer");
         }
     }
 }
 
 async fn once(app: &App, stuck: &mut HashSet<i64>) -> Result<(), Error> {
     let flow = &app.live().flow;
-    // Those of a service that knew no end have from now on the time that any exam has by itself.
+    // Open exams of the first release have no expiry; they get the default.
     let lasts = i64::from(ExamType::default().expires_after_seconds) * 1000;
     let undated = flow.records.expire_oldest_at(flow.records.now() + lasts).await?;
     if undated > 0 {
-        tracing::info!(exams = undated, "open exams of an earlier service end by themselves from now on");
+        tracing::info!(exams = undated, "open exams of the first release now have an expiry");
     }
     let overdue = flow.records.overdue(flow.records.now(), MOST).await?;
     for exam in &overdue {

@@ -1,8 +1,9 @@
-//! A store that came back empty gets its snapshots back before anybody asks for them.
+//! Rewarming: refills a store that lost its content.
 //!
-//! Comes in: a running service. Goes out: a snapshot of every open exam, at a bounded rate. A mark in the store
-//! tells whether it is the one that was filled: it goes with everything else, and of many services the one that
-//! sets it again does the work. Should that one end meanwhile, exams are rebuilt as they are asked for.
+//! Input: the running service. Output: a snapshot of every open exam, at a bounded rate. A marker in the store
+//! shows whether it was filled: it is lost with everything else, and of several services the one that sets it again
+//! does the work. If that service stops before it is done, exams are rebuilt on demand. Must not know: which
+//! backend runs.
 
 use crate::app::App;
 use crate::flow::Error;
@@ -12,23 +13,23 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tracing::{Instrument, info_span};
 
-/// How often the mark is looked for.
+/// Interval of checks for the marker.
 const LOOK: Duration = Duration::from_secs(5);
-/// So many exams at once, and then a pause: 200 a second at most.
+/// Exams per batch; with the pause below at most 200 a second.
 const PAGE: i64 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Looks after the store, for as long as the service runs.
+/// Runs the job for as long as the service runs.
 pub async fn run(app: App) {
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        // A store that does not answer is looked at again soon; whoever needs it says so.
+        // An unavailable store is checked again later; its outage is reported by the store itself.
         if app.live().flow.store.mark().await.unwrap_or(false)
             && let Err(error) = fill(&app).await
         {
-            tracing::warn!(%error, "the store is filled no further; exams are rebuilt as they are asked for");
+            tracing::warn!(%error, "refilling the store stopped; further exams are rebuilt on demand");
         }
     }
 }
@@ -60,7 +61,7 @@ async fn fill(app: &App) -> Result<(), Error> {
     }
     if filled > 0 {
         app.live().flow.saver.settle().await;
-        tracing::info!(exams = filled, "the store was empty and is filled again");
+        tracing::info!(exams = filled, "the store was empty and has been refilled");
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::exam::Exam;
 use crate::exam::event::{Chain, Head, Sealed};
 use std::collections::HashSet;
 
-/// Writes all of these, in one transaction unless two starts ask for the same.
+/// Writes all requests: in one transaction, or in several if starts conflict with each other.
 pub(super) async fn commit(
     connection: &mut Dedicated,
     ids: &mut IdAllocator,
@@ -32,8 +32,8 @@ pub(super) async fn commit(
     Ok(outcomes.into_iter().flatten().collect())
 }
 
-/// Those that one statement can write, and the rest: of two starts with one key or one slot the second has to see the
-/// first.
+/// Splits off requests that need another transaction: of two starts with the same key or slot, the second must see
+/// the first.
 fn split_conflicting(requests: &[WriteRequest], places: Vec<usize>) -> (Vec<usize>, Vec<usize>) {
     let (mut keys, mut slots) = (HashSet::new(), HashSet::new());
     places.into_iter().partition(|place| match &requests[*place] {
@@ -44,7 +44,7 @@ fn split_conflicting(requests: &[WriteRequest], places: Vec<usize>) -> (Vec<usiz
     })
 }
 
-/// A new exam that is not written yet.
+/// A new exam before it is written.
 struct StartedExam<'w> {
     new: &'w NewExam,
     key: String,
@@ -110,7 +110,7 @@ async fn write(
     });
     let first = begun.iter().map(|begun| row(begun.exam.head().id, &begun.first, None));
     let mut events: Vec<EventRow> = first.chain(following).collect();
-    // Two at one place: one of them is enough to try.
+    // Of two events at one position, one is tried.
     events.sort_by_key(|row| (row.exam_id, row.seq));
     events.dedup_by_key(|row| (row.exam_id, row.seq));
     crash_points(requests, ["start.commit.before", "answer.commit.before", "complete.commit.before"]);
@@ -120,7 +120,7 @@ async fn write(
     let (mut begun, mut outcomes) = (begun.into_iter(), Vec::with_capacity(requests.len()));
     for request in requests {
         outcomes.push(match request {
-            // Of two at one place the first to be told has it.
+            // Of two events at one position, the first request wins.
             WriteRequest::Append(event) if appended.remove(&(event.exam, event.sealed.entry.seq)) => {
                 Outcome::Appended(Appended::Committed)
             }
@@ -138,7 +138,7 @@ async fn write(
     Ok(outcomes)
 }
 
-/// Why a start made no exam.
+/// Why a start created no exam.
 async fn why_not_created(connection: &mut Dedicated, begun: &StartedExam<'_>) -> Result<Created, Error> {
     let select = "SELECT id, fingerprint FROM exams WHERE idempotency_key = $1";
     let before: Option<(i64, String)> =
@@ -150,7 +150,7 @@ async fn why_not_created(connection: &mut Dedicated, begun: &StartedExam<'_>) ->
     })
 }
 
-/// The row of an event; the first one of an exam comes with the exam.
+/// The row of an event. The first event of an exam follows none.
 fn row<'w>(exam: i64, sealed: &'w Sealed, follows: Option<&NewEvent>) -> EventRow<'w> {
     let event = &sealed.entry.event;
     EventRow {
@@ -168,13 +168,13 @@ fn row<'w>(exam: i64, sealed: &'w Sealed, follows: Option<&NewEvent>) -> EventRo
     }
 }
 
-/// When its exam ended, if it is over with this event.
+/// When the exam ended, if this event ends it.
 fn ended_at(sealed: &Sealed) -> Option<i64> {
     sealed.entry.event.is_ending().then_some(sealed.entry.at)
 }
 
-/// The key of a start. One without a key of its caller's has one of its own, so that a transaction that
-/// is tried again makes no second exam; no caller can send its first character.
+/// The idempotency key of a start. A start without a client key gets a generated one, so that a retried transaction
+/// creates no second exam; no client can send its first character.
 fn key(new: &NewExam) -> String {
     match &new.idempotency_key {
         Some(key) => key.clone(),
@@ -182,7 +182,7 @@ fn key(new: &NewExam) -> String {
     }
 }
 
-/// Passes the place of each request's kind: start, answer, complete.
+/// Passes the crash point of each request: start, answer or complete.
 fn crash_points(requests: &[&WriteRequest], [start, answer, complete]: [&'static str; 3]) {
     for request in requests {
         crash::point(match request {

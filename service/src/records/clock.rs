@@ -1,7 +1,7 @@
-//! The clock that owns every exam's time: the database's, read from here.
+//! The clock of the database of record, which owns the time of every exam.
 //!
-//! Comes in: a pool. Goes out: the time on the database's clock, without asking it each time: how far this
-//! machine's clock is from it is measured now and then. Must not know: what the time is for.
+//! Input: a pool. Output: the current time on the database's clock. The offset to the local clock is measured
+//! periodically, so reading the time needs no round trip. Must not know: what the time is for.
 
 use super::pool::{PATIENCE, Pool, on};
 use std::sync::Arc;
@@ -9,25 +9,25 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::time::{MissedTickBehavior, timeout};
 
-/// How often the distance is measured.
+/// Interval of measurements.
 const LOOK: Duration = Duration::from_secs(10);
-/// A measurement that took longer tells too little.
+/// Longest round trip of a usable measurement.
 const LONGEST: Duration = Duration::from_millis(500);
-/// A distance that is told: clocks this far apart are wrongly set.
+/// Change of the offset that is logged, in milliseconds: one of the clocks is wrong.
 const FAR: u64 = 1_000;
 
-/// The database's clock.
+/// The clock.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Clock {
-    /// Milliseconds by which it is ahead of this machine's.
+    /// Offset to the local clock, in milliseconds.
     ahead: Arc<AtomicI64>,
 }
 
 impl Clock {
-    /// Measures once, and then now and then for as long as there is anybody who reads it.
+    /// Measures the offset once, and then periodically until the clock is dropped.
     pub(super) async fn start(pool: Pool) -> Self {
         let clock = Self::default();
-        // A file has the clock of this machine.
+        // SQLite uses the local clock.
         if matches!(pool, Pool::Sqlite(_)) {
             return clock;
         }
@@ -58,7 +58,7 @@ impl Clock {
         let asked = async { on!(pool, pool => sqlx::query_scalar(select).fetch_one(pool).await) };
         let there: i64 = match timeout(PATIENCE, asked).await {
             Ok(Ok(there)) => there,
-            // Whoever needs the database says that it is away.
+            // The outage is reported by the requests that need the database.
             Ok(Err(_)) | Err(_) => return,
         };
         let took = began.elapsed();
@@ -70,7 +70,7 @@ impl Clock {
         if ahead.abs_diff(known) > FAR {
             tracing::warn!(
                 milliseconds = ahead,
-                "this machine's clock and the database's are apart, and the database's counts"
+                "the local clock and the clock of the database differ; the database's is used"
             );
         }
     }

@@ -1,9 +1,9 @@
-//! A connection that a task keeps for itself: what it repeats stays prepared there, the database's process for it stays
-//! warm, and nothing is asked between one statement and the next.
+//! A connection dedicated to one task: its prepared statements stay cached, its server process stays warm, and
+//! consecutive statements need no checkout.
 //!
-//! Comes in: a pool. Goes out: its connection, for a statement at a time; one that was dropped half-way, or failed, is
-//! not used again. SQLite has one connection for all, and a pooler is its own: there it is the pool that is used.
-//! Must not know: any statement.
+//! Input: a pool. Output: the connection, for one statement at a time; it is replaced after an error or an
+//! abandoned statement. SQLite has a single connection, and a transaction pooler multiplexes by itself: there the
+//! pool is used instead. Must not know: any statement.
 
 use super::pool::{Pool, TRUSTED};
 use sqlx::pool::PoolConnection;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// What a task keeps.
+/// A dedicated connection.
 #[derive(Debug)]
 pub(super) struct Dedicated {
     pool: Pool,
@@ -20,14 +20,14 @@ pub(super) struct Dedicated {
     is_idle: Arc<AtomicBool>,
 }
 
-/// What others know of it.
+/// Its use, for metrics, and the means to close it.
 #[derive(Clone, Debug)]
 pub(super) struct DedicatedUsage {
     pool: Pool,
     is_idle: Arc<AtomicBool>,
 }
 
-/// Runs a statement on the task's connection; every statement runs unchanged on each kind.
+/// Runs a statement on the dedicated connection; the same statement runs on each kind of pool.
 macro_rules! by {
     ($connection:expr, $name:ident => $body:expr) => {
         match $connection.pool() {
@@ -47,7 +47,7 @@ macro_rules! by {
 pub(super) use by;
 
 impl Dedicated {
-    /// A connection beside those of the pool, where there can be one.
+    /// A connection in addition to those of the pool; for SQLite the pool itself.
     pub(super) fn beside(pool: &Pool) -> Self {
         Self {
             pool: pool.dedicated().unwrap_or_else(|| pool.clone()),
@@ -60,13 +60,13 @@ impl Dedicated {
         self.pool.clone()
     }
 
-    /// What may be known of it once a task has it; nothing where it is all the others' too.
+    /// Its use; `None` for SQLite, where it is the shared pool.
     pub(super) fn usage(&self) -> Option<DedicatedUsage> {
         let usage = || DedicatedUsage { pool: self.pool.clone(), is_idle: Arc::clone(&self.is_idle) };
         (!matches!(self.pool, Pool::Sqlite(_))).then(usage)
     }
 
-    /// The connection; a new one where there is none that can be used.
+    /// The connection; a new one if it is missing or broken.
     pub(super) async fn take(
         &mut self,
         pool: &sqlx::PgPool,
@@ -80,7 +80,7 @@ impl Dedicated {
         pool.acquire().await
     }
 
-    /// Keeps the connection, after a statement that has told its outcome.
+    /// Returns the connection after a completed statement.
     pub(super) fn give_back(&mut self, connection: PoolConnection<Postgres>) {
         self.is_idle.store(true, Ordering::Relaxed);
         self.connection = Some((connection, Instant::now()));
@@ -88,13 +88,13 @@ impl Dedicated {
 }
 
 impl DedicatedUsage {
-    /// As [`Pool::connections`]; a connection that is kept and does nothing is idle.
+    /// As [`Pool::connections`]; a held but unused connection counts as idle.
     pub(super) fn connections(&self) -> (u32, usize, u32) {
         let (size, idle, most) = self.pool.connections();
         (size, idle + usize::from(self.is_idle.load(Ordering::Relaxed)), most)
     }
 
-    /// Ends all work with it, once the task has let it go.
+    /// Closes it once the task has returned it.
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }

@@ -1,28 +1,28 @@
-//! Who sat which exam: apart from the measurement, and erasable.
+//! Examinees: who took which exam. Stored apart from the measurement, and erasable.
 //!
-//! Comes in: whom a caller names. Goes out: their exams. Must not know: what was measured.
+//! Input: an examinee as a caller identifies them. Output: their exams. Must not know: what was measured.
 
 use super::pool::on;
 use super::{Error, Records};
 
-/// Who sits an exam, as far as callers say.
+/// An examinee, as far as the caller identifies them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Examinee {
-    /// Their number, as a trusted caller knows them.
+    /// Their id, from a trusted caller.
     pub student_id: Option<i64>,
-    /// Their class's number.
+    /// The id of their class.
     pub class_id: Option<i64>,
-    /// Their name in signed tokens.
+    /// The subject of their signed tokens.
     pub subject: Option<String>,
 }
 
 impl Examinee {
-    /// Whether it says who they are.
+    /// Whether the examinee is identified.
     pub fn is_known(&self) -> bool {
         self.subject.is_some() || self.student_id.is_some()
     }
 
-    /// The name of one of their attempts at a type of exam, counted from 1: at most one exam holds it.
+    /// The slot of an attempt at an exam type, counted from 1: at most one exam has it.
     pub fn slot(&self, exam_type: &str, attempt: usize) -> Option<String> {
         match (&self.subject, self.student_id) {
             (Some(subject), _) => Some(format!("{exam_type}\u{1f}{attempt}\u{1f}subject {subject}")),
@@ -42,7 +42,7 @@ pub struct Attempt {
 }
 
 impl Records {
-    /// An examinee's exams of a type, in order. One indexed read.
+    /// An examinee's exams of a type, by id. One indexed read.
     ///
     /// # Errors
     /// The database's.
@@ -62,7 +62,7 @@ impl Records {
         })
     }
 
-    /// The exam that a start under this key made, and the mark of its request.
+    /// The exam that a start with this key created, and the fingerprint of its request.
     ///
     /// # Errors
     /// The database's.
@@ -71,7 +71,7 @@ impl Records {
         on!(&self.pool, pool => Ok(sqlx::query_as(select).bind(key).fetch_optional(pool).await?))
     }
 
-    /// The examinee of an exam, if the caller gave one. One indexed read, with those of others.
+    /// The student id of an exam, if there is one. One indexed read, batched with others.
     ///
     /// # Errors
     /// The database's.

@@ -1,33 +1,33 @@
-//! IdAllocator of exams that are yet to be written.
+//! Allocation of exam ids before the exams are written.
 //!
-//! Comes in: how many. Goes out: as many, of which no other exam has or will have one. A start that knows its number
-//! is one statement; where many start, numbers are taken some at a time, so that it is one round trip too. What is not
-//! used within a moment is left out for good: numbers stay in the order in which exams start, to about a second.
-//! Must not know: what is written under them.
+//! Input: a count. Output: that many unique ids. With its id known in advance, a start is one statement; under
+//! load, ids are allocated in blocks, so that allocation needs no round trip per start. Ids that are not used
+//! within a second are discarded, so ids follow the order of starts to about a second. Must not know: what is
+//! written under them.
 
 use super::dedicated::{Dedicated, by};
 use super::pool::Pool;
 use std::time::{Duration, Instant};
 
-/// How long numbers that were taken may wait for their exams.
+/// How long allocated ids may stay unused.
 const MOMENT: Duration = Duration::from_secs(1);
-/// Most numbers that are taken before there is an exam for them.
+/// Most ids allocated in advance.
 const MOST: usize = 64;
 
-/// Of SQLite: the last number that was used.
+/// SQLite: the last id that was used.
 const LAST: &str = "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'exams'";
-/// Of PostgreSQL: as many numbers as asked for. What gives them is looked up once, which is dearer than a number.
+/// PostgreSQL: the requested number of ids. The subquery looks the sequence up once, which costs more than an id.
 const NEXT: &str = "\
 SELECT nextval(sequence.name) FROM (SELECT pg_get_serial_sequence('exams', 'id')::REGCLASS AS name OFFSET 0) AS sequence, \
 generate_series(1, $1)";
 
-/// IdAllocator that are taken, and belong to no exam yet.
+/// Allocated ids without an exam.
 #[derive(Debug)]
 pub(super) struct IdAllocator {
-    /// In falling order.
+    /// In descending order.
     free: Vec<i64>,
     taken: Instant,
-    /// How many were taken then.
+    /// Size of the last block.
     size: usize,
 }
 
@@ -36,7 +36,7 @@ impl IdAllocator {
         Self { free: Vec::new(), taken: Instant::now(), size: 0 }
     }
 
-    /// So many numbers, in rising order. One that was given is never given again.
+    /// Allocates this many ids, in ascending order. No id is returned twice.
     pub(super) async fn take(
         &mut self,
         connection: &mut Dedicated,
@@ -45,7 +45,7 @@ impl IdAllocator {
         if count == 0 {
             return Ok(Vec::new());
         }
-        // A file has one writer, which writes them at once: none is taken before its exam.
+        // SQLite has a single writer, which writes them at once: no block is needed.
         if let Pool::Sqlite(pool) = &connection.pool() {
             let last: i64 = sqlx::query_scalar(LAST).fetch_one(pool).await?;
             return Ok((last + 1..).take(count).collect());
@@ -54,7 +54,7 @@ impl IdAllocator {
             (self.free, self.size) = (Vec::new(), 0);
         }
         if self.free.len() < count {
-            // Twice as many as a moment ago: those who start exams one by one leave no number out.
+            // Twice the size of the last block: under low load no id is discarded.
             let more = count.max(MOST.min(self.size * 2));
             let rows = i64::try_from(more).unwrap_or(i64::MAX);
             let mut free: Vec<i64> =

@@ -1,11 +1,13 @@
-//! Lists of exams for those who run them: filtered, in pages, with their count.
+//! Lists of exams for proctors and admins: filtered, paged, with a total.
+//!
+//! Input: a filter. Output: pages of exams, counts. Must not know: who asks.
 
 use super::pool::on;
 use super::{Error, Records};
 use crate::exam::event::{Event, Next};
 use crate::exam::item::ItemId;
 
-/// Which exams to list.
+/// A filter of exams.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Only exams that have (`true`) or have not (`false`) ended.
@@ -14,24 +16,24 @@ pub struct Filter {
     pub exam_type: Option<String>,
     /// Only exams of this examinee.
     pub student_id: Option<i64>,
-    /// Only exams that started then or later, in milliseconds since 1970 UTC.
+    /// Only exams started at or after this time, in milliseconds since 1970 UTC.
     pub from: Option<i64>,
-    /// Only exams that started before then.
+    /// Only exams started before this time.
     pub to: Option<i64>,
-    /// Only exams with a greater number: where the page before ended.
+    /// Only exams with a greater id: the last id of the page before.
     pub after: i64,
-    /// At most so many.
+    /// Size of the page.
     pub limit: i64,
 }
 
-/// One line of a list.
+/// An exam in a list.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Listed {
     /// Number of the exam.
     pub id: i64,
     /// Its type.
     pub exam_type: String,
-    /// Its examinee, if the caller gave one.
+    /// The student id, if there is one.
     pub student_id: Option<i64>,
     /// Start, in milliseconds since 1970 UTC.
     pub started_at: i64,
@@ -41,29 +43,29 @@ pub struct Listed {
     pub items_completed: i64,
 }
 
-/// An item that an exam gave, or its end.
+/// An item that an exam administered, or its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Given {
     /// Number of the exam.
     pub exam: i64,
     /// Its seed.
     pub seed: i64,
-    /// What came next in it.
+    /// What followed.
     pub next: Next,
-    /// The item that was wanted and not given.
+    /// The item that exposure control held back.
     pub wanted: Option<ItemId>,
 }
 
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// All exams that fit the filter, on every page.
+    /// Number of exams that fit the filter, on all pages.
     pub count: i64,
-    /// This page's, by number.
+    /// The exams of this page, by id.
     pub exams: Vec<Listed>,
 }
 
-/// The conditions, each switched off by a null. `$1` to `$5` in both statements.
+/// The conditions; a null disables each. `$1` to `$5` in both statements.
 macro_rules! fits {
     ($select:literal, $rest:literal) => {
         concat!(
@@ -80,7 +82,7 @@ macro_rules! fits {
 }
 
 impl Records {
-    /// A page of the exams that fit the filter, with the number of all that do.
+    /// A page of exams that fit the filter, with the total.
     ///
     /// # Errors
     /// The database's.
@@ -106,7 +108,7 @@ impl Records {
             .await?))
     }
 
-    /// A page of the exams that fit the filter; cost follows the page, not the number of all.
+    /// A page of exams that fit the filter. The cost grows with the page, not with the total.
     ///
     /// # Errors
     /// The database's.
@@ -130,7 +132,7 @@ impl Records {
             .await?))
     }
 
-    /// Open exams whose time is over, the longest overdue first; at most so many.
+    /// Open exams past their expiry, the longest overdue first; at most `most`.
     ///
     /// # Errors
     /// The database's.
@@ -140,7 +142,7 @@ impl Records {
         on!(&self.pool, pool => Ok(sqlx::query_scalar(select).bind(now).bind(most).fetch_all(pool).await?))
     }
 
-    /// Sets when an open exam expires.
+    /// Sets the expiry of an open exam.
     ///
     /// # Errors
     /// The database's.
@@ -150,7 +152,7 @@ impl Records {
         Ok(())
     }
 
-    /// Sets when open exams expire that were started before any did; gives how many there were.
+    /// Sets the expiry of open exams without one, which the first release left behind; returns their number.
     ///
     /// # Errors
     /// The database's.
@@ -169,10 +171,10 @@ impl Records {
         on!(&self.pool, pool => Ok(sqlx::query_scalar(select).bind(exam).fetch_all(pool).await?))
     }
 
-    /// What the latest exams on a bank version gave, in order; at most so many exams.
+    /// The items that the latest exams on a bank version administered, in order; at most this many exams.
     ///
     /// # Errors
-    /// The database's, or an event that cannot be read.
+    /// Database errors, or an unreadable event.
     pub async fn given(&self, bank_version: &str, exams: i64) -> Result<Vec<Given>, Error> {
         let select = "SELECT exams.id, exams.seed, events.body FROM exams \
              JOIN events ON events.exam_id = exams.id \
@@ -189,7 +191,7 @@ impl Records {
                     (next, constrained.wanted)
                 }
                 Event::Completed { reason } => (Next::End(reason), None),
-                // Such an event gives nothing.
+                // Other events administer no item.
                 Event::Paused | Event::Resumed | Event::Extended { .. } => return Ok(None),
             };
             Ok(Some(Given { exam, seed, next, wanted }))
@@ -197,7 +199,7 @@ impl Records {
         rows.into_iter().map(read).filter_map(Result::transpose).collect()
     }
 
-    /// Number of exams that have started and not ended.
+    /// Number of open exams.
     ///
     /// # Errors
     /// The database's.

@@ -1,7 +1,7 @@
-//! A connection pool to either database, opened only if a commit is durable there.
+//! Connection pools for SQLite and PostgreSQL, opened only if commits are durable.
 //!
-//! Comes in: a URL. Goes out: a [`Pool`], its tables at this version, and what it promises of a commit.
-//! Must not know: any other statement.
+//! Input: a URL. Output: a [`Pool`] with migrated tables, and the durability settings. Must not know: any other
+//! statement.
 
 use super::OpenError;
 use super::transaction_pooling::{self, TransactionPool, additive};
@@ -14,16 +14,17 @@ use sqlx::sqlite::{
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How long a request waits for the database before it is told to come again.
+/// How long a request waits for a connection before it fails as unavailable.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// A connection that was used so long ago, or longer, is asked whether it is still there.
+/// A connection idle for longer than this is pinged before use.
 pub(super) const TRUSTED: Duration = Duration::from_secs(1);
-/// Connections to PostgreSQL: one writes, one asks where logs end, the others do all else.
+/// Size of the shared pool. The writer and reader tasks have one dedicated connection each.
 const MAX_CONNECTIONS: u32 = 6;
 
-/// What the tasks repeat goes by primary keys. A plan that was made while the tables were small would read them
-/// whole, and be kept as they grow. Without the last, a statement whose rows come as arrays would be planned anew each
-/// time, for a plan for any array looks dear.
+/// Planner settings of dedicated connections, whose statements all use primary keys. A cached plan from a time when
+/// the tables were small would use sequential scans, and be kept as they grow. Without `force_generic_plan`,
+/// statements with array parameters would be planned on each execution, because the estimate of the generic plan is
+/// higher.
 const PLANNER: [(&str, &str); 4] = [
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
@@ -36,11 +37,11 @@ const PLANNER: [(&str, &str); 4] = [
 pub(super) enum Pool {
     Sqlite(SqlitePool),
     Postgres(PgPool),
-    /// PostgreSQL behind a pooler.
+    /// PostgreSQL behind a transaction pooler.
     TransactionPooled(PgPool),
 }
 
-/// Does the same with either pool; every statement runs unchanged on both.
+/// Runs the same code with each kind of pool.
 macro_rules! on {
     ($pool:expr, $name:ident => $body:expr) => {
         match $pool {
@@ -56,7 +57,7 @@ macro_rules! on {
 pub(super) use on;
 
 impl Pool {
-    /// Opens a database, and has its word that a commit is durable.
+    /// Opens a database and checks that its commits are durable.
     pub(super) async fn open(
         url: &str,
         password: Option<&str>,
@@ -68,8 +69,7 @@ impl Pool {
         }
     }
 
-    /// A pool of one connection, for a task that does one thing after the other. `None` for SQLite: one connection is
-    /// all it has.
+    /// A pool with one connection for a task; `None` for SQLite, which has only one.
     pub(super) fn dedicated(&self) -> Option<Self> {
         let one = |pool: &PgPool| {
             (pool.options().clone().max_connections(1), PgConnectOptions::clone(&pool.connect_options()))
@@ -80,7 +80,7 @@ impl Pool {
                 let (pool, connection) = one(pool);
                 Some(Self::Postgres(pool.connect_lazy_with(connection.options(PLANNER))))
             }
-            // Statements are planned anew each time there.
+            // Statements are planned on each execution there.
             Self::TransactionPooled(pool) => {
                 let (pool, connection) = one(pool);
                 Some(Self::TransactionPooled(pool.connect_lazy_with(connection)))
@@ -88,7 +88,7 @@ impl Pool {
         }
     }
 
-    /// Connections there are, those of them that do nothing, and most there may be.
+    /// Number of connections, of idle connections, and the maximum.
     pub(super) fn connections(&self) -> (u32, usize, u32) {
         match self {
             Self::Sqlite(pool) => (pool.size(), pool.num_idle(), pool.options().get_max_connections()),
@@ -100,7 +100,7 @@ impl Pool {
         on!(self, pool => pool.close().await);
     }
 
-    /// Waits until somebody closes it.
+    /// Resolves when the pool is closed.
     pub(super) async fn closed(&self) {
         match self {
             Self::Sqlite(pool) => pool.close_event().await,
@@ -108,8 +108,7 @@ impl Pool {
         }
     }
 
-    /// What a PostgreSQL promises of a commit, in its own words, in a transaction as those that write; an error
-    /// where that is not enough.
+    /// The durability settings of PostgreSQL inside a transaction; the inner `Err` if commits are not durable.
     async fn durability(&self) -> Result<Result<String, String>, sqlx::Error> {
         type Row = (String, String, String, String, String);
         let select = "SELECT current_setting('server_version'), current_setting('synchronous_commit'), \
@@ -144,7 +143,7 @@ async fn sqlite(url: &str, create: bool) -> Result<(Pool, String), OpenError> {
         .locking_mode(SqliteLockingMode::Exclusive)
         .foreign_keys(true)
         .busy_timeout(PATIENCE);
-    // One connection, kept for good: the exclusive lock is its own.
+    // One permanent connection: it holds the exclusive lock.
     let pool = SqlitePoolOptions::new()
         .min_connections(1)
         .max_connections(1)
@@ -166,15 +165,15 @@ async fn sqlite(url: &str, create: bool) -> Result<(Pool, String), OpenError> {
     Ok((Pool::Sqlite(pool), "SQLite, journal WAL, synchronous FULL".to_owned()))
 }
 
-/// Whether a connection is in no transaction; one that is after all is closed, and another opened.
+/// Whether a connection is outside of a transaction; otherwise it is closed and replaced.
 ///
-/// A full disk makes SQLite roll back by itself. A rollback then fails, and the library takes the transaction for one
-/// that goes on: what follows would be nested in it, and acknowledged without ever being durable.
+/// On a full disk SQLite rolls back by itself. The explicit rollback then fails, and sqlx believes that the
+/// transaction is still open: later transactions would become savepoints in it, acknowledged but not durable.
 async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     if !connection.is_in_transaction() {
         return Ok(true);
     }
-    // A rollback may be on its way.
+    // A rollback may be pending.
     connection.ping().await?;
     let is_stuck = connection.is_in_transaction();
     if is_stuck {
@@ -183,7 +182,7 @@ async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Err
     Ok(!is_stuck)
 }
 
-/// Whether a connection can be used; one that was used a moment ago is believed, without the round trip that asks it.
+/// Whether a connection is usable; one that was used within the last second is not pinged.
 async fn is_alive(connection: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
     if idle > TRUSTED {
         connection.ping().await?;
@@ -208,9 +207,9 @@ async fn postgres(url: &str, password: Option<&str>) -> Result<(Pool, String), O
         .test_before_acquire(false)
         .before_acquire(|connection, used| Box::pin(is_alive(connection, used.idle_for)));
     match is_pooled {
-        // A pooler takes no parameter that it cannot carry from one transaction to the next.
+        // A pooler refuses startup parameters that it cannot track.
         true => options = options.extra_float_digits(None).statement_cache_capacity(0),
-        // A commit that is not durable is none, whatever the role's defaults are.
+        // Overrides a role whose default is a commit that is not durable.
         false => {
             pool = pool.after_connect(|connection, _| {
                 Box::pin(async move {
@@ -226,7 +225,7 @@ async fn postgres(url: &str, password: Option<&str>) -> Result<(Pool, String), O
         }
     }
     let pool = pool.connect_with(options).await.map_err(connect)?;
-    // Two services that start at once: an advisory lock lets one after the other migrate.
+    // An advisory lock serialises services that start at the same time.
     let migrate = |reason| OpenError::Migrate { url: shown.clone(), reason };
     let migrations = sqlx::migrate!("migrations/postgres");
     let pool = match is_pooled {
@@ -245,7 +244,7 @@ async fn postgres(url: &str, password: Option<&str>) -> Result<(Pool, String), O
     }
 }
 
-/// Where to look, by what a PostgreSQL or the way to it said.
+/// What to check, by the driver's error.
 fn hint(error: &sqlx::Error) -> &'static str {
     let text = error.to_string();
     let mentions = |words: &[&str]| words.iter().any(|word| text.contains(word));
@@ -264,10 +263,10 @@ const TLS_HINT: &str = "Look at sslmode and sslrootcert in its URL: does the ser
                         for that host, and by that authority?";
 const POOLER_HINT: &str = "Is there a pooler between, as pgbouncer? Then say so: ?pooled=true";
 
-/// A URL as it may be shown.
+/// A URL without passwords, for logs and errors.
 pub(super) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    // Parameters may hold a password too; and one that was not escaped may hold anything but an @.
+    // Query parameters may contain a password, and an unescaped password may contain any character but `@`.
     let shown = |text: &str| text.split('?').next().unwrap_or_default().to_owned();
     match rest.rsplit_once('@') {
         Some((user, place)) => {

@@ -1,7 +1,7 @@
-//! Where logs end and whose they are, asked by many at once: what waits goes into one query.
+//! The reader task: batches queries for the end of logs and for student ids.
 //!
-//! Comes in: numbers of exams. Goes out: where each one's log ends, or who sits it. Every request that only reads asks
-//! this, so a busy service asks the database a few large questions instead of many small ones; an idle one asks at once.
+//! Input: exam ids. Output: the end of each log, or the student id. Every read request needs one of them, so a busy
+//! service sends few large queries; an idle one sends each at once. Must not know: why they are asked for.
 
 use super::dedicated::{Dedicated, by};
 use super::{Error, Tip};
@@ -13,40 +13,40 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-/// Most exams of one query.
+/// Most requests in one batch.
 const MOST: usize = 128;
-/// Requests that may wait; more wait to be let in.
+/// Capacity of the queue; senders wait while it is full.
 const WAITING: usize = 4096;
-/// Exams of one statement: at most so many.
+/// Most exams in one statement.
 const ROWS: usize = 128;
-/// Statements of so many exams or fewer have their own size.
+/// Up to this number of exams, each count has a statement of its own.
 const FEW: usize = 8;
-/// Longest time for a query: below that of a request.
+/// Deadline of a query; below that of a request.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 struct Request {
     exam: i64,
-    /// Whether it is asked who sits it.
+    /// Whether the student id is needed.
     whose: bool,
     waiting: oneshot::Sender<Result<Option<Row>, Error>>,
 }
 
-/// What is known of an exam that there is.
+/// The row of an exam.
 #[derive(Clone, Copy, Debug, sqlx::FromRow)]
 struct Row {
     id: i64,
     seq: Option<i64>,
     ended_at: Option<i64>,
-    /// Only where anybody has asked for it.
+    /// Only if a request of the batch needs it.
     student_id: Option<i64>,
 }
 
-/// The way to the task.
+/// A handle to the task.
 #[derive(Clone, Debug)]
 pub(super) struct Reader(mpsc::Sender<Request>);
 
 impl Reader {
-    /// Starts the task; it ends when the last way to it is gone, or the database is closed.
+    /// Starts the task; it ends when the last handle is dropped, or the database is closed.
     pub(super) fn start(mut connection: Dedicated) -> Self {
         let (sender, mut receiver) = mpsc::channel(WAITING);
         tokio::spawn(async move {
@@ -62,7 +62,7 @@ impl Reader {
                 let found =
                     timeout(PATIENCE, find(&mut connection, &exams, whose)).await.unwrap_or_else(|_| late());
                 for Request { exam, waiting, .. } in waiting.drain(..) {
-                    // Whoever has hung up does not ask any more.
+                    // The client disconnected.
                     let _gone = waiting.send(match &found {
                         Ok(found) => Ok(found.get(&exam).copied()),
                         Err(error) => Err(Error::Unavailable(sqlx::Error::Protocol(error.to_string()))),
@@ -73,7 +73,7 @@ impl Reader {
         Self(sender)
     }
 
-    /// Where the log of an exam ends; `None` when there is no such exam.
+    /// The end of an exam's log; `None` if there is no such exam.
     pub(super) async fn tip(&self, exam: i64) -> Result<Option<Tip>, Error> {
         match self.ask(exam, false).await? {
             None => Ok(None),
@@ -82,7 +82,7 @@ impl Reader {
         }
     }
 
-    /// The number of who sits an exam, if there is one.
+    /// The student id of an exam, if there is one.
     pub(super) async fn student(&self, exam: i64) -> Result<Option<i64>, Error> {
         Ok(self.ask(exam, true).await?.and_then(|row| row.student_id))
     }
@@ -118,7 +118,7 @@ async fn find(connection: &mut Dedicated, exams: &[i64], whose: bool) -> Result<
     Ok(found)
 }
 
-/// Slices of few different sizes that make up the whole: falling powers of two, and the last few as they are.
+/// Splits a slice into descending powers of two and a short rest, so that few different statements are prepared.
 fn powers<T>(all: &[T]) -> impl Iterator<Item = &[T]> {
     let mut rest = all;
     std::iter::from_fn(move || {

@@ -1,4 +1,6 @@
-//! Rows as the database gives them, and the values they stand for.
+//! Rows as the database returns them, and the values they represent.
+//!
+//! Input: rows. Output: heads and entries, or why a row is unreadable. Must not know: statements.
 
 use super::Error;
 use crate::exam::event::{Entry, Head};
@@ -51,7 +53,7 @@ impl EntryRow {
     }
 }
 
-/// The column of an exam's terms; plain ones leave it empty.
+/// The terms column; null for default terms.
 pub(super) fn terms_text(terms: &Terms) -> Option<String> {
     let text = || serde_json::to_string(terms).expect("terms should have a JSON form");
     (!terms.are_plain()).then(text)

@@ -1,8 +1,8 @@
-//! What is written, as SQL: four statements, which SQLite takes one after the other in a transaction, and PostgreSQL
-//! all at once, as parts of a single one that is a transaction by itself.
+//! The write statements: four, which SQLite executes in one transaction, and PostgreSQL as parts of a single
+//! statement.
 //!
-//! Comes in: rows. Goes out: which events are in the log by this. Rows go in as JSON there and as arrays here, so that
-//! there are few different statements, whatever the number of rows. Must not know: who wishes for a row, or what a conflict means to them.
+//! Input: rows. Output: which events were inserted. SQLite receives rows as JSON and PostgreSQL as arrays, so that
+//! the number of rows does not change the statement. Must not know: write requests, what a conflict means.
 
 use crate::records::dedicated::Dedicated;
 use crate::records::pool::Pool;
@@ -30,11 +30,11 @@ pub(super) struct ExamRow<'w> {
     pub class_id: Option<i64>,
     pub subject: Option<&'w str>,
     pub slot: Option<&'w str>,
-    /// Who is nobody has no row.
+    /// Whether there is a row in `examinees`.
     pub has_examinee: bool,
 }
 
-/// An event. The first one of a new exam is before nothing.
+/// An event. The first event of an exam has no `before`.
 #[derive(Debug, Serialize)]
 pub(super) struct EventRow<'w> {
     pub exam_id: i64,
@@ -45,21 +45,21 @@ pub(super) struct EventRow<'w> {
     pub hash: &'w str,
     pub recovered: i64,
     pub before: Option<&'w str>,
-    /// When its exam ended with it.
+    /// When the exam ended, if this event ends it.
     pub ended_at: Option<i64>,
-    /// Whether its exam expires at another time since.
+    /// Whether it changes the expiry of the exam.
     pub is_timing: bool,
     pub expires_at: Option<i64>,
 }
 
 impl EventRow<'_> {
-    /// Whether it changes its exam's row too.
+    /// Whether it also updates the row of the exam.
     fn is_change(&self) -> bool {
         self.is_timing || self.ended_at.is_some()
     }
 }
 
-/// The rows, where PostgreSQL reads them: one array for each column.
+/// Input rows in PostgreSQL: one array for each column.
 const ROWS_OF_POSTGRES: &str = "\
 WITH new_events AS (SELECT * FROM UNNEST($1::BIGINT[], $2::BIGINT[], $3::BIGINT[], $4::TEXT[], $5::TEXT[], $6::TEXT[], \
 $7::BIGINT[], $8::TEXT[], $9::BIGINT[], $10::BOOLEAN[], $11::BIGINT[]) \
@@ -71,7 +71,7 @@ $26::TEXT[], $27::TEXT[], $28::BOOLEAN[]) \
 AS row (id, exam_type, policy, bank_version, seed, engine_version, started_at, idempotency_key, fingerprint, ended_at, \
 expires_at, terms, student_id, class_id, subject, slot, has_examinee))";
 
-/// The rows, where SQLite reads them; and which of them an earlier statement of the transaction has written.
+/// Input rows in SQLite, and which of them an earlier statement of the transaction has inserted.
 const ROWS_OF_SQLITE: &str = "\
 WITH new_events AS MATERIALIZED (SELECT value->>'exam_id' AS exam_id, value->>'seq' AS seq, value->>'at' AS at, \
 value->>'kind' AS kind, value->>'body' AS body, value->>'hash' AS hash, value->>'recovered' AS recovered, \
@@ -88,7 +88,7 @@ value->>'terms' AS terms, value->>'student_id' AS student_id, value->>'class_id'
 value->>'subject' AS subject, value->>'slot' AS slot, value->>'has_examinee' AS has_examinee FROM json_each($2)), \
 made AS MATERIALIZED (SELECT id FROM exams WHERE id IN (SELECT id FROM new_exams)) ";
 
-/// A key that was used, or a slot that is taken, turns its exam away; a caller without a slot always gets in.
+/// An exam whose key or slot is taken is not inserted; an exam without a slot always is.
 const EXAMS: &str = "\
 INSERT INTO exams (id, exam_type, policy, bank_version, seed, engine_version, started_at, idempotency_key, fingerprint, \
 ended_at, expires_at, terms) \
@@ -97,34 +97,34 @@ expires_at, terms FROM new_exams AS new \
 WHERE NOT EXISTS (SELECT 1 FROM examinees WHERE examinees.slot = new.slot) \
 ON CONFLICT (idempotency_key) DO NOTHING RETURNING id";
 
-/// Two services that give one slot at the same moment: the later one's transaction fails, and is tried again.
+/// If two services insert the same slot at the same time, the later transaction fails and is retried.
 const EXAMINEES: &str = "\
 INSERT INTO examinees (exam_id, student_id, class_id, subject, slot) \
 SELECT new.id, student_id, class_id, subject, slot FROM new_exams AS new JOIN made ON made.id = new.id \
 WHERE has_examinee";
 
-/// The first event of an exam comes with its exam.
+/// The first event of an exam is inserted with the exam.
 const FIRST: &str = "\
 SELECT new.exam_id, new.seq, new.at, new.kind, new.body, new.hash, new.recovered \
 FROM new_events AS new JOIN made ON made.id = new.exam_id WHERE new.before IS NULL UNION ALL ";
 
 const INTO_EVENTS: &str = "INSERT INTO events (exam_id, seq, at, kind, body, hash, recovered) ";
 
-/// An event follows the one that its hash covers, or it is not written: whoever decided it on an exam that has moved
-/// on, or on one that the database has lost, is told so.
+/// The compare-and-set: an event is inserted only after the event that its hash covers. An event decided on an
+/// outdated exam, or on events that the database has lost, is a conflict.
 const FOLLOWING: &str = "\
 SELECT new.exam_id, new.seq, new.at, new.kind, new.body, new.hash, new.recovered \
 FROM new_events AS new JOIN events AS last ON last.exam_id = new.exam_id AND last.seq = new.seq - 1 \
 AND last.hash = new.before WHERE true ON CONFLICT (exam_id, seq) DO NOTHING RETURNING exam_id, seq";
 
-/// What lists read of an exam's last event, and sweeps of its time.
+/// Columns of the exam that lists and the expiry job read.
 const CHANGES: &str = "\
 UPDATE exams SET ended_at = COALESCE(new.ended_at, exams.ended_at), \
 expires_at = CASE WHEN new.is_timing THEN new.expires_at ELSE exams.expires_at END \
 FROM new_events AS new JOIN appended ON appended.exam_id = new.exam_id AND appended.seq = new.seq \
 WHERE exams.id = new.exam_id AND (new.ended_at IS NOT NULL OR new.is_timing)";
 
-/// Which events are in the log by this statement.
+/// The events that this statement inserted.
 const DONE: &str = "SELECT exam_id, seq FROM appended";
 
 struct OfPostgres {
@@ -160,8 +160,8 @@ static OF_SQLITE: LazyLock<OfSqlite> = LazyLock::new(|| OfSqlite {
     changes: format!("{ROWS_OF_SQLITE}{CHANGES}"),
 });
 
-/// Writes rows in one transaction; gives the events that are in the log by it, by exam and place. An exam is there if
-/// its first event is.
+/// Writes rows in one transaction and returns the inserted events by exam and seq. An exam was inserted if its
+/// first event was.
 pub(super) async fn write(
     connection: &mut Dedicated,
     exams: &[ExamRow<'_>],

@@ -1,8 +1,8 @@
-//! PostgreSQL behind a pooler that gives each transaction another connection, as pgbouncer's transaction mode.
+//! PostgreSQL behind a transaction pooler, such as pgbouncer in transaction mode.
 //!
-//! Comes in: statements. Goes out: what they give. Nothing outlives a transaction there, so every statement is in
-//! one, is prepared for this once, under no name, and what a session would be set to is set in each transaction
-//! that writes. That costs round trips, which is why it is asked for (`pooled=true`). Must not know: any table.
+//! Input: statements. Output: their results. No session state survives a transaction there: every statement runs in
+//! a transaction, as an unnamed prepared statement, and session settings are set in each writing transaction. This
+//! costs round trips, so it must be requested with `pooled=true`. Must not know: any table.
 
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
@@ -12,14 +12,15 @@ use sqlx::postgres::{PgArguments, PgPool, PgQueryResult, PgRow, PgStatement, PgT
 use sqlx::query::Query;
 use sqlx::{Describe, Either, Error, Execute, Executor, Postgres, SqlStr, Transaction};
 
-/// Begins a transaction whose commit is durable, in one round trip, whatever the role's defaults are.
+/// Begins a transaction with a durable commit in one round trip, overriding the role's default.
 const BEGIN: &str = "BEGIN; SELECT set_config('synchronous_commit', 'on', true) \
                      WHERE current_setting('synchronous_commit') IN ('off', 'local')";
-/// One migrates after the other; and sqlx, which migrates by named statements, finds none there and leaves none.
+/// Serialises migrations, and removes named prepared statements before and after them, because sqlx migrates with
+/// named ones.
 const MIGRATE: &str = "SELECT pg_advisory_xact_lock(7233189406); DEALLOCATE ALL";
 const MIGRATED: &str = "DEALLOCATE ALL";
 
-/// A URL without `pooled=true`, and whether that was there.
+/// Removes `pooled=true` from a URL; returns the URL and whether it was there.
 pub(super) fn parse(url: &str) -> (String, bool) {
     let Some((place, parameters)) = url.split_once('?') else { return (url.to_owned(), false) };
     let (pooled, others): (Vec<&str>, Vec<&str>) =
@@ -27,17 +28,17 @@ pub(super) fn parse(url: &str) -> (String, bool) {
     (format!("{place}?{}", others.join("&")), !pooled.is_empty())
 }
 
-/// A pool of connections to the pooler; as an executor, it runs each statement in a transaction of its own, whose commit
-/// is durable too.
+/// A pool of connections to the pooler. As an executor, it runs each statement in its own transaction with a
+/// durable commit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TransactionPool<'p>(pub(super) &'p PgPool);
 
-/// A transaction; as an executor, it prepares each statement for this once.
+/// A transaction. As an executor, it uses unnamed prepared statements.
 #[derive(Debug)]
 pub(super) struct PooledTransaction(Transaction<'static, Postgres>);
 
 impl TransactionPool<'_> {
-    /// Begins a transaction to write in.
+    /// Begins a writing transaction.
     pub(super) async fn begin(self) -> Result<Box<PooledTransaction>, Error> {
         Ok(Box::new(PooledTransaction(self.0.begin_with(BEGIN).await?)))
     }
@@ -51,10 +52,10 @@ impl TransactionPool<'_> {
         self.0.close().await;
     }
 
-    /// Brings the tables to this version.
+    /// Migrates the tables to this version.
     pub(super) async fn migrate(self, migrations: Migrator) -> Result<(), MigrateError> {
         let mut migrations = additive(migrations);
-        // sqlx's own lock is a session's.
+        // The lock that sqlx takes is a session lock.
         migrations.set_locking(false);
         let mut transaction = self.0.begin().await?;
         sqlx::raw_sql(MIGRATE).execute(&mut *transaction).await?;
@@ -70,7 +71,7 @@ impl PooledTransaction {
     }
 }
 
-/// The same query, to be prepared without a name.
+/// The same query as an unnamed prepared statement.
 fn once<'q, E: Execute<'q, Postgres>>(mut query: E) -> Result<Query<'q, Postgres, PgArguments>, Error> {
     let arguments = query.take_arguments().map_err(Error::Encode)?.unwrap_or_default();
     Ok(sqlx::query_with(query.sql(), arguments).persistent(false))

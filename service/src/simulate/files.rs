@@ -1,6 +1,6 @@
 //! The files of a simulation: abilities and answers in, results out.
 //!
-//! Comes in: texts. Goes out: examinees, or every bad line; and the text of the results.
+//! Input: texts. Output: examinees, or every faulty line; and the text of the results. Must not know: paths.
 
 use super::{Simulee, Sitting};
 use contract::Fault;
@@ -10,10 +10,10 @@ fn at_line(index: usize, message: String) -> Fault {
     Fault { field: format!("line {}", index + 1), message }
 }
 
-/// Reads abilities: a CSV with a heading, of which the column `theta` counts.
+/// Reads abilities from the column `theta` of a CSV with a header.
 ///
 /// # Errors
-/// There is no such column, or every bad line.
+/// The column is missing, or every faulty line.
 pub fn thetas(text: &str) -> Result<Vec<f64>, Vec<Fault>> {
     let mut lines = text.lines().enumerate();
     let heading = lines.next().map_or("", |(_, line)| line);
@@ -31,11 +31,11 @@ pub fn thetas(text: &str) -> Result<Vec<f64>, Vec<Fault>> {
     if faults.is_empty() { Ok(thetas) } else { Err(faults) }
 }
 
-/// Reads answers: a row of digits for each examinee, one for each of the bank's items. `categories` gives
-/// the number of categories of each item.
+/// Reads answers: a row of digits for each examinee, one for each item of the bank. `categories` is the number of
+/// categories of each item.
 ///
 /// # Errors
-/// Every bad line.
+/// Every faulty line.
 pub fn answers(text: &str, categories: &[usize]) -> Result<Vec<Vec<u8>>, Vec<Fault>> {
     let (mut rows, mut faults) = (Vec::new(), Vec::new());
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -56,10 +56,10 @@ pub fn answers(text: &str, categories: &[usize]) -> Result<Vec<Vec<u8>>, Vec<Fau
     if faults.is_empty() { Ok(rows) } else { Err(faults) }
 }
 
-/// Examinees from abilities, and answers if there are any.
+/// Combines abilities with answers, if there are any.
 ///
 /// # Errors
-/// There are not as many of the one as of the other.
+/// Their numbers differ.
 pub fn simulees(thetas: Vec<f64>, answers: Option<Vec<Vec<u8>>>) -> Result<Vec<Simulee>, Vec<Fault>> {
     match answers {
         None => Ok(thetas.into_iter().map(|theta| Simulee { theta, answers: None }).collect()),
@@ -74,7 +74,7 @@ pub fn simulees(thetas: Vec<f64>, answers: Option<Vec<Vec<u8>>>) -> Result<Vec<S
     }
 }
 
-/// The results: estimate, standard error and the items in their order, counted from 0.
+/// The results as CSV: estimate, standard error and the items in order, counted from 0.
 pub fn results(sittings: &[Sitting]) -> String {
     let mut text = "simulee,theta_hat,se,items\n".to_owned();
     for (sitting, number) in sittings.iter().zip(1..) {

@@ -1,6 +1,6 @@
-//! A picture of simulated exams: conditional bias and RMSE, exposure, standard error by length.
+//! A plot of simulated exams: conditional bias and RMSE, exposure, standard error by length.
 //!
-//! Comes in: sittings and reports, each under its name. Goes out: an SVG text.
+//! Input: named sittings and reports. Output: an SVG text. Must not know: files.
 
 use super::Sitting;
 use super::report::{Accuracy, Report};
@@ -11,26 +11,26 @@ use std::error::Error;
 const SIZE: (u32, u32) = (1100, 800);
 const COLOURS: [RGBColor; 4] =
     [RGBColor(31, 119, 180), RGBColor(214, 39, 40), RGBColor(44, 160, 44), RGBColor(148, 103, 189)];
-/// Width of a group of true ability.
+/// Width of a bin of true ability.
 const GROUP: f64 = 0.5;
 
 /// One policy's sittings and figures.
 pub struct Simulated<'a> {
-    /// What the policy is called.
+    /// Name of the policy.
     pub name: &'a str,
-    /// What happened.
+    /// Its sittings.
     pub sittings: &'a [Sitting],
-    /// Its figures.
+    /// Its report.
     pub report: &'a Report,
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Line = Vec<(f64, f64)>;
 
-/// Draws all policies into one picture.
+/// Draws all policies into one plot.
 ///
 /// # Errors
-/// The drawing library's.
+/// Errors of the plotting library.
 pub fn svg(all: &[Simulated<'_>]) -> Result<String, Box<dyn Error + Send + Sync>> {
     let mut text = String::new();
     {
@@ -83,7 +83,7 @@ fn conditional(sittings: &[Sitting], of: impl Fn(&Accuracy) -> f64) -> Line {
     for step in -6..=6 {
         let centre = f64::from(step);
         let inside: Vec<&Sitting> = sittings.iter().filter(|sitting| group(sitting) == centre).collect();
-        // A mean of fewer says more of chance than of the policy.
+        // Bins with fewer examinees are too noisy to show.
         if inside.len() >= 10 {
             line.push((centre * GROUP, of(&Accuracy::of(&inside))));
         }

@@ -1,14 +1,14 @@
-//! What simulated exams say of a bank and a policy.
+//! The report on simulated exams.
 //!
-//! Comes in: sittings. Goes out: a [`Report`], and its text. Must not know: where it is shown.
+//! Input: sittings. Output: a [`Report`], and its text. Must not know: where it is shown.
 
 use super::Sitting;
 use std::collections::HashMap;
 use std::fmt;
 
-/// Two-sided 95 % of a normal distribution.
+/// Two-sided 95 % quantile of a normal distribution.
 const Z95: f64 = 1.96;
-/// Groups of true ability, by their upper ends, as they are usually reported.
+/// Bins of true ability, by upper end.
 const GROUPS: [(&str, f64); 5] = [
     ("below -1.5", -1.5),
     ("-1.5 to -0.5", -0.5),
@@ -17,16 +17,16 @@ const GROUPS: [(&str, f64); 5] = [
     ("above 1.5", f64::INFINITY),
 ];
 
-/// Figures of many sittings.
+/// The report on many sittings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// Over all of them.
+    /// Over all sittings.
     pub all: Accuracy,
     /// By true ability.
     pub by_theta: Vec<(&'static str, Accuracy)>,
-    /// Share of examinees that met each item.
+    /// Exposure rate of each item.
     pub exposure: Vec<f64>,
-    /// Mean share of common items over all pairs of examinees.
+    /// Test overlap: mean share of common items over all pairs of examinees.
     pub overlap: f64,
     /// Mean number of items.
     pub length: f64,
@@ -34,7 +34,7 @@ pub struct Report {
     pub relaxed: f64,
 }
 
-/// How estimates stand to abilities.
+/// Accuracy of the estimates.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Accuracy {
     /// Number of examinees.
@@ -52,7 +52,7 @@ pub struct Accuracy {
 }
 
 impl Report {
-    /// The figures of these sittings on a bank of so many items.
+    /// The report on these sittings with a bank of this size.
     pub fn of(sittings: &[Sitting], items: usize) -> Self {
         let mut counts = vec![0_usize; items];
         sittings.iter().flat_map(|sitting| &sitting.items).for_each(|item| counts[*item] += 1);
@@ -76,24 +76,24 @@ impl Report {
         }
     }
 
-    /// The largest share.
+    /// The highest exposure rate.
     pub fn max_exposure(&self) -> f64 {
         self.exposure.iter().copied().fold(0.0, f64::max)
     }
 
-    /// The mean share.
+    /// The mean exposure rate.
     pub fn mean_exposure(&self) -> f64 {
         self.exposure.iter().sum::<f64>() / self.exposure.len() as f64
     }
 
-    /// Number of items that nobody met.
+    /// Number of items that were never administered.
     pub fn never_used(&self) -> usize {
         self.exposure.iter().filter(|share| **share == 0.0).count()
     }
 }
 
 impl Accuracy {
-    /// The figures of these sittings.
+    /// The accuracy of these sittings.
     pub fn of(sittings: &[&Sitting]) -> Self {
         let count = sittings.len();
         let mean = |of: &dyn Fn(&Sitting) -> f64| {
@@ -123,7 +123,7 @@ impl Accuracy {
     }
 }
 
-/// Reports beside each other, each under its name.
+/// Reports side by side, each with its name.
 pub struct Beside<'a>(pub &'a [(String, Report)]);
 
 impl fmt::Display for Beside<'_> {

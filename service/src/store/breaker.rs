@@ -1,16 +1,16 @@
-//! The breaker: after a failure the store is left alone for a while, then one call tries it.
+//! The circuit breaker: after a failure, calls are rejected for a while, then one trial call is allowed.
 //!
-//! Comes in: the time, and how calls went. Goes out: whether to call. No I/O, no clock.
+//! Input: the time, and the results of calls. Output: whether a call is allowed. No I/O, no clock.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// How long the store is left alone after a failure.
+/// How long the breaker stays open after a failure.
 const REST: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
-    // Held for a few instructions, never across an await.
+    // Never held across an await.
     state: Mutex<State>,
 }
 
@@ -18,11 +18,11 @@ pub(super) struct Breaker {
 enum State {
     #[default]
     Closed,
-    /// Open until then; whoever comes first after it goes through as the trial.
+    /// Open until then; the first call after it is the trial.
     Open(Instant),
 }
 
-/// How the breaker moved.
+/// The change of state after a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Opened,
@@ -31,8 +31,8 @@ pub(super) enum Change {
 }
 
 impl Breaker {
-    /// Whether a call may go to the store now. After the rest one caller may, and the others wait
-    /// for its result for as long as the rest lasts again.
+    /// Whether a call is allowed now. Once the open time is over, one trial call is allowed; further calls are
+    /// rejected until it succeeds or the open time passes again.
     pub(super) fn allows(&self, now: Instant) -> bool {
         let mut state = self.state.lock().expect("no holder of the breaker should panic");
         match *state {
@@ -45,7 +45,7 @@ impl Breaker {
         }
     }
 
-    /// Notes how a call went.
+    /// Records the result of a call.
     pub(super) fn note(&self, succeeded: bool, now: Instant) -> Change {
         let mut state = self.state.lock().expect("no holder of the breaker should panic");
         let before = *state;

@@ -1,4 +1,6 @@
-//! Snapshots in the process, with the same rules as Redis: newest version wins, sliding lifetime.
+//! The memory store: snapshots in the process, with the rules of Redis: the newest version wins, the TTL slides.
+//!
+//! Input: writes. Output: snapshots. Must not know: what a snapshot's text means.
 
 use super::{Write, Written};
 use moka::ops::compute::{CompResult, Op};

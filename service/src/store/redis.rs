@@ -1,8 +1,8 @@
-//! Snapshots in one Redis. The only file that knows Redis.
+//! The Redis store: one standalone server. Only this file uses the Redis client.
 //!
-//! One multiplexed connection, made when it is needed and thrown away at the first sign of trouble:
-//! a call has a deadline, a dropped connection is tried once more, and then the breaker keeps the
-//! calls away. Every command here is safe to repeat.
+//! Input: writes. Output: snapshots. One multiplexed connection, opened on first use and dropped on the first
+//! error: each call has a deadline, a dropped connection is retried once, then the circuit breaker rejects calls.
+//! Every command is idempotent. Must not know: what a snapshot's text means.
 
 use super::breaker::{Breaker, Change};
 use super::{Error, SetupError, Write, Written};
@@ -16,15 +16,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
-/// Longest wait for a reply.
+/// Deadline of a reply.
 const REPLY: Duration = Duration::from_millis(250);
-/// Longest wait for a connection.
+/// Deadline of a connection attempt.
 const CONNECT: Duration = Duration::from_millis(300);
-/// The kernel gives a connection up when sent bytes stay unacknowledged for so long.
+/// TCP user timeout: the kernel closes the connection when sent bytes stay unacknowledged this long.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(2);
 
-/// Writes a snapshot unless the one that is there is as new: `version` stands first in its text. A value of another
-/// kind has none, and goes.
+/// Saves a snapshot unless the stored one has this version or a newer one; `version` comes first in its text. A
+/// value of another type has no version and is overwritten.
 const SAVE: &str = r#"
 local found = redis.pcall('GETRANGE', KEYS[1], 0, 40)
 local version = type(found) == 'string' and string.match(found, '^{"version":(%d+)')
@@ -40,7 +40,7 @@ pub(super) struct Redis {
 
 struct Shared {
     client: Client,
-    // Locked while connecting too: one caller connects, the others wait for its connection.
+    // Held while connecting: one caller connects, the others wait for its connection.
     connection: Mutex<Option<MultiplexedConnection>>,
     breaker: Breaker,
     save: Script,
@@ -92,7 +92,7 @@ impl Redis {
         let mut command = redis::cmd("GET");
         command.arg(self.key(exam));
         let command = &command;
-        // Bytes first: a value that is no text, or none of bytes at all, is the reader's to refuse, not an outage.
+        // Read as bytes: a value that is not UTF-8 or not a string is a corrupt snapshot, not an outage.
         let loaded = self.call(|connection| async move {
             match command_on(command, connection).await {
                 Err(error) if error.code() == Some("WRONGTYPE") => Ok(Some(Vec::new())),
@@ -104,7 +104,7 @@ impl Redis {
     }
 
     pub(super) async fn write(&self, writes: &[Write]) -> Result<Vec<Written>, Error> {
-        // To nothing there would be no reply.
+        // An empty pipeline has no reply.
         if writes.is_empty() {
             return Ok(Vec::new());
         }
@@ -122,7 +122,7 @@ impl Redis {
         let pipeline = &pipeline;
         let done = self.call(|mut connection| async move {
             match pipeline.query_async(&mut connection).await {
-                // A server that has just started does not know the script.
+                // A restarted server does not have the script.
                 Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                     save.load_async(&mut connection).await?;
                     pipeline.query_async(&mut connection).await
@@ -146,7 +146,7 @@ impl Redis {
         Ok(set.is_some())
     }
 
-    /// Asks Redis itself, whatever the breaker says: this is how its health is known.
+    /// Pings Redis regardless of the breaker: this is the health check.
     pub(super) async fn ping(&self) -> Result<(), Error> {
         let command = redis::cmd("PING");
         let pong = self.attempt(&|connection| command_on::<()>(&command, connection)).await;
@@ -162,7 +162,7 @@ impl Redis {
             return Err(Error::Resting);
         }
         let mut result = self.attempt(&command).await;
-        // A connection that was dropped while idle says so with its next command only.
+        // A connection that was closed while idle fails only on the next command.
         if result.as_ref().is_err_and(RedisError::is_connection_dropped) {
             result = self.attempt(&command).await;
         }
@@ -194,7 +194,7 @@ impl Redis {
         Ok(slot.insert(connection).clone())
     }
 
-    /// Says once when the store goes and once when it is back.
+    /// Logs once when the store fails and once when it recovers.
     fn note(&self, result: Result<(), String>) {
         match self.shared.breaker.note(result.is_ok(), Instant::now()) {
             Change::Opened => {

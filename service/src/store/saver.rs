@@ -1,9 +1,9 @@
-//! Snapshots on their way to the store: nobody waits for them.
+//! The saver task: writes snapshots to the store asynchronously.
 //!
-//! Comes in: exams as they stand after an event. Goes out: their snapshots to the store, in the order of their coming,
-//! all that waits in one round trip. A snapshot is a cache of the log, so the reply to an answer need not wait until it
-//! is there, and a store that is slow or gone delays nobody: what finds no room in the queue is left out and counted,
-//! and whoever misses it reads the log. Must not know: what became of an exam, which store it is.
+//! Input: exams after an event. Output: their snapshots in the store, in order, all waiting ones in one round trip.
+//! The reply to an answer does not wait for its snapshot, so a slow or failed store delays no request. A snapshot
+//! that does not fit into the queue is dropped and counted; the next reader rebuilds from the log. Must not know:
+//! the outcome of an exam, which backend runs.
 
 use crate::batch_receive::receive_batch;
 use crate::crash;
@@ -19,22 +19,22 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::{Instrument, info_span};
 
-/// Most snapshots of one round trip.
+/// Most snapshots in one round trip.
 const MOST: usize = 256;
-/// Snapshots that may wait.
+/// Capacity of the queue.
 const WAITING: usize = 4096;
-/// Longest time for those that wait when somebody asks for all to be there.
+/// Longest time to wait for the queue to empty.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What is to be done with an exam's snapshot.
+/// A queued request.
 enum Request {
     Keep(Arc<Exam>, Option<Place>),
     Forget(i64, Option<Place>),
-    /// Somebody wants to know when all before is done.
+    /// Reply when all earlier requests are done.
     Tell(oneshot::Sender<()>),
 }
 
-/// The way to the task that saves.
+/// A handle to the task.
 #[derive(Clone, Debug)]
 pub struct Saver {
     queue: mpsc::Sender<Request>,
@@ -42,7 +42,7 @@ pub struct Saver {
 }
 
 impl Saver {
-    /// Starts the task; it ends when the last way to it is gone, and what waits by then is done.
+    /// Starts the task; it ends when the last handle is dropped, after the queue is empty.
     pub fn start(store: Store) -> Self {
         let (queue, mut receiver) = mpsc::channel(WAITING);
         let to = store.clone();
@@ -56,17 +56,17 @@ impl Saver {
         Self { queue, store }
     }
 
-    /// Has the store brought up to the exam; the snapshot of an exam that has ended goes.
+    /// Queues the snapshot of an exam; for an ended exam its removal.
     pub fn keep(&self, exam: &Arc<Exam>) {
         self.ask(Request::Keep(Arc::clone(exam), trace::place("snapshot")));
     }
 
-    /// Has the exam's snapshot removed, whatever it is.
+    /// Queues the removal of an exam's snapshot.
     pub fn forget(&self, exam: i64) {
         self.ask(Request::Forget(exam, trace::place("snapshot")));
     }
 
-    /// Waits until the store has been told all that was asked so far, for a bounded time.
+    /// Waits until all queued requests are written, for a bounded time.
     pub async fn settle(&self) {
         let (tell, told) = oneshot::channel();
         let settled = async {
@@ -89,7 +89,7 @@ impl Saver {
     }
 }
 
-/// Does all of these in one round trip. A failure is counted by the store, and changes nothing here.
+/// Writes all queued requests in one round trip. A failure is counted by the store and otherwise ignored.
 async fn save(store: &Store, waiting: &mut Vec<Request>) {
     let (mut writes, mut places, mut askers) = (Vec::with_capacity(waiting.len()), Vec::new(), Vec::new());
     for request in waiting.drain(..) {
@@ -113,7 +113,7 @@ async fn save(store: &Store, waiting: &mut Vec<Request>) {
         crash::point("snapshot.save.after");
     }
     for asker in askers {
-        // Whoever has lost patience does not ask any more.
+        // The waiter timed out.
         let _gone = asker.send(());
     }
 }
@@ -163,7 +163,7 @@ mod tests {
         let (store, bank) = (store(&metrics), Arc::new(ItemBank::sample()));
         let saver = Saver::start(store.clone());
         let (room, more) = (i64::try_from(WAITING).unwrap(), 7);
-        // The task has no turn before this is over.
+        // The task does not run before this loop ends.
         (1..=room + more).for_each(|id| saver.keep(&Exam::sample(id, &bank)));
         saver.settle().await;
         assert!(store.load(room).await.unwrap().is_some());

@@ -1,8 +1,8 @@
-//! The log: one line for each thing a person should know, on the standard error.
+//! The log on standard error.
 //!
-//! Comes in: the form, what `RUST_LOG` says, and the way to a collector if there is one. Goes out: what takes all
-//! lines and spans of the process. A line that a request leads to carries the request's id, route and method, and the
-//! exam once it is known. Must not know: what is said.
+//! Input: the format, the value of `RUST_LOG`, and the exporter of traces, if there is one. Output: the global
+//! subscriber. Lines of a request carry its request id, route, method, and exam once it is known. Must not know:
+//! what is logged.
 
 use crate::telemetry::trace::{TARGET, Traces};
 use contract::settings::LogFormat;
@@ -13,10 +13,10 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
-/// Takes all lines and spans of this process from now on.
+/// Installs the global subscriber.
 ///
 /// # Panics
-/// It was called before.
+/// It was called before in this process.
 pub fn start(format: LogFormat, traces: Option<&Traces>) {
     let chosen = std::env::var("RUST_LOG").unwrap_or_default();
     let ansi = std::io::stderr().is_terminal();
@@ -40,13 +40,13 @@ where
             lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
         }
     };
-    // A list, for a layer that is not there would want every span made, to look at none.
+    // A list instead of an `Option` layer, because an absent `Option` layer enables every span.
     let mut layers = vec![lines.with_filter(filter(chosen)).boxed()];
     layers.extend(traces.map(|traces| traces.layer().boxed()));
     Registry::default().with(layers)
 }
 
-/// What a tired person needs, unless somebody chose; spans of traces are never part of the log.
+/// `info` unless `RUST_LOG` says otherwise; spans of traces never appear in the log.
 fn filter(chosen: &str) -> EnvFilter {
     let chosen = if chosen.trim().is_empty() { "info" } else { chosen };
     let filter = EnvFilter::try_new(chosen).unwrap_or_else(|_| EnvFilter::new("info"));

@@ -1,6 +1,7 @@
-//! Every metric of the service, in one place. Names come from the contract.
+//! The metrics of the service. Their names come from the contract.
 //!
-//! Comes in: what happened. Goes out: the Prometheus text. Labels are bounded by construction.
+//! Input: counts and durations from other rooms. Output: the Prometheus text. The values of labels are bounded.
+//! Must not know: HTTP, SQL, Redis.
 
 mod exams;
 
@@ -13,10 +14,10 @@ use prometheus::{
 };
 use std::time::Duration;
 
-/// 1 ms to 10 s; 0.25 s, the deadline of the store, is an edge.
+/// 1 ms to 10 s; 0.25 s is the deadline of a store operation.
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// Store modes, for a gauge that shows exactly one of them as 1.
+/// Store modes; the gauge of exactly one of them is 1.
 const MODES: [&str; 2] = ["memory", "basic"];
 
 /// The metrics of one process.
@@ -46,33 +47,33 @@ pub struct Metrics {
     measured: Measured,
 }
 
-/// What is looked up when the metrics are read.
+/// Values that are sampled on each scrape.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sampled {
-    /// Exams that have started and not ended, if the database says.
+    /// Number of open exams, if the database answers.
     pub open_exams: Option<u64>,
     /// Whether the database answered.
     pub database_up: bool,
-    /// What the database of record is used for.
+    /// Use of the database of record.
     pub database: Usage,
-    /// Whether a Settings text is refused.
+    /// Whether a Settings text is rejected.
     pub settings_rejected: bool,
 }
 
 /// What the database of record is used for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
-    /// Connections that do something.
+    /// Busy connections.
     pub busy: usize,
-    /// Connections that do nothing.
+    /// Idle connections.
     pub idle: usize,
-    /// Most connections.
+    /// Maximum of connections.
     pub most: u32,
-    /// Starts and events that wait to be written.
+    /// Queued starts and events.
     pub waiting: usize,
 }
 
-/// A request while it is served.
+/// A request in flight; counted until it is dropped.
 #[derive(Debug)]
 pub struct InFlight(IntGauge);
 
@@ -83,7 +84,7 @@ impl Drop for InFlight {
 }
 
 impl Metrics {
-    /// New metrics, all at zero, with those of the process.
+    /// New metrics, including those of the process.
     pub fn new() -> Self {
         let registry = Registry::new();
         let made = Self {
@@ -100,7 +101,7 @@ impl Metrics {
             store_mode: gauges(names::STORE_MODE, "1 for the store mode that runs.", &["mode"]),
             breaker_open: gauge(
                 names::STORE_BREAKER_OPEN,
-                "1 while requests are kept away from a store that fails.",
+                "1 while the circuit breaker of the snapshot store is open.",
             ),
             requests: counter(
                 names::REQUESTS_TOTAL,
@@ -111,17 +112,17 @@ impl Metrics {
             events: counter(names::EVENTS_TOTAL, "Events committed to the log, by kind.", &["kind"]),
             rebuilds: counter(
                 names::REBUILDS_TOTAL,
-                "Exams rebuilt from the log because the snapshot was of no use, by reason.",
+                "Exams rebuilt from the log because the snapshot was unusable, by reason.",
                 &["reason"],
             ),
             rewarmed: IntCounter::with_opts(Opts::new(
                 names::REWARMED_TOTAL,
-                "Open exams whose snapshots were put back into a store that had lost them.",
+                "Snapshots of open exams that were restored into a store that had lost them.",
             ))
             .expect("a metric's name should be valid"),
             repeats: counter(
                 names::REPEATS_TOTAL,
-                "Submissions whose place in the log was taken, by outcome.",
+                "Repeated and conflicting submissions, by outcome.",
                 &["outcome"],
             ),
             commit_seconds: Histogram::with_opts(
@@ -130,26 +131,30 @@ impl Metrics {
             )
             .expect("a metric's name and buckets should be valid"),
             commit_batch: Histogram::with_opts(
-                HistogramOpts::new(names::COMMIT_BATCH, "Starts and events that were committed together.")
+                HistogramOpts::new(names::COMMIT_BATCH, "Starts and events in one transaction.")
                     .buckets(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
             )
             .expect("a metric's name and buckets should be valid"),
-            open_exams: gauge(names::OPEN_EXAMS, "Exams that have started and not ended."),
-            build_info: gauges(names::BUILD_INFO, "Always 1; what runs.", &["version", "settings_revision"]),
+            open_exams: gauge(names::OPEN_EXAMS, "Open exams: started and not ended."),
+            build_info: gauges(
+                names::BUILD_INFO,
+                "Always 1; the version and the Settings revision that run.",
+                &["version", "settings_revision"],
+            ),
             in_flight: gauge(names::REQUESTS_IN_FLIGHT, "Requests that are being served."),
             db_connections: gauges(
                 names::DB_CONNECTIONS,
-                "Connections to the database of record, by what they do.",
+                "Connections to the database of record, by state.",
                 &["state"],
             ),
             db_connections_max: gauge(
                 names::DB_CONNECTIONS_MAX,
-                "Most connections to the database of record.",
+                "Maximum of connections to the database of record.",
             ),
-            writes_waiting: gauge(names::WRITES_WAITING, "Starts and events that wait to be written."),
+            writes_waiting: gauge(names::WRITES_WAITING, "Starts and events in the write queue."),
             settings_rejected: gauge(
                 names::SETTINGS_REJECTED,
-                "1 while a Settings text is refused and an older one is in use.",
+                "1 while the current Settings text is rejected and an older one is in use.",
             ),
             database_up: gauge(names::DATABASE_UP, "1 while the database of record answers."),
             measured: Measured::new(),
@@ -208,7 +213,7 @@ impl Metrics {
         self.request_seconds.with_label_values(&[route]).observe(took.as_secs_f64());
     }
 
-    /// Counts an exam's last event, which took so long to be durable.
+    /// Counts the last event of an exam and the time until it was durable.
     pub(crate) fn committed(&self, exam: &Exam, took: Duration) {
         let Some(entry) = exam.entries().last() else { return };
         self.events.with_label_values(&[entry.event.kind()]).inc();
@@ -216,7 +221,7 @@ impl Metrics {
         self.measured.committed(exam);
     }
 
-    /// Counts a request in, until what is given goes.
+    /// Counts a request in flight until the returned value is dropped.
     pub fn in_flight(&self) -> InFlight {
         self.in_flight.inc();
         InFlight(self.in_flight.clone())
@@ -244,12 +249,12 @@ impl Metrics {
         self.build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), settings_revision]).set(1);
     }
 
-    /// Exams that have started and not ended, as they were counted last.
+    /// Number of open exams at the last scrape.
     pub fn open_exams(&self) -> u64 {
         u64::try_from(self.open_exams.get()).unwrap_or(0)
     }
 
-    /// The text that Prometheus scrapes.
+    /// The text in Prometheus format.
     pub fn text(&self, sampled: Sampled) -> String {
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         if let Some(count) = sampled.open_exams {

@@ -1,9 +1,8 @@
-//! Traces of requests, where a collector is named; where none is, no span is ever made.
+//! Traces of requests by OTLP. Without a collector no span is created.
 //!
-//! Comes in: the collector's endpoint, and a caller's `traceparent`. Goes out: spans, by a thread of their own:
-//! what it cannot send it drops, and requests never wait for it. A span of a trace has the target [`TARGET`], and
-//! nothing else goes to the collector: no line of the log, no name, no answer, no query.
-//! Must not know: what the spans are of.
+//! Input: the endpoint of the collector, and the `traceparent` of a request. Output: spans, exported by a separate
+//! thread; spans that cannot be exported are dropped, and requests never wait for the export. Only spans with the
+//! target [`TARGET`] are exported: no log line, name, answer or query. Must not know: what the spans describe.
 
 mod collector;
 
@@ -24,48 +23,48 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
-/// The target of every span that is part of a trace.
+/// The target of exported spans.
 pub const TARGET: &str = "exam_trace";
-/// Longest time for the last spans, once the service has ended.
+/// Longest time to export the last spans at shutdown.
 const LAST: Duration = Duration::from_secs(2);
 
-/// The way to the collector.
+/// The exporter.
 #[derive(Debug)]
 pub struct Traces(SdkTracerProvider);
 
 impl Traces {
-    /// Opens the way to the collector at `endpoint`; it need not be there. The standard variables choose what else
-    /// there is to choose: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER`, `OTEL_BSP_…`.
+    /// Starts the export to the collector at `endpoint`, which need not be reachable. The standard variables
+    /// configure the rest: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER`, `OTEL_BSP_…`.
     ///
     /// # Errors
-    /// The endpoint is no URL.
+    /// The endpoint is not a URL.
     pub fn start(endpoint: &str, runtime: Handle) -> Result<Self, ExporterBuildError> {
         let exporter = collector::exporter(endpoint, runtime)?;
         let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource());
         Ok(Self(provider.build()))
     }
 
-    /// What hands the spans of traces over.
+    /// The layer that passes spans to the exporter.
     pub fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: tracing::Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
     {
         let layer = tracing_opentelemetry::layer().with_tracer(self.0.tracer("exam-service"));
-        // Where in the code, and on which thread, is of no use to those who read traces.
+        // Code locations and threads are noise in these traces.
         let plain = layer.with_location(false).with_threads(false).with_target(false).with_level(false);
         plain
             .with_tracked_inactivity(false)
             .with_filter(Targets::new().with_target(TARGET, LevelFilter::INFO))
     }
 
-    /// Sends what is left, for a bounded time. Not to be called where others wait for the thread.
+    /// Exports the remaining spans, for a bounded time. Blocks the thread.
     pub fn end(self) {
-        // The collector's silence has been told already.
+        // A failing collector has been logged already.
         let _dropped = self.0.shutdown_with_timeout(LAST);
     }
 }
 
-/// Who sends these traces.
+/// The resource attributes of the service.
 fn resource() -> Resource {
     let found = Resource::builder().build();
     let name = found.get(&Key::from_static_str("service.name"));
@@ -75,30 +74,30 @@ fn resource() -> Resource {
     if named { resource.build() } else { resource.with_service_name("exam-service").build() }
 }
 
-/// Lets the span continue the trace of a caller who sent a `traceparent`.
+/// Makes the span a child of the caller's span, if the request has a `traceparent`.
 pub(crate) fn continued(span: &Span, headers: &http::HeaderMap) {
     if headers.contains_key("traceparent") {
         let context = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
-        // It fails only for a span that no collector sees.
+        // Fails only for a span that is not exported.
         let _unseen = span.set_parent(context);
     }
 }
 
-/// Whether there are traces. Where there are none this is one look at a number in memory.
+/// Whether traces are on. Without a collector this costs one atomic load.
 pub(crate) fn is_on() -> bool {
     tracing::span_enabled!(target: TARGET, Level::INFO)
 }
 
-/// The span of here, to be the parent of what another task does for it.
+/// The current span, to be the parent of work in another task.
 pub(crate) fn here() -> Span {
     if is_on() { Span::current() } else { Span::none() }
 }
 
-/// Where something stands in a trace, for what is done for it once it has ended.
+/// A position in a trace, for work that is done after the span has ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Place(SpanContext);
 
-/// Marks a place here, by a span of this name; `None` where there are no traces.
+/// Creates a span with this name as a position; `None` without traces.
 pub(crate) fn place(name: &'static str) -> Option<Place> {
     is_on().then(|| {
         let span = tracing::info_span!(target: TARGET, "place", otel.name = name);
@@ -106,7 +105,7 @@ pub(crate) fn place(name: &'static str) -> Option<Place> {
     })
 }
 
-/// Lets the span continue the first of these, with a link to each of the others. They are not kept open by it.
+/// Makes the span a child of the first position, with links to the others. Their spans are not kept open.
 pub(crate) fn after(span: &Span, places: Vec<Place>) {
     let mut places = places.into_iter();
     if let Some(Place(first)) = places.next() {
@@ -116,7 +115,7 @@ pub(crate) fn after(span: &Span, places: Vec<Place>) {
     places.for_each(|Place(other)| span.add_link(other));
 }
 
-/// Names the exam that the request is about, in the log's lines from here on.
+/// Adds the exam to all further log lines of the request.
 pub(crate) fn exam(id: i64) {
     Span::current().record("exam", id);
 }

@@ -1,21 +1,21 @@
 //! An ability and its 95 % interval as a line of characters.
 //!
-//! Comes in: an ability. Goes out: text of a given width. Must not know: the terminal, exams.
+//! Input: an ability. Output: text of a given width. Must not know: the terminal, exams.
 
 use engine::Ability;
 
 /// Abilities at the ends of the line.
 const ENDS: (f64, f64) = (-4.0, 4.0);
-/// Standard errors to each side that make 95 %.
+/// Half-width of a 95 % interval, in standard errors.
 const NORMAL: f64 = 1.96;
 
-/// The interval, where the ability has a standard error.
+/// The interval, if the ability has a standard error.
 pub fn of(ability: Ability) -> Option<(f64, f64)> {
     let half = NORMAL * ability.standard_error?;
     Some((ability.theta - half, ability.theta + half))
 }
 
-/// The numbers below which the line's columns stand.
+/// The axis above the line.
 pub fn axis(width: usize) -> String {
     let mut line = vec![' '; width];
     for mark in [-4_i32, -2, 0, 2, 4] {
@@ -36,7 +36,7 @@ pub fn mark(theta: f64, width: usize, mark: char) -> String {
     line.into_iter().collect()
 }
 
-/// The ability with its interval; what lies beyond the line's ends is cut there.
+/// The ability with its interval, clipped at the ends of the line.
 pub fn line(ability: Ability, width: usize) -> String {
     let mut line = vec![' '; width];
     if let Some((low, high)) = of(ability) {

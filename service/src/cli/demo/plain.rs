@@ -1,17 +1,17 @@
-//! The exam as plain lines, for a pipe or a file; and the last word after one on a screen.
+//! The exam as plain lines, for a pipe or a file; and the summary after an exam on a screen.
 //!
-//! Comes in: an exam, and answers as lines of text if it does not answer by itself. Goes out: lines.
-//! Must not know: keys, colours.
+//! Input: an exam, and answers as lines of text unless it answers automatically. Output: lines. Must not know:
+//! keys, colours.
 
 use super::interval;
 use super::sitting::{Outcome, Question, Sitting, Taken};
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
-/// Width of the line of abilities.
+/// Width of the ability line.
 const WIDTH: usize = 41;
 
-/// Lets an examinee of this ability sit the exam.
+/// Runs the exam with a simulated examinee of this ability.
 pub fn auto(sitting: &mut Sitting, theta: f64, to: &mut impl Write) -> std::io::Result<()> {
     heading(to)?;
     while let Some(submitted) = sitting.drawn(theta) {
@@ -21,7 +21,7 @@ pub fn auto(sitting: &mut Sitting, theta: f64, to: &mut impl Write) -> std::io::
     outcome(&sitting.outcome(), to)
 }
 
-/// Asks, and takes the number of an answer from each line that is read.
+/// Prints each question and reads the number of the answer from a line.
 pub fn ask(sitting: &mut Sitting, from: &mut impl BufRead, to: &mut impl Write) -> std::io::Result<()> {
     let began = Instant::now();
     let mut lines = from.lines();
@@ -52,7 +52,7 @@ pub fn ask(sitting: &mut Sitting, from: &mut impl BufRead, to: &mut impl Write) 
     outcome(&sitting.outcome(), to)
 }
 
-/// All that was answered, and the result: what stays after a screen is gone.
+/// All answers and the result: the summary after the screen is restored.
 pub fn all(sitting: &Sitting, to: &mut impl Write) -> std::io::Result<()> {
     heading(to)?;
     for (taken, number) in sitting.taken().iter().zip(1..) {
@@ -92,7 +92,7 @@ fn outcome(outcome: &Outcome, to: &mut impl Write) -> std::io::Result<()> {
     words(outcome).iter().try_for_each(|line| writeln!(to, "{line}"))
 }
 
-/// The result in words.
+/// The result as text.
 pub fn words(outcome: &Outcome) -> Vec<String> {
     let Outcome { ability, score, items, reason } = outcome;
     let mut estimate = format!("score {score:.1}, theta {:.2}", ability.theta);

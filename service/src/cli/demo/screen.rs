@@ -1,6 +1,6 @@
-//! What an exam looks like on a screen: the question on the left, the ability as it moves on the right.
+//! The exam on a screen: the question on the left, the ability estimates on the right.
 //!
-//! Comes in: an exam as it stands. Goes out: a drawn frame. Must not know: keys, when to draw.
+//! Input: the state of an exam. Output: a drawn frame. Must not know: keys, when to draw.
 
 use super::sitting::{Question, Sitting, Taken};
 use super::{interval, plain};
@@ -10,23 +10,23 @@ use ratatui::style::{Color, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph, Wrap};
 
-/// From this width on, question and ability stand side by side.
+/// Minimum width for question and ability side by side.
 const WIDE: u16 = 100;
-/// Columns of a row before the line of abilities.
+/// Columns of a row before the ability line.
 const BEFORE: usize = 38;
 
-/// An exam as it stands.
+/// What a frame shows.
 #[derive(Debug)]
 pub struct View<'v> {
     pub sitting: &'v Sitting,
     pub title: &'v str,
-    /// The option that is marked, counted from 0.
+    /// The selected option, counted from 0.
     pub marked: usize,
-    /// The ability of whoever answers, if that is known.
+    /// The true ability, for a simulated examinee.
     pub theta: Option<f64>,
 }
 
-/// Draws it.
+/// Draws a frame.
 pub fn draw(frame: &mut Frame<'_>, view: &View<'_>) {
     let [top, middle, bottom] =
         Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)])

@@ -1,7 +1,7 @@
-//! An exam that is sat here: the service's own, decided by the same code, but kept nowhere.
+//! One exam in this process: the service's own code, without storage.
 //!
-//! Comes in: a bank, a policy, a seed, and answers. Goes out: the question, what was answered so far with the
-//! ability after it, and the result. Must not know: the terminal, what time it is.
+//! Input: a bank, a policy, a seed, and answers. Output: the question, the answers with the ability after each, and
+//! the result. Must not know: the terminal, the time.
 
 use engine::score::Scale;
 use engine::{Ability, EndReason, Exposure, Policy};
@@ -13,26 +13,26 @@ use service::exam::{Exam, Verdict};
 use service::simulate;
 use std::sync::Arc;
 
-/// Seeds stay below this, as those of stored exams do.
+/// Seeds are below this, as in stored exams.
 pub const SEEDS: u64 = 1 << 53;
 
-/// An exam, and what was answered in it.
+/// An exam with its answers.
 #[derive(Debug)]
 pub struct Sitting {
     exam: Exam,
     taken: Vec<Taken>,
 }
 
-/// The item on the screen.
+/// The current item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
     pub code: String,
     pub text: String,
-    /// What may be answered, in the order of their numbers from 1.
+    /// The possible answers, numbered from 1.
     pub options: Vec<(String, Submitted)>,
 }
 
-/// An answer, and what is known after it.
+/// An answer, and the ability after it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Taken {
     pub code: String,
@@ -41,13 +41,13 @@ pub struct Taken {
     pub ability: Ability,
 }
 
-/// How it ended, or how it stands.
+/// The result, final or current.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     pub ability: Ability,
     pub score: f64,
     pub items: usize,
-    /// Why it ended; `None` while it goes on.
+    /// Why it ended; `None` while it is open.
     pub reason: Option<EndReason>,
 }
 
@@ -67,7 +67,7 @@ impl Sitting {
         Self { exam: Exam::begin(head, Arc::new(bank), Exposure::Unknown), taken: Vec::new() }
     }
 
-    /// The item on the screen; `None` when the exam has ended.
+    /// The current item; `None` once the exam has ended.
     pub fn question(&self) -> Option<Question> {
         let item = self.exam.bank().item(self.exam.current_item()?)?;
         let categories = item.parameters.categories();
@@ -75,7 +75,7 @@ impl Sitting {
             texts.iter().zip(1..).map(|(text, number)| (text.clone(), Submitted::Choice(number))).collect()
         };
         let options = match (categories, item.choices.as_slice()) {
-            // Only the caller of such an item knows what is right.
+            // The bank has no key for such an item.
             (2, _) if item.key.is_none() => [("right", true), ("wrong", false)]
                 .map(|(text, grade)| (text.into(), Submitted::Correct(grade)))
                 .into(),
@@ -90,7 +90,7 @@ impl Sitting {
         Some(Question { code: item.code.clone(), text, options })
     }
 
-    /// Takes an answer to the item on the screen, so long after the start, in milliseconds.
+    /// Records an answer to the current item, at this time after the start in milliseconds.
     pub fn answer(&mut self, submitted: Submitted, at: i64) {
         let Some(item) = self.exam.current_item() else { return };
         let bank = Arc::clone(self.exam.bank());
@@ -109,7 +109,7 @@ impl Sitting {
         self.taken.push(Taken { code: asked.code.clone(), grade, is_good, ability: self.exam.ability() });
     }
 
-    /// What an examinee of this ability answers to the item on the screen: the same for the same seed.
+    /// The answer of an examinee of this ability to the current item; deterministic by seed.
     pub fn drawn(&self, theta: f64) -> Option<Submitted> {
         let item = self.exam.current_item()?;
         let bank = self.exam.bank();
@@ -118,7 +118,7 @@ impl Sitting {
         let category = simulate::answer(&bank.measures(), index, theta, seed);
         let options = self.question()?.options;
         let fits = options.iter().find(|(_, submitted)| bank.grade(item, *submitted) == Ok(category));
-        // An item that has nothing wrong to choose is graded.
+        // An item without a wrong choice is graded directly.
         Some(fits.map_or(Submitted::Correct(category > 0), |(_, submitted)| *submitted))
     }
 
@@ -127,18 +127,18 @@ impl Sitting {
         &self.taken
     }
 
-    /// The estimate from all answers so far.
+    /// The current estimate.
     pub fn ability(&self) -> Ability {
         self.exam.ability()
     }
 
-    /// The exam ends after so many items.
+    /// The maximum number of items.
     pub fn max_items(&self) -> usize {
         let most = usize::try_from(self.exam.head().policy.stop.max_items).unwrap_or(usize::MAX);
         most.min(self.exam.bank().len())
     }
 
-    /// The result, or the result so far.
+    /// The result, final or current.
     pub fn outcome(&self) -> Outcome {
         let ability = self.exam.result().ability;
         let score = Scale::PERCENT.score(ability).value;

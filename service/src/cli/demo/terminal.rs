@@ -1,7 +1,7 @@
-//! The exam on a whole terminal: keys in, frames out, and the terminal as it was before, whatever happens.
+//! The exam on a full-screen terminal: keys in, frames out, and the terminal restored at the end.
 //!
-//! Comes in: an exam, keys, signals. Goes out: the exam as far as it was sat. A panic restores the terminal too,
-//! by the hook that `ratatui` sets. Must not know: how a frame looks, how items are chosen.
+//! Input: an exam, keys, signals. Output: the exam as far as it was answered. A panic restores the terminal too, by
+//! the hook that `ratatui` installs. Must not know: how a frame looks, how items are chosen.
 
 use super::screen::{View, draw};
 use super::sitting::Sitting;
@@ -14,26 +14,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long a wait for a key lasts before signals are looked at.
+/// How long to wait for a key before checking signals.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Who answers.
+/// The source of answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Answers {
-    /// Whoever sits at the keys.
+    /// The keyboard.
     Keys,
-    /// An examinee of this ability, each time after so long.
+    /// A simulated examinee of this ability, with this pause before each answer.
     Auto(f64, Duration),
 }
 
-/// What a key means.
+/// The meaning of a key.
 enum Wish {
     Leave,
     Mark(usize),
     Answer(usize),
 }
 
-/// Lets the exam be sat until it is left.
+/// Runs the exam until it ends or is left.
 pub fn sit(sitting: &mut Sitting, title: &str, answers: Answers) -> anyhow::Result<()> {
     let told = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGTERM] {

@@ -1,8 +1,8 @@
-//! What callers read: the bodies of the replies, made from an exam and nothing else.
+//! Replies: built from an exam and nothing else.
 //!
-//! Every reply of a submission can be made again from its event, so a retry reads what the first
-//! call read. Numbers are numbers: what is unknown is `null`, never 0.
-//! Must not know: HTTP, how the exam was loaded, who asks; only what they may see.
+//! Input: an exam, and what the caller may see. Output: reply bodies. The reply to a submission can be rebuilt from
+//! its event, so a retry gets the first reply again. Unknown numbers are `null`, never 0. Must not know: HTTP, how
+//! the exam was loaded, who asks.
 
 mod lists;
 mod result;
@@ -18,7 +18,7 @@ use crate::flow::Origin;
 use engine::{Ability, Constraint};
 use serde::Serialize;
 
-/// An item as examinees see it: without key or parameters.
+/// An item without key and parameters.
 #[derive(Clone, Debug, Serialize)]
 pub struct ItemReply {
     id: ItemId,
@@ -48,13 +48,13 @@ impl ItemReply {
         })
     }
 
-    /// The item on the screen, if the exam goes on and its time does not stand still.
+    /// The current item, if the exam is open and not paused.
     pub fn current(exam: &Exam) -> Option<Self> {
         Self::of(exam, exam.current_item().filter(|_| !exam.is_paused())?)
     }
 }
 
-/// What is left of an exam's time.
+/// The remaining time.
 #[derive(Clone, Debug, Serialize)]
 pub struct TimeReply {
     paused: bool,
@@ -65,8 +65,7 @@ pub struct TimeReply {
 }
 
 impl TimeReply {
-    /// What is left at this moment; `None` where nothing is limited and nothing stands still, and once
-    /// the exam has ended.
+    /// The remaining time; `None` without limits unless the exam is paused, and once it has ended.
     fn at(exam: &Exam, now: i64) -> Option<Self> {
         let left = |until: Option<i64>| until.map(|until| seconds((until - now).max(0)));
         let (whole, item) = (left(exam.deadline()), left(exam.item_deadline()));
@@ -93,8 +92,7 @@ pub struct StartReply {
 }
 
 impl StartReply {
-    /// The reply to the start of this exam, however far it has come since; an exam that was open already
-    /// is given as it stands.
+    /// The reply to the start of an exam, the same after later answers; a resumed exam is described as it is now.
     pub fn of(exam: &Exam, origin: Origin, view: View, now: i64) -> Self {
         let first = match exam.entries().first().map(|entry| &entry.event) {
             Some(Event::Started { next: Next::Item(item), .. }) => ItemReply::of(exam, *item),
@@ -116,7 +114,7 @@ impl StartReply {
     }
 }
 
-/// The ability so far, where it may be seen.
+/// The current ability, if the caller may see it.
 #[derive(Debug, Serialize)]
 struct CurrentAbility {
     current_theta: f64,
@@ -127,19 +125,19 @@ struct CurrentAbility {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum NextReply {
-    /// The item on the screen.
+    /// The current item.
     Item(OpenReply),
-    /// The exam is over.
+    /// The exam has ended.
     Finished {
         /// `true`.
         completed: bool,
-        /// How it ended.
+        /// The result.
         #[serde(flatten)]
         result: ResultReply,
     },
 }
 
-/// An exam that goes on.
+/// An open exam.
 #[derive(Debug, Serialize)]
 pub struct OpenReply {
     item: Option<Box<ItemReply>>,
@@ -170,7 +168,7 @@ impl NextReply {
     }
 }
 
-/// An ability, where it may be seen.
+/// An ability, if the caller may see it.
 #[derive(Debug, Serialize)]
 struct AbilityReply {
     theta: f64,
@@ -199,8 +197,8 @@ pub struct AnswerReply {
 }
 
 impl AnswerReply {
-    /// The reply to the answer at `seq`, as it was the first time but for the time that is left; `None` if no
-    /// answer is there.
+    /// The reply to the answer at `seq`, equal to the first reply except for the remaining time; `None` if there is
+    /// no answer at `seq`.
     pub fn of(exam: &Exam, seq: i64, view: View, now: i64) -> Option<Self> {
         let place = usize::try_from(seq).ok()?;
         let Event::Answered { category, late, theta, standard_error, next, constrained, .. } =

@@ -1,7 +1,7 @@
-//! From the bytes of a request to what the flow wants, every fault named at once.
+//! Request parsing: bytes to typed values; every fault is reported at once.
 //!
-//! Comes in: headers, a body, a query. Goes out: typed values, or a problem. Unknown fields are
-//! faults. Must not know: exams as they stand; only what a request may say.
+//! Input: headers, a body, a query. Output: typed values, or a problem. Unknown fields are faults. Must not know:
+//! the state of exams.
 
 use crate::access::caller::{Caller, Role};
 use crate::exam::item::Submitted;
@@ -18,16 +18,16 @@ use serde_json::{Map, Value};
 const KEY_LIMIT: usize = 255;
 /// Largest page of a list.
 const PAGE_LIMIT: i64 = 500;
-/// Names under which a choice may come: ours, and those of the service before this one.
+/// Names of the choice field: ours, and those of the predecessor.
 const CHOICE_NAMES: [&str; 3] = ["choice", "selected_choice", "submitted_answer"];
 
-/// What a trusted caller may say at a start, and a student may not.
+/// Fields of a start that students may not send.
 const TRUSTED: [&str; 5] = ["max_items", "initial_theta", "student_id", "class_id", "extra_time"];
 
 /// Reads the body of `POST /start`.
 ///
 /// # Errors
-/// Every fault of the body and of the `Idempotency-Key`, or what this caller may not say.
+/// Every fault of the body and of the `Idempotency-Key`, or fields that this caller may not send.
 pub fn start(caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Start, Problem> {
     allow(caller.may_sit(), "proctors start no exams")?;
     let body = json(headers, body)?;
@@ -56,7 +56,7 @@ pub fn start(caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Start,
 /// Reads the body of `POST /answer`.
 ///
 /// # Errors
-/// Every fault of the body, or what this caller may not say.
+/// Every fault of the body, or fields that this caller may not send.
 pub fn answer(caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Problem> {
     allow(caller.may_sit(), "proctors answer nobody's exam")?;
     let body = json(headers, body)?;
@@ -70,7 +70,7 @@ pub fn answer(caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Answe
     })
 }
 
-/// Reads the body of a call on one exam that needs no more than its number.
+/// Reads a body that holds only the id of an exam.
 ///
 /// # Errors
 /// Every fault of the body.
@@ -78,23 +78,23 @@ pub fn one_exam(headers: &HeaderMap, body: &[u8]) -> Result<i64, Problem> {
     read(json(headers, body)?, |fields| fields.required("exam_session_id").unwrap_or_default())
 }
 
-/// Whose time is extended.
+/// The exams to extend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// That of one exam.
+    /// One exam.
     One(i64),
-    /// That of every open exam, of this type if one is named.
+    /// Every open exam, or those of one type.
     All(Option<String>),
 }
 
-/// More time.
+/// An extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extension {
-    /// Whose.
+    /// The exams.
     pub whose: Whose,
-    /// So many seconds.
+    /// Additional seconds.
     pub seconds: u32,
-    /// The caller's key for this very extension; never absent where it is for all.
+    /// Idempotency key; always present for an extension of all exams.
     pub key: Option<String>,
 }
 
@@ -127,7 +127,7 @@ fn allow(good: bool, detail: &str) -> Result<(), Problem> {
     if good { Ok(()) } else { Err(Problem::forbidden(detail)) }
 }
 
-/// What only a trusted caller may say is refused from a student, each field by its name.
+/// Refuses fields that only trusted callers may send, each by name.
 fn students_do_not_say(caller: &Caller, body: &Value, fields: &[&str]) -> Result<(), Problem> {
     let said = fields.iter().filter(|field| body.get(**field).is_some_and(|value| !value.is_null()));
     let fault = |field: &&str| Fault {
@@ -170,13 +170,13 @@ pub fn filter(query: Option<String>) -> Result<Filter, Problem> {
     })
 }
 
-/// Reads an untrusted value; every fault comes back at once.
+/// Parses an untrusted value and collects every fault.
 ///
 /// # Errors
-/// They.
+/// All faults.
 pub fn read<T>(value: Value, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T, Problem> {
     if holds_nul(&value) {
-        // PostgreSQL keeps no such text.
+        // PostgreSQL cannot store this character.
         let message = "must not hold the character U+0000".to_owned();
         return Err(Problem::invalid(vec![Fault { field: String::new(), message }]));
     }
@@ -202,7 +202,7 @@ fn json(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
     })
 }
 
-/// A query as a table of strings; a name that comes twice becomes a list, which no reader accepts.
+/// A query as an object of strings; a repeated name becomes an array, which every parser refuses.
 pub fn parameters(query: Option<String>) -> Value {
     let query = query.unwrap_or_default();
     let mut map = Map::new();
@@ -225,7 +225,7 @@ fn holds_nul(value: &Value) -> bool {
     }
 }
 
-/// What `GET /export` asks for.
+/// Reads the query of `GET /export`.
 ///
 /// # Errors
 /// Every fault of the query.
@@ -249,7 +249,7 @@ pub fn export(query: Option<String>) -> Result<(Filter, What, Format), Problem> 
     })
 }
 
-/// A moment as RFC 3339, in milliseconds since 1970 UTC.
+/// An RFC 3339 timestamp, in milliseconds since 1970 UTC.
 fn moment(fields: &mut Fields<'_>, name: &str) -> Option<i64> {
     let text: String = fields.optional(name)?;
     let moment: Option<Timestamp> = text.parse().ok();
@@ -293,7 +293,7 @@ fn submitted(fields: &mut Fields<'_>) -> Submitted {
     }
 }
 
-/// A choice's number, as a number or as a text that is one.
+/// The number of a choice, as a JSON number or a numeric string.
 fn choice(fields: &mut Fields<'_>, name: &str) -> Option<u8> {
     let value: Value = fields.optional(name)?;
     let number = match &value {
@@ -314,12 +314,12 @@ fn idempotency_key(headers: &HeaderMap, fields: &mut Fields<'_>) -> Option<Strin
     key.map(str::to_owned)
 }
 
-/// The fault of a path that is not the service's.
+/// The problem of an unknown path.
 pub fn unknown_path(path: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is nothing at {path}"))
 }
 
-/// The fault of a method that a path does not take.
+/// The problem of a method that a path does not support.
 pub fn wrong_method(method: &str, path: &str) -> Problem {
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,

@@ -1,9 +1,9 @@
-//! The timeouts of one connection: how long a peer may take, for whatever it is doing.
+//! The timeouts of one connection: head, idle, write.
 //!
-//! Comes in: that bytes were read, that a request began, that it was answered. Goes out: the connection's end,
-//! once the peer is too slow. A head has to be whole soon after its first byte; between requests, and to take
-//! an answer, there is more time. (hyper's own limit for heads also runs between requests, and would close what
-//! proxies keep.) The answer's own deadline is the routes'. Must not know: HTTP.
+//! Input: that bytes were read, that a request began, that its response was sent. Output: the end of the connection
+//! once the peer is too slow. A request head must be complete soon after its first byte; idle connections and
+//! reading the response have more time. (The head timeout of hyper also runs between requests, and would close
+//! connections that proxies keep alive.) The deadline of the handler is set by the middleware. Must not know: HTTP.
 
 use std::future::poll_fn;
 use std::io;
@@ -15,24 +15,24 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
-/// From the first byte of a head to its last.
+/// From the first byte of a request head to its last.
 const HEAD: Duration = Duration::from_secs(10);
-/// Between requests; and from a request to the end of its answer. Above a minute, which is how long many
-/// proxies keep a connection that they mean to use again.
+/// Between requests, and from a request to the end of its response. Longer than a minute, the keep-alive time of
+/// many proxies.
 const IDLE: Duration = Duration::from_secs(75);
-/// How long a refused peer may go on sending what nobody reads, so that it gets to read why.
+/// How long the remaining request of a refused peer is read and discarded, so that the peer can read the response.
 const CLOSE: Duration = Duration::from_secs(5);
-/// … and how much.
+/// Most bytes that are discarded then.
 const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 
-/// What a peer is at.
+/// The phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// It may send a request, or read an answer.
+    /// Idle, or the peer reads a response.
     Idle,
-    /// It sends a head.
+    /// The peer sends a request head.
     Head,
-    /// It waits for an answer, or sends a body.
+    /// The peer waits for a response, or sends a body.
     Response,
 }
 
@@ -48,11 +48,11 @@ struct State {
     times: Times,
     phase: Phase,
     until: Instant,
-    /// Whether the last answer was a refusal; then some of the request may not have been read.
+    /// Whether the last response was an error; part of the request may then be unread.
     refused: bool,
 }
 
-/// The timeouts of one connection, known to its stream and to its requests.
+/// The timeouts of one connection, shared by its stream and its requests.
 #[derive(Clone, Debug)]
 pub(super) struct Timeouts(Arc<Mutex<State>>);
 
@@ -66,14 +66,14 @@ impl Timeouts {
         Self(Arc::new(Mutex::new(State { times, phase: Phase::Idle, until, refused: false })))
     }
 
-    /// A head is whole.
+    /// The request head is complete.
     pub(super) fn request_begun(&self) {
         let mut state = self.state();
         state.phase = Phase::Response;
         state.until = Instant::now() + state.times.idle;
     }
 
-    /// The answer stands.
+    /// The response is complete.
     pub(super) fn response_sent(&self, well: bool) {
         let mut state = self.state();
         state.phase = Phase::Idle;
@@ -94,7 +94,7 @@ impl Timeouts {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Each change is one assignment after the other: a panic between them does no harm.
+        // Changes are plain assignments, so a poisoned lock holds a valid value.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -106,8 +106,8 @@ impl Timeouts {
             if let Poll::Ready(end) = connection.as_mut().poll(context) {
                 return Poll::Ready(Some(end));
             }
-            // Only what was just polled moves the moment. To a later one the timer goes when it fires, which
-            // is much less often than there are requests.
+            // Only the poll above moves the deadline. A later deadline is set when the timer fires, which happens
+            // much less often than requests.
             let until = self.state().until;
             if until < timer.deadline() {
                 timer.as_mut().reset(until);
@@ -124,12 +124,12 @@ impl Timeouts {
     }
 }
 
-/// A stream that tells the timeouts what is read.
+/// A stream that reports reads to the timeouts.
 #[derive(Debug)]
 pub(super) struct TimedStream {
     stream: TcpStream,
     timeouts: Timeouts,
-    /// Bytes that a refused peer may still send; `None` before the end.
+    /// Bytes that may still be discarded; `None` before shutdown.
     left: Option<usize>,
 }
 
@@ -179,8 +179,8 @@ impl AsyncWrite for TimedStream {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
-    /// Says that nothing more is written. A socket that is closed with bytes unread takes its last answer with
-    /// it, so what a refused peer still sends is read first, and thrown away.
+    /// Shuts down the write side. Closing a socket with unread bytes would reset the connection and lose the
+    /// response, so the remaining bytes of a refused request are read and discarded first.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let left = match &mut this.left {
@@ -216,7 +216,7 @@ mod tests {
 
     const TIMES: Times = Times { head: Duration::from_millis(100), idle: Duration::from_millis(600) };
 
-    /// How long a peer is time_until_cut that does this, and then nothing.
+    /// How long a connection lives whose peer does this, and then nothing.
     async fn time_until_cut(act: impl AsyncFn(&Timeouts)) -> Duration {
         let (timeouts, began) = (Timeouts::of(TIMES), Instant::now());
         let acting = async {
@@ -231,7 +231,7 @@ mod tests {
     async fn a_peer_has_its_time_for_each_phase_and_no_more() {
         let Times { head, idle } = TIMES;
         let silent = time_until_cut(async |_| ());
-        // A head has its time from its first byte, however many follow.
+        // The head timeout runs from the first byte.
         let endless = time_until_cut(async |timeouts| {
             sleep(idle / 2).await;
             loop {
@@ -239,7 +239,7 @@ mod tests {
                 sleep(head / 10).await;
             }
         });
-        // Each answer renews the time, and the bytes of a body change nothing.
+        // Each response restarts the idle timeout; body bytes do not.
         let answered = time_until_cut(async |timeouts| {
             for _ in 0..4 {
                 timeouts.bytes_read();

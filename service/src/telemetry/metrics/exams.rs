@@ -1,7 +1,7 @@
-//! Metrics of the measurement: how exams end, how precisely, and how often items are given.
+//! Metrics of the measurement: how exams end, their precision, item exposure.
 //!
-//! Comes in: exams as their events are committed. Goes out: collectors, and ratios when asked. Labels are exam types
-//! and banks of Settings, never an exam, an item or a person. Must not know: where exams are kept.
+//! Input: exams as their events are committed. Output: collectors; ratios are computed on each scrape. Labels are
+//! exam types and banks, never an exam, an item or a person. Must not know: where exams are stored.
 
 use super::{counter, ratios};
 use crate::exam::Exam;
@@ -13,14 +13,14 @@ use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-/// Standard errors from very precise to no better than the prior.
+/// Buckets of standard errors.
 const ERRORS: &[f64] = &[0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5];
-/// Lengths of exams.
+/// Buckets of exam lengths.
 const LENGTHS: &[f64] = &[1.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 100.0, 200.0];
-/// A bank is named by so many digits of its version.
+/// Digits of the version in the label of a bank.
 const DIGITS: usize = 12;
 
-/// How often the items of a bank were given, and to how many exams.
+/// Number of times each item of a bank was administered, and number of exams.
 #[derive(Debug, Default)]
 struct Given {
     items: Vec<u64>,
@@ -35,7 +35,7 @@ pub(super) struct Measured {
     lengths: HistogramVec,
     highest: GaugeVec,
     unused: GaugeVec,
-    // Held for an instant, never across an await.
+    // Never held across an await.
     given: Arc<Mutex<HashMap<String, Given>>>,
 }
 
@@ -52,14 +52,14 @@ impl Measured {
                 "Standard error of the final ability of exams with an answer.",
                 ERRORS,
             ),
-            lengths: histogram(names::ITEMS, "Answers of exams that have ended.", LENGTHS),
+            lengths: histogram(names::ITEMS, "Number of answers of exams that have ended.", LENGTHS),
             highest: ratios(
                 names::EXPOSURE_HIGHEST,
-                "Share of exams that the most shown item was given in, since the process started.",
+                "Share of exams that administered the most exposed item, since the process started.",
             ),
             unused: ratios(
                 names::EXPOSURE_UNUSED,
-                "Share of items that no exam was given, since the process started.",
+                "Share of items that no exam administered, since the process started.",
             ),
             given: Arc::default(),
         }
@@ -75,7 +75,7 @@ impl Measured {
         ]
     }
 
-    /// Counts what the exam's last event, just committed, gave or ended.
+    /// Counts the item that the last event administered, or the end of the exam.
     pub(super) fn committed(&self, exam: &Exam) {
         let Some(entry) = exam.entries().last() else { return };
         if let Event::Started { next: Next::Item(item), .. }
@@ -108,14 +108,14 @@ impl Measured {
         }
     }
 
-    /// Brings the ratios up to date.
+    /// Updates the ratios.
     #[expect(clippy::cast_precision_loss, reason = "counts of one process")]
     pub(super) fn look(&self) {
         let given = self.given.lock().expect("no holder of the counts should panic");
         for (version, Given { items, exams }) in given.iter() {
             let highest = items.iter().max().copied().unwrap_or(0);
             let unused = items.iter().filter(|count| **count == 0).count();
-            // An exam that began before this process did is given items here, too.
+            // Exams that started in an earlier process administer items here too.
             let rate = highest as f64 / (*exams).max(highest).max(1) as f64;
             self.highest.with_label_values(&[version.as_str()]).set(rate);
             self.unused.with_label_values(&[version.as_str()]).set(unused as f64 / items.len().max(1) as f64);

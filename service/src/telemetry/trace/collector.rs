@@ -1,8 +1,7 @@
-//! Sending spans: OTLP over plain HTTP/1.1, protobuf.
+//! Export of spans: OTLP over plain HTTP/1.1, protobuf.
 //!
-//! Comes in: batches of spans, on the thread that sends them. Goes out: one request for each batch, run on the
-//! service's runtime, with a deadline. That a collector takes nothing is said once, and once that it does again.
-//! Must not know: what the spans are of.
+//! Input: batches of spans, on the export thread. Output: one request per batch, run on the service's runtime with
+//! a deadline. A failing collector is logged once, and its recovery once. Must not know: what the spans describe.
 
 use async_trait::async_trait;
 use http::header::{HOST, HeaderValue};
@@ -22,12 +21,12 @@ use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// Longest time for a batch.
+/// Deadline of a batch.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Longest reply that is read, in bytes.
 const REPLY: usize = 64 * 1024;
 
-/// What sends batches to the collector at `endpoint`.
+/// The exporter to the collector at `endpoint`.
 pub(super) fn exporter(
     endpoint: &str,
     runtime: Handle,
@@ -43,7 +42,7 @@ pub(super) fn exporter(
     Ok(Told { otlp, endpoint, away: AtomicBool::new(false) })
 }
 
-/// The exporter, and whether its collector is known to be away.
+/// The exporter, and whether its last export failed.
 #[derive(Debug)]
 struct Told {
     otlp: opentelemetry_otlp::SpanExporter,
@@ -60,9 +59,9 @@ impl SpanExporter for Told {
             Err(error) if !was_away => tracing::warn!(
                 endpoint,
                 %error,
-                "the collector takes no traces, and they are dropped until it does; it has to take OTLP over HTTP"
+                "the collector accepts no traces; spans are dropped until it does. It must accept OTLP over HTTP"
             ),
-            Ok(()) if was_away => tracing::info!(endpoint, "the collector takes traces again"),
+            Ok(()) if was_away => tracing::info!(endpoint, "the collector accepts traces again"),
             _ => {}
         }
         sent
@@ -77,14 +76,14 @@ impl SpanExporter for Told {
     }
 }
 
-/// One connection for each batch: there is one every few seconds.
+/// One connection per batch; a batch is sent every few seconds.
 #[derive(Clone, Debug)]
 struct Post(Handle);
 
 #[async_trait]
 impl HttpClient for Post {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        // The thread that waits here has no runtime of its own.
+        // The export thread has no runtime.
         self.0.spawn(async { timeout(PATIENCE, post(request)).await? }).await?
     }
 }
@@ -99,7 +98,7 @@ async fn post(mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError>
     *request.uri_mut() = Uri::from(path);
     let stream = TcpStream::connect((host, port)).await?;
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
-    // It ends with the sender.
+    // The task ends with the sender.
     let _driven = tokio::spawn(connection);
     let (parts, body) = sender.send_request(request.map(Full::new)).await?.into_parts();
     let body = Limited::new(body, REPLY).collect().await?.to_bytes();

@@ -1,4 +1,6 @@
-//! Replies to those who run exams, and to probes.
+//! Replies to proctors, admins and probes.
+//!
+//! Input: pages, counts, health. Output: reply bodies. Must not know: HTTP.
 
 use super::result::time;
 use crate::flow::Extended;
@@ -28,7 +30,7 @@ struct ListedReply {
 }
 
 impl ListReply {
-    /// The reply for this page.
+    /// The reply with this page.
     pub fn of(page: Page) -> Self {
         let next_after = page.exams.last().map(|exam| exam.id);
         let listed = |exam: Listed| ListedReply {
@@ -53,7 +55,7 @@ pub struct HealthReply {
 }
 
 impl HealthReply {
-    /// The reply for a store in this health, now.
+    /// The reply with the current health of the store.
     pub fn of(health: Health, mode: &'static str) -> Self {
         Self { redis: health.as_str(), mode, timestamp: Timestamp::now().to_string() }
     }
@@ -68,7 +70,7 @@ pub struct ExtendReply {
 }
 
 impl ExtendReply {
-    /// The reply to an extension by so many seconds.
+    /// The reply to an extension.
     pub fn of(Extended { extended, before }: Extended, seconds: u32) -> Self {
         Self { extended, before, seconds }
     }

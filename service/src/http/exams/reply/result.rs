@@ -1,4 +1,6 @@
-//! How an exam stands or has ended: the replies of `complete` and `status`.
+//! The replies of `complete` and `status`: an exam's state or result.
+//!
+//! Input: an exam, and what the caller may see. Output: reply bodies. Must not know: HTTP.
 
 use super::{AbilityReply, ItemReply, TimeReply, seconds};
 use crate::access::caller::View;
@@ -7,7 +9,7 @@ use engine::{EndReason, Estimate, Formula};
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// The result of an exam, final or so far.
+/// The result of an exam, final or current.
 #[derive(Debug, Serialize)]
 pub struct ResultReply {
     #[serde(flatten)]
@@ -19,7 +21,7 @@ pub struct ResultReply {
     termination_reason: Option<&'static str>,
 }
 
-/// The estimate, where it may be seen.
+/// The estimate, if the caller may see it.
 #[derive(Debug, Serialize)]
 struct EstimateReply {
     #[serde(flatten)]
@@ -56,7 +58,7 @@ pub struct CompleteReply {
 }
 
 impl CompleteReply {
-    /// The reply for this exam, which has ended.
+    /// The reply for an ended exam.
     pub fn of(exam: &Exam, view: View) -> Self {
         Self { exam_session_id: exam.head().id, status: status(exam), result: ResultReply::of(exam, view) }
     }
@@ -84,7 +86,7 @@ pub struct StatusReply {
 }
 
 impl StatusReply {
-    /// The reply for this exam. `store` is the mode that served it.
+    /// The reply for an exam. `store` is the store mode.
     pub fn of(exam: &Exam, view: View, now: i64, student_id: Option<i64>, store: &'static str) -> Self {
         let head = exam.head();
         let ended_at = exam.ended_at();
@@ -110,7 +112,7 @@ fn status(exam: &Exam) -> &'static str {
     if exam.end().is_some() { "completed" } else { "in_progress" }
 }
 
-/// A time in milliseconds since 1970 UTC, as RFC 3339.
+/// Formats a time in milliseconds since 1970 UTC as RFC 3339.
 pub(super) fn time(milliseconds: i64) -> String {
     Timestamp::from_millisecond(milliseconds).unwrap_or_default().to_string()
 }
