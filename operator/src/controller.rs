@@ -1,11 +1,11 @@
-//! The reconcile: a pipeline of values.
+//! The reconciler: a pipeline of values.
 //!
 //! ```text
 //! observe ──▶ validate ──▶ decide ──▶ build ──▶ apply ──▶ status
 //! (reads)      (pure)      (pure)    (pure)   (writes)   (pure, then published)
 //! ```
-//! It assumes nothing about why it was called, and every step may be the last: what is not done now
-//! is done by the next call. At rest it writes nothing.
+//! Input: a resource. Output: applied objects, its status, and when to reconcile again. A reconcile is level-triggered
+//! and may stop after any step: the next one continues. At rest it writes nothing. Must not know: CRD rules.
 
 pub mod apply;
 pub mod build;
@@ -18,7 +18,7 @@ use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::metrics::Metrics;
 use crate::names::{FIELD_MANAGER, MANAGED_BY, Names};
 use apply::Applied;
-use build::FreshWords;
+use build::FreshSecrets;
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
@@ -35,17 +35,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use validate::Defaults;
 
-/// The safety net: a resource at rest is looked at this often.
+/// Interval of reconciles of a ready resource, in addition to watch events.
 const AT_REST: Duration = Duration::from_secs(300);
-/// A resource that is not ready is looked at this often, beside every event.
+/// Interval of reconciles of a resource that is not ready, in addition to watch events.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
-/// After a failure that may be over soon.
+/// Pause after a transient failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
-/// After a failure that lasts until somebody acts: on the resource, which is an event, or elsewhere.
+/// Pause after a failure that lasts until a person acts; a change of the resource triggers a reconcile at once.
 const AFTER_REFUSAL: Duration = Duration::from_secs(60);
-/// Events that come together are one reconcile.
+/// Watch events within this time lead to one reconcile.
 const DEBOUNCE: Duration = Duration::from_millis(100);
-/// A watch is renewed before load balancers drop it.
+/// Watches are renewed before load balancers close idle connections.
 const WATCH_SECONDS: u32 = 190;
 
 /// What every reconcile needs.
@@ -82,7 +82,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The static word for it, in conditions and metrics.
+    /// The static reason, for conditions and metrics.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Observe(_) => "ObserveFailed",
@@ -91,7 +91,7 @@ impl Error {
         }
     }
 
-    /// Whether it stays as it is until somebody acts.
+    /// Whether the failure lasts until a person acts.
     fn is_lasting(&self) -> bool {
         match self {
             Self::Observe(_) => false,
@@ -101,20 +101,20 @@ impl Error {
     }
 }
 
-/// A resource as it is watched: one that cannot be read keeps none of the others from being read.
+/// A watched resource. One that cannot be deserialized does not block the others.
 type Watched = DeserializeGuard<AdaptiveExamDeployment>;
 
-/// Watches and reconciles until SIGTERM; in one namespace, or in all.
+/// Watches and reconciles until SIGTERM, in one namespace or in all.
 pub async fn run(client: Client, namespace: Option<&str>, context: Arc<Context>) {
     let config = || watcher::Config::default().timeout(WATCH_SECONDS);
-    let made = || config().labels(&format!("{MANAGED_BY}={FIELD_MANAGER}"));
-    let forgetful = context.clone();
+    let managed = || config().labels(&format!("{MANAGED_BY}={FIELD_MANAGER}"));
+    let forgetting = context.clone();
     Controller::new(api::<Watched>(&client, namespace), config())
-        .owns(api::<Deployment>(&client, namespace), made())
-        .owns(api::<StatefulSet>(&client, namespace), made())
-        .owns(api::<Service>(&client, namespace), made())
-        .owns(api::<ConfigMap>(&client, namespace), made())
-        .owns(api::<ServiceAccount>(&client, namespace), made())
+        .owns(api::<Deployment>(&client, namespace), managed())
+        .owns(api::<StatefulSet>(&client, namespace), managed())
+        .owns(api::<Service>(&client, namespace), managed())
+        .owns(api::<ConfigMap>(&client, namespace), managed())
+        .owns(api::<ServiceAccount>(&client, namespace), managed())
         .with_config(Config::default().debounce(DEBOUNCE).concurrency(8))
         .shutdown_on_signal()
         .run(
@@ -128,7 +128,7 @@ pub async fn run(client: Client, namespace: Option<&str>, context: Arc<Context>)
         // Failures are logged where they are handled, in `after_failure`.
         .for_each(|outcome| {
             if let Err(controller::Error::ObjectNotFound(gone)) = outcome {
-                forgetful.applied.forget(gone.namespace.as_deref().unwrap_or_default(), &gone.name);
+                forgetting.applied.forget(gone.namespace.as_deref().unwrap_or_default(), &gone.name);
             }
             futures::future::ready(())
         })
@@ -149,7 +149,7 @@ async fn reconcile(client: &Client, resource: &Watched, context: &Context) -> Re
     let start = Instant::now();
     let outcome = match &resource.0 {
         Ok(resource) => pipeline(client, resource, context).await,
-        Err(unreadable) => say_unreadable(client, unreadable).await,
+        Err(unreadable) => report_unreadable(client, unreadable).await,
     };
     context.metrics.reconciled(outcome.as_ref().err().map(Error::reason), start.elapsed());
     outcome
@@ -164,7 +164,7 @@ async fn pipeline(
     let before = resource.status.as_ref();
     let now = Time(Timestamp::now());
     if resource.metadata.deletion_timestamp.is_some() {
-        // Owner references do the rest; what was applied is not to be brought back.
+        // The garbage collector deletes the objects by their owner references; they must not be applied again.
         context.applied.forget(&resource.namespace().unwrap_or_default(), &resource.name_any());
         return Ok(Action::requeue(AT_REST));
     }
@@ -178,8 +178,8 @@ async fn pipeline(
     };
     let observed = observe(client, &desired.names, context).await?;
     let decision = decide::decide(&desired, &observed);
-    let (token, password) = (word(), word());
-    let fresh = FreshWords { token: &token, password: &password };
+    let (token, password) = (random_secret(), random_secret());
+    let fresh = FreshSecrets { token: &token, password: &password };
     let resources = build::build(&desired, &decision, fresh);
     let written = match &observed.taken {
         _ if desired.paused => Ok(0),
@@ -210,8 +210,8 @@ async fn observe(client: &Client, names: &Names, context: &Context) -> Result<ob
     observed.map_err(|error| Error::Observe(Box::new(error)))
 }
 
-/// Says of a resource that it cannot be read, and why; nothing else is done about it.
-async fn say_unreadable(client: &Client, unreadable: &InvalidObject) -> Result<Action, Error> {
+/// Reports in the status that a resource cannot be deserialized, and why. Nothing else is done.
+async fn report_unreadable(client: &Client, unreadable: &InvalidObject) -> Result<Action, Error> {
     let metadata = &unreadable.metadata;
     let (namespace, name) = (metadata.namespace.clone(), metadata.name.clone());
     let before =
@@ -254,6 +254,6 @@ fn after_failure(resource: Arc<Watched>, error: &Error, _context: Arc<Context>) 
 }
 
 /// 48 random letters and digits.
-fn word() -> String {
+fn random_secret() -> String {
     rand::rng().sample_iter(&Alphanumeric).take(48).map(char::from).collect()
 }

@@ -1,9 +1,9 @@
-//! Resources for the tests of this crate, the only ones.
+//! Resources for the unit tests of this crate.
 
 use crate::controller::validate::{Defaults, Desired, validate};
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentSpec};
 
-/// A resource as the API server would hold it, with nothing said in its spec.
+/// A resource with an empty spec, as the API server stores it.
 pub fn named(name: &str) -> AdaptiveExamDeployment {
     let spec: AdaptiveExamDeploymentSpec = serde_json::from_str("{}").unwrap();
     let mut resource = AdaptiveExamDeployment::new(name, spec);
@@ -13,12 +13,12 @@ pub fn named(name: &str) -> AdaptiveExamDeployment {
     resource
 }
 
-/// The images the tests run with.
+/// Default images of the tests.
 pub fn defaults() -> Defaults {
     Defaults { service_image: "exam-service:dev".to_owned(), redis_image: "exam-redis:dev".to_owned() }
 }
 
-/// A resource with every question answered.
+/// A validated resource.
 pub fn desired(resource: &AdaptiveExamDeployment) -> Desired {
     validate(resource, &defaults()).unwrap()
 }

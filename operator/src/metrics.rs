@@ -1,4 +1,6 @@
-//! The operator's own metrics, and whether it is alive.
+//! Metrics of the operator, and whether it is alive.
+//!
+//! Input: results of reconciles and of reads. Output: the Prometheus text, and a fault. Must not know: resources.
 
 use prometheus::{Encoder, Histogram, HistogramOpts, IntCounterVec, Opts, Registry, TextEncoder};
 use std::sync::{Arc, Mutex};
@@ -13,7 +15,7 @@ pub struct Metrics {
     pulse: Arc<Mutex<Pulse>>,
 }
 
-/// When this operator was seen to work.
+/// When the operator last worked.
 #[derive(Clone, Copy, Debug)]
 struct Pulse {
     /// The API server answered.
@@ -22,13 +24,13 @@ struct Pulse {
     worked: Instant,
 }
 
-/// Longest silence of the API server, which is asked every half minute.
+/// Longest time without an answer of the API server, which is read every 30 s.
 const SILENCE: Duration = Duration::from_secs(300);
 /// Longest time without a reconcile while there are resources; each has one in 5 minutes.
 const IDLENESS: Duration = Duration::from_secs(900);
 
 impl Pulse {
-    /// Why it is not alive at `now`, in a sentence.
+    /// Why the operator is not alive at `now`.
     fn fault(&self, now: Instant) -> Option<String> {
         let since = |then: Instant| now.saturating_duration_since(then);
         let (silence, idleness) = (since(self.heard), since(self.worked));
@@ -41,7 +43,7 @@ impl Pulse {
 }
 
 impl Metrics {
-    /// New metrics, all at zero.
+    /// New metrics.
     pub fn new() -> Self {
         let reconciles = Opts::new(
             "adaptive_exam_operator_reconciles_total",
@@ -74,7 +76,7 @@ impl Metrics {
         self.pulse.lock().expect("no holder of the time should panic").worked = Instant::now();
     }
 
-    /// Notes that the API server answered, and whether there is anything to reconcile.
+    /// Records that the API server answered, and whether there are resources.
     pub fn heard(&self, has_resources: bool) {
         let mut pulse = self.pulse.lock().expect("no holder of the time should panic");
         pulse.heard = Instant::now();
@@ -83,12 +85,12 @@ impl Metrics {
         }
     }
 
-    /// Why this operator is not alive, in a sentence; `None` while it is.
+    /// Why the operator is not alive; `None` while it is.
     pub fn fault(&self) -> Option<String> {
         self.pulse.lock().expect("no holder of the time should panic").fault(Instant::now())
     }
 
-    /// The text that Prometheus scrapes.
+    /// The text in Prometheus format.
     pub fn text(&self) -> String {
         let mut buffer = Vec::new();
         TextEncoder::new()

@@ -1,37 +1,39 @@
-//! Names, labels and places that several stages share, and whose an object is. A leaf: it imports no stage.
+//! Names, labels and paths that several stages share, and ownership of objects. Imports no stage.
+//!
+//! Input: a resource. Output: names and metadata. Must not know: what the objects are.
 
 use crate::crd::AdaptiveExamDeployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
 use std::collections::BTreeMap;
 
-/// The one field manager of everything the operator applies.
+/// The field manager of everything the operator applies.
 pub const FIELD_MANAGER: &str = "exam-operator";
-/// Label by which the operator finds what it made.
+/// Label of all objects the operator manages.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// Label that names the resource an object was made for.
+/// Label with the name of the resource that an object belongs to.
 pub const INSTANCE: &str = "app.kubernetes.io/instance";
-/// Annotation of a pod template: the Settings it was rolled out with.
+/// Annotation of a pod template: the revision of its Settings.
 pub const REVISION: &str = "exam.dreamseed.ai/settings-revision";
 
-/// Where the service reads its Settings.
+/// Folder of the Settings.
 pub const SETTINGS_FOLDER: &str = "/etc/exam-service";
-/// Where the service reads its tokens.
+/// Folder of the tokens.
 pub const TOKEN_FOLDER: &str = "/etc/exam-service-auth";
-/// Where the service reads the password of Redis.
+/// Folder of the Redis password.
 pub const PASSWORD_FOLDER: &str = "/etc/exam-service-redis";
-/// Where the service keeps its database.
+/// Folder of the database.
 pub const DATA_FOLDER: &str = "/data";
 /// Key of the tokens in their Secret.
 pub const TOKEN_KEY: &str = "token";
 /// Key of the password in the Secret of Redis.
 pub const PASSWORD_KEY: &str = "password";
-/// Key of the piece of Redis configuration that holds the password.
+/// Key of the fragment of Redis configuration with the password.
 pub const REDIS_AUTH_KEY: &str = "auth.conf";
 /// Port of Redis.
 pub const REDIS_PORT: i32 = 6379;
 
-/// One of the two things the operator runs.
+/// A component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Component {
     /// The exam service.
@@ -49,7 +51,7 @@ impl Component {
     }
 }
 
-/// The names of everything that one resource stands for.
+/// The names of all objects of a resource.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Names {
     /// Name of the resource.
@@ -60,7 +62,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// The names of a resource that the API server has; `None` for one that it does not have.
+    /// The names for a resource; `None` for one that is not stored in the API server.
     pub fn of(resource: &AdaptiveExamDeployment) -> Option<Self> {
         let owner = resource.controller_owner_ref(&())?;
         Some(Self { name: resource.name_any(), namespace: resource.namespace()?, owner })
@@ -96,7 +98,7 @@ impl Names {
         format!("{}-redis-auth", self.name)
     }
 
-    /// The labels that select a component's pods: few, and never changed.
+    /// The labels that select a component's pods. They never change.
     pub fn selector(&self, component: Component) -> BTreeMap<String, String> {
         BTreeMap::from([
             ("app.kubernetes.io/name".to_owned(), "adaptive-exam".to_owned()),
@@ -105,7 +107,7 @@ impl Names {
         ])
     }
 
-    /// The selector as workloads want it.
+    /// The selector for workloads.
     pub fn label_selector(&self, component: Component) -> LabelSelector {
         LabelSelector { match_labels: Some(self.selector(component)), match_expressions: None }
     }
@@ -118,13 +120,13 @@ impl Names {
         labels
     }
 
-    /// Metadata of an object that goes when the resource goes.
+    /// Metadata of an object that is deleted with the resource.
     pub fn owned(&self, name: String, component: Component) -> ObjectMeta {
-        ObjectMeta { owner_references: Some(vec![self.owner.clone()]), ..self.kept(name, component) }
+        ObjectMeta { owner_references: Some(vec![self.owner.clone()]), ..self.without_owner(name, component) }
     }
 
-    /// Metadata of an object that stays when the resource goes: a volume claim.
-    pub fn kept(&self, name: String, component: Component) -> ObjectMeta {
+    /// Metadata of an object that survives the deletion of the resource: a volume claim.
+    pub fn without_owner(&self, name: String, component: Component) -> ObjectMeta {
         ObjectMeta {
             name: Some(name),
             namespace: Some(self.namespace.clone()),
@@ -133,19 +135,19 @@ impl Names {
         }
     }
 
-    /// Who else controls an object, should somebody.
+    /// The other controller of an object, if there is one.
     pub fn holder(&self, object: &ObjectMeta) -> Option<String> {
         let owners = object.owner_references.as_deref().unwrap_or_default();
         let other =
             owners.iter().find(|owner| owner.controller == Some(true) && owner.uid != self.owner.uid)?;
         Some(match other.name == self.owner.name && other.kind == self.owner.kind {
-            // Deleted and made again: the garbage collector has not come to it yet.
+            // The resource was deleted and created again, and the garbage collector has not deleted the object yet.
             true => format!("an earlier {} {}, and goes with it", other.kind, other.name),
             false => format!("{} {}", other.kind, other.name),
         })
     }
 
-    /// Why an object that is there must not be written: it is somebody else's.
+    /// The owner of an existing object that the operator must not write.
     pub fn taken(&self, object: &ObjectMeta) -> Option<String> {
         if let Some(holder) = self.holder(object) {
             return Some(holder);
@@ -162,7 +164,7 @@ impl Names {
         format!("http://{}.{}.svc:{}", self.name, self.namespace, contract::API_PORT)
     }
 
-    /// URL at which the service says what it runs.
+    /// URL of the service's state.
     pub fn state_url(&self) -> String {
         let (ops, namespace) = (self.ops(), &self.namespace);
         format!("http://{ops}.{namespace}.svc:{}{}", contract::OPS_PORT, contract::STATE_PATH)
@@ -182,7 +184,7 @@ mod tests {
     #[test]
     fn only_what_is_ours_is_written() {
         let names = desired(&named("midterm")).names;
-        let made = names.kept("midterm".to_owned(), Component::Service);
+        let made = names.without_owner("midterm".to_owned(), Component::Service);
         let held = |by: OwnerReference| ObjectMeta { owner_references: Some(vec![by]), ..made.clone() };
         assert_eq!(names.taken(&names.owned("midterm".to_owned(), Component::Service)), None, "ours");
         assert_eq!(names.taken(&made), None, "ours, without its owner: an orphan is taken back");
@@ -191,7 +193,10 @@ mod tests {
         let kind = "AdaptiveExamDeployment";
         let table = [
             (ObjectMeta::default(), "somebody who is not this operator"),
-            (desired(&named("final")).names.kept("midterm".to_owned(), Component::Service), "somebody"),
+            (
+                desired(&named("final")).names.without_owner("midterm".to_owned(), Component::Service),
+                "somebody",
+            ),
             (held(owner(kind, "mid", "77")), "AdaptiveExamDeployment mid"),
             (held(owner("ReplicaSet", "web", "77")), "ReplicaSet web"),
             (held(owner(kind, "midterm", "77")), "an earlier AdaptiveExamDeployment midterm"),

@@ -1,7 +1,8 @@
-//! The operator's ops port: liveness, readiness, metrics.
+//! The ops port of the operator: liveness, readiness, metrics.
 //!
-//! It is alive while the API server answers it, and while it reconciles what there is: an operator
-//! that is stuck is ended and started anew by the kubelet.
+//! Input: a listener, metrics, a client. Output: replies to probes and Prometheus. The operator is alive while the
+//! API server answers it and while it reconciles existing resources: a stuck operator is restarted by the kubelet.
+//! Must not know: what a reconcile does.
 
 use crate::crd::AdaptiveExamDeployment;
 use crate::metrics::Metrics;
@@ -14,7 +15,7 @@ use kube::{Api, Client};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// How often the API server is asked, by a read.
+/// Interval of liveness reads from the API server.
 const ASK: Duration = Duration::from_secs(30);
 
 /// Serves the ops port for as long as the process runs.
@@ -37,7 +38,7 @@ async fn live(State(metrics): State<Metrics>) -> Result<&'static str, (StatusCod
     }
 }
 
-/// Asks the API server now and then, and notes when it answers.
+/// Reads from the API server periodically and records when it answers.
 pub async fn listen(client: Client, namespace: Option<String>, metrics: Metrics) {
     let api: Api<AdaptiveExamDeployment> = match namespace {
         Some(namespace) => Api::namespaced(client, &namespace),

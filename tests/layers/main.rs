@@ -38,10 +38,12 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(if breaches.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Imports from one file to another. A module and its own submodules are one unit and may use each other.
+/// Imports from one file to another, without those of test modules. A module and its own submodules are one unit and
+/// may use each other.
 fn imports<'s>(name: &str, sources: &'s Sources) -> Imports<'s> {
     let mut imports = Imports::new();
-    for source in sources.values() {
+    let is_test = |source: &&Source| source.module.iter().any(|part| part == "tests" || part == "fixtures");
+    for source in sources.values().filter(|source| !is_test(source)) {
         for path in &source.paths {
             let Some(absolute) = absolute(name, &source.module, path) else { continue };
             let target = (1..=absolute.len()).rev().find_map(|length| sources.get(&absolute[..length]));
@@ -104,7 +106,7 @@ fn upward(rules: &Crate, sources: &Sources, imports: &Imports<'_>) -> Vec<String
     }
     let floor = |room: &str| rules.floors.iter().position(|rooms| rooms.contains(&room));
     let rooms: BTreeSet<&str> =
-        sources.keys().map(|module| &*module[0]).filter(|room| *room != "lib").collect();
+        sources.keys().map(|module| &*module[0]).filter(|room| !["lib", "fixtures"].contains(room)).collect();
     let homeless = rooms.into_iter().filter(|room| floor(room).is_none());
     let homeless = homeless.map(|room| format!("{}: the room `{room}` is on no floor", rules.name));
     let is_upward = |(from, to): &&(&[String], &[String])| {

@@ -92,7 +92,7 @@ pub const CRATES: &[Crate] = &[
     },
     Crate {
         name: "operator",
-        floors: &[],
+        floors: &[&["main"], &["controller", "generate", "ops"], &["metrics"], &["names"], &["crd"]],
         only: &[
             only("axum", &["ops"]),
             only(

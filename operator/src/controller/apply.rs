@@ -1,9 +1,8 @@
-//! The writes: things made once, applied objects, published status. Nothing else in this crate writes.
+//! The writes: create-only objects, applied objects, and the status. No other module writes.
 //!
-//! Comes in: planned objects. Goes out: how many were written. Server-side apply by one field
-//! manager. What is somebody else's is never written. An apply is skipped while the wanted object and
-//! the live object are those of the last apply, so that at rest nothing is written. Must not know:
-//! why the objects are what they are.
+//! Input: planned objects. Output: the number of writes. Server-side apply with one field manager. Objects of other
+//! owners are never written. An apply is skipped while the planned object and the live object are those of the last
+//! apply, so at rest nothing is written. Must not know: why the objects are as they are.
 
 use super::build::{Planned, Resources};
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
@@ -17,10 +16,10 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 
-/// What was applied last.
+/// The last apply of each object.
 #[derive(Debug, Default)]
 pub struct Applied {
-    // Held for an instant, never across an await.
+    // Never held across an await.
     last: Mutex<HashMap<Key, Last>>,
 }
 
@@ -39,20 +38,20 @@ struct Last {
     live: String,
 }
 
-/// A write that failed, or was not tried.
+/// A write that failed or was not attempted.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The API server did not take it.
-    #[error("{kind} {name} could not be written: {}", told(.source))]
+    /// The API server refused it.
+    #[error("{kind} {name} could not be written: {}", message(.source))]
     Write {
         /// Kind of the object.
         kind: String,
         /// Its name.
         name: String,
-        /// What the API server said.
+        /// The error of the API server.
         source: Box<kube::Error>,
     },
-    /// The object is there, and it is somebody else's.
+    /// The object exists and has another owner.
     #[error(
         "{kind} {name} belongs to {holder}; nothing was written: give this resource another name, or remove that object"
     )]
@@ -61,13 +60,13 @@ pub enum Error {
         kind: String,
         /// Its name.
         name: String,
-        /// Whose it is.
+        /// Its owner.
         holder: String,
     },
 }
 
-/// What an error of the API server says, without its details.
-fn told(error: &kube::Error) -> String {
+/// The message of an API server error, without details.
+fn message(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
         other => other.to_string(),
@@ -79,7 +78,7 @@ impl Error {
         Self::Write { kind: kind.to_owned(), name: name.to_owned(), source: Box::new(source) }
     }
 
-    /// The static word for it, in conditions and metrics.
+    /// The static reason, for conditions and metrics.
     pub fn reason(&self) -> &'static str {
         let source = match self {
             Self::Taken { .. } => return "NameTaken",
@@ -88,7 +87,7 @@ impl Error {
         match source {
             kube::Error::Api(status) if status.code == 403 => "Forbidden",
             kube::Error::Api(status) if status.code == 409 => "Conflict",
-            kube::Error::Api(status) if status.code == 422 && is_about_change(&status.message) => {
+            kube::Error::Api(status) if status.code == 422 && is_immutable_field(&status.message) => {
                 "ImmutableChange"
             }
             kube::Error::Api(status) if matches!(status.code, 400 | 422) => "Refused",
@@ -96,31 +95,32 @@ impl Error {
         }
     }
 
-    /// Whether it stays as it is until somebody acts.
+    /// Whether the failure lasts until a person acts.
     pub fn is_lasting(&self) -> bool {
         matches!(self.reason(), "NameTaken" | "Forbidden" | "ImmutableChange" | "Refused")
     }
 }
 
-/// Whether a refusal is about what cannot be changed once it is made, rather than about a value.
-fn is_about_change(message: &str) -> bool {
+/// Whether an immutable field was refused, rather than an invalid value.
+fn is_immutable_field(message: &str) -> bool {
     ["immutable", "updates to statefulset spec", "may not change"].iter().any(|word| message.contains(word))
 }
 
-/// Makes and applies everything, in order; a failure ends it, and the next reconcile goes on.
+/// Creates and applies everything, in order. A failure ends it; the next reconcile continues.
 ///
 /// # Errors
-/// Something is somebody else's, and nothing was written; or the first write that failed.
+/// An object has another owner, and nothing was written; or the first failed write.
 pub async fn apply(
     client: &Client,
     names: &Names,
     resources: &Resources,
     applied: &Applied,
 ) -> Result<usize, Error> {
-    let live = try_join_all(resources.objects.iter().map(|planned| look(client, names, planned))).await?;
+    let live =
+        try_join_all(resources.objects.iter().map(|planned| read_live(client, names, planned))).await?;
     let mut written = 0;
-    for planned in &resources.made {
-        make(client, names, planned).await?;
+    for planned in &resources.create_only {
+        create(client, names, planned).await?;
         written += 1;
     }
     for (planned, live) in resources.objects.iter().zip(live) {
@@ -135,8 +135,8 @@ fn api(client: &Client, names: &Names, planned: &Planned) -> Api<DynamicObject> 
     Api::namespaced_with(client.clone(), &names.namespace, &planned.api)
 }
 
-/// Looks at what is there under the name, and whose it is.
-async fn look(client: &Client, names: &Names, planned: &Planned) -> Result<Option<ObjectMeta>, Error> {
+/// Reads the metadata of the live object and checks its owner.
+async fn read_live(client: &Client, names: &Names, planned: &Planned) -> Result<Option<ObjectMeta>, Error> {
     let Planned { api: resource, name, .. } = planned;
     let found = api(client, names, planned).get_metadata_opt(name).await;
     let found = found.map_err(|source| Error::write(&resource.kind, name, source))?;
@@ -146,15 +146,15 @@ async fn look(client: &Client, names: &Names, planned: &Planned) -> Result<Optio
     }
 }
 
-/// Makes what is not there. If it is there after all, the one that is there stands.
-async fn make(client: &Client, names: &Names, planned: &Planned) -> Result<(), Error> {
+/// Creates an object. If it exists already, the existing one is kept.
+async fn create(client: &Client, names: &Names, planned: &Planned) -> Result<(), Error> {
     let Planned { api: resource, name, body } = planned;
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     let object: DynamicObject =
         serde_json::from_value(body.clone()).expect("a built object should be an object");
     match api(client, names, planned).create(&params, &object).await {
         Ok(_) => {
-            tracing::info!(kind = resource.kind, name, namespace = names.namespace, "made");
+            tracing::info!(kind = resource.kind, name, namespace = names.namespace, "created");
             Ok(())
         }
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),

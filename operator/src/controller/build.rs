@@ -1,11 +1,13 @@
-//! Every object that a decision stands for. Infallible and pure: object in the same bytes out.
+//! Builds every object of a decision. Infallible and pure: the same input gives the same bytes.
 //!
-//! Comes in: what is wanted and what was decided. Goes out: [`Planned`] objects, in the order in
-//! which they are applied. A new object is one function and one line here.
-//! Must not know: what is there.
+//! Input: what is desired and what was decided. Output: [`Planned`] objects, in the order of their application. A new
+//! object is one function in the file of its family and one line here. Must not know: what exists.
 
+mod claims;
+mod config;
 mod pod;
 mod redis;
+mod secrets;
 mod service;
 
 use super::decide::Decision;
@@ -16,14 +18,14 @@ use kube::core::ApiResource;
 use serde::Serialize;
 use serde_json::Value;
 
-/// An object to be applied as it is.
+/// An object to apply.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
     /// Its API.
     pub api: ApiResource,
     /// Its name.
     pub name: String,
-    /// All of it.
+    /// The complete object.
     pub body: Value,
 }
 
@@ -41,55 +43,55 @@ impl Planned {
     }
 }
 
-/// All that is to be there.
+/// All objects of a resource.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resources {
-    /// Revision of the Settings that the service is told.
+    /// Revision of the Settings.
     pub revision: String,
-    /// Secrets and volume claims, which are made once and never written again: a password is not
-    /// changed under its users, and a claim may have been grown by hand.
-    pub made: Vec<Planned>,
-    /// Everything else, in order.
+    /// Create-only objects, Secrets and volume claims: they are never updated, because a password must not change under
+    /// its users, and a claim may have been expanded by hand.
+    pub create_only: Vec<Planned>,
+    /// All other objects, in order.
     pub objects: Vec<Planned>,
 }
 
-/// Fresh random words, should a Secret be made. They come from outside: building is pure.
+/// Random values for Secrets that may have to be created. They are passed in, because building is pure.
 #[derive(Clone, Copy, Debug)]
-pub struct FreshWords<'a> {
-    /// For the API.
+pub struct FreshSecrets<'a> {
+    /// The API token.
     pub token: &'a str,
-    /// For Redis.
+    /// The password of Redis.
     pub password: &'a str,
 }
 
-/// Builds everything: what is read first, Redis before the service that uses it.
-pub fn build(desired: &Desired, decision: &Decision, fresh: FreshWords<'_>) -> Resources {
+/// Builds everything: configuration before the pods that read it, Redis before the service that uses it.
+pub fn build(desired: &Desired, decision: &Decision, fresh: FreshSecrets<'_>) -> Resources {
     let names = &desired.names;
     let settings = desired.settings(decision.mode).to_text();
     let revision = contract::settings::revision(&settings);
-    let mut made = Vec::new();
+    let mut create_only = Vec::new();
     if decision.make_auth {
-        made.push(Planned::of(&service::auth_secret(names, fresh.token)));
+        create_only.push(Planned::of(&secrets::api_token(names, fresh.token)));
     }
     if decision.make_redis_auth {
-        made.push(Planned::of(&redis::auth_secret(names, fresh.password)));
+        create_only.push(Planned::of(&secrets::redis_password(names, fresh.password)));
     }
     if decision.make_data {
-        made.push(Planned::of(&service::data_claim(desired)));
+        create_only.push(Planned::of(&claims::data(desired)));
     }
     let mut objects = Vec::new();
     if decision.redis {
-        objects.push(Planned::of(&redis::config(desired)));
+        objects.push(Planned::of(&config::redis(desired)));
         objects.push(Planned::of(&redis::client_service(names)));
         objects.push(Planned::of(&redis::nodes_service(names)));
         objects.push(Planned::of(&redis::stateful_set(desired)));
     }
-    objects.push(Planned::of(&service::config(names, &settings)));
+    objects.push(Planned::of(&config::settings(names, &settings)));
     objects.push(Planned::of(&service::account(names)));
     objects.push(Planned::of(&service::api_service(names)));
     objects.push(Planned::of(&service::ops_service(names)));
     objects.push(Planned::of(&service::deployment(desired, decision.mode, &revision)));
-    Resources { revision, made, objects }
+    Resources { revision, create_only, objects }
 }
 
 #[cfg(test)]

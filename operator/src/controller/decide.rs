@@ -1,6 +1,7 @@
-//! What should run, and what that takes. A rollback will be one arm of this, and nothing else.
+//! The decision: what should run, and which create-only objects are missing. A rollback will be one arm of this.
 //!
-//! Comes in: what is wanted, and what is there. Goes out: a [`Decision`]. Pure.
+//! Input: what is desired, and what was observed. Output: a [`Decision`]. Pure. Must not know: how objects are
+//! built.
 
 use super::observe::Observed;
 use super::validate::Desired;
@@ -9,17 +10,16 @@ use crate::crd::{AuthMode, Mode};
 /// What should run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// The store mode that the service is told to run.
+    /// The store mode in the Settings.
     pub mode: Mode,
-    /// Whether Redis is kept running. Once provisioned it stays, with its volume, when the mode
-    /// goes to memory: the way back is short, and old snapshots are harmless, because reads are
-    /// checked against the log.
+    /// Whether Redis runs. Once provisioned it stays, with its volume, when the mode changes to memory: the return
+    /// is fast, and old snapshots are harmless, because reads are checked against the log.
     pub redis: bool,
-    /// Whether the Secret of the API tokens is to be made.
+    /// Whether to create the Secret of the API token.
     pub make_auth: bool,
-    /// Whether the Secret of Redis is to be made.
+    /// Whether to create the Secret of Redis.
     pub make_redis_auth: bool,
-    /// Whether the volume claim of the database is to be made.
+    /// Whether to create the volume claim of the database.
     pub make_data: bool,
 }
 

@@ -1,7 +1,7 @@
-//! What is there: reads only, all at once, before anything is decided.
+//! The facts: reads only, all at once, before anything is decided.
 //!
-//! Comes in: names, and a client. Goes out: [`Observed`], a value. What could not be learnt is said
-//! to be unknown, never guessed. Must not know: what is wanted.
+//! Input: names, and a client. Output: [`Observed`], a value. What cannot be learnt is unknown, never guessed. Must
+//! not know: what is desired.
 
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::names::{Names, REVISION};
@@ -53,34 +53,34 @@ pub async fn last_status(
 /// How far a workload is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Workload {
-    /// Whether its controller has seen its latest spec.
+    /// Whether its controller has observed the latest spec.
     pub is_current: bool,
     /// Settings revision of its pod template.
     pub revision: Option<String>,
-    /// Pods that should run.
+    /// Desired number of pods.
     pub wanted: i32,
     /// Pods of the latest template.
     pub updated: i32,
     /// Pods that are ready.
     pub ready: i32,
-    /// All pods, old ones too.
+    /// All pods, including old ones.
     pub total: i32,
-    /// Why its controller cannot make its pods, in the controller's words.
+    /// Why its controller cannot create its pods, in the controller's words.
     pub trouble: Option<String>,
 }
 
 impl Workload {
-    /// Whether all of it runs, and nothing old any more.
+    /// Whether all desired pods run and no old pod is left.
     pub fn is_rolled_out(&self) -> bool {
         let Self { wanted, updated, ready, total, .. } = *self;
         self.is_current && updated == wanted && ready == wanted && total == wanted
     }
 }
 
-/// Reads all that a reconcile needs.
+/// Reads all facts that a reconcile needs.
 ///
 /// # Errors
-/// The API server's; nothing was written.
+/// Errors of the API server; nothing was written.
 pub async fn observe(client: &Client, http: &reqwest::Client, names: &Names) -> kube::Result<Observed> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &names.namespace);
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), &names.namespace);
@@ -96,14 +96,14 @@ pub async fn observe(client: &Client, http: &reqwest::Client, names: &Names) -> 
         stateful_sets.get_opt(&redis_name),
     )?;
     let service = deployment.map(workload_of_deployment);
-    // A pod that is not ready has nothing to say, and asking would only cost time.
+    // Without a ready pod there is no endpoint, and the request would only time out.
     let state = match &service {
-        Some(workload) if workload.ready > 0 => Some(ask(http, &names.state_url()).await),
+        Some(workload) if workload.ready > 0 => Some(fetch_state(http, &names.state_url()).await),
         _ => None,
     };
-    let taken = held("Secret", &auth, names)
-        .or_else(|| held("Secret", &redis_auth, names))
-        .or_else(|| held("PersistentVolumeClaim", &data, names));
+    let taken = other_owner("Secret", &auth, names)
+        .or_else(|| other_owner("Secret", &redis_auth, names))
+        .or_else(|| other_owner("PersistentVolumeClaim", &data, names));
     Ok(Observed {
         has_auth: auth.is_some(),
         has_redis_auth: redis_auth.is_some(),
@@ -115,8 +115,8 @@ pub async fn observe(client: &Client, http: &reqwest::Client, names: &Names) -> 
     })
 }
 
-/// Whose an object is, should it be another owner's.
-fn held<K: Resource>(
+/// The other owner of an object, if there is one.
+fn other_owner<K: Resource>(
     kind: &'static str,
     found: &Option<PartialObjectMeta<K>>,
     names: &Names,
@@ -125,12 +125,12 @@ fn held<K: Resource>(
     Some((kind, metadata.name.clone().unwrap_or_default(), names.holder(metadata)?))
 }
 
-async fn ask(http: &reqwest::Client, url: &str) -> Result<State, String> {
-    let asked = async {
+async fn fetch_state(http: &reqwest::Client, url: &str) -> Result<State, String> {
+    let request = async {
         let response = http.get(url).timeout(PATIENCE).send().await?.error_for_status()?;
         response.json::<State>().await
     };
-    asked.await.map_err(|error| format!("{url} does not tell its state: {}", error.without_url()))
+    request.await.map_err(|error| format!("{url} does not tell its state: {}", error.without_url()))
 }
 
 fn workload_of_deployment(deployment: Deployment) -> Workload {
@@ -165,7 +165,7 @@ fn workload_of_stateful_set(stateful_set: StatefulSet) -> Workload {
         updated: status.updated_replicas.unwrap_or(0),
         ready: status.ready_replicas.unwrap_or(0),
         total: status.replicas,
-        // A StatefulSet tells its troubles in events only.
+        // A StatefulSet reports failures only as Kubernetes events.
         trouble: None,
     }
 }

@@ -1,7 +1,7 @@
-//! What is said of a resource, from what this reconcile saw. Pure.
+//! The status of a resource, from the facts of this reconcile. Pure.
 //!
-//! Comes in: what is wanted, what was decided, what is there, and what was said before. Goes out: a
-//! status. Nothing is claimed that was not seen; what could not be seen is `Unknown`.
+//! Input: what is desired, decided and observed, and the last status. Output: the new status. Nothing is claimed that
+//! was not observed; what could not be observed is `Unknown`. Must not know: the cluster.
 
 use super::decide::Decision;
 use super::observe::{Observed, Workload};

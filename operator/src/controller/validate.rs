@@ -1,7 +1,7 @@
-//! From spec to [`Desired`]: everything is resolved here, and what cannot be is refused.
+//! From spec to [`Desired`]: every default is resolved here, and an invalid spec is refused.
 //!
-//! Comes in: a resource, and the operator's defaults. Goes out: values from which every object can be
-//! built without a question left, or every fault. Must not know: the cluster as it stands.
+//! Input: a resource, and the operator's defaults. Output: values from which every object can be built, or every
+//! fault. Must not know: the state of the cluster.
 
 use crate::crd::{self, AdaptiveExamDeployment, AuthMode, Mode, PullPolicy};
 use crate::names::{self, Names};
@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// What the operator fills in where a resource says nothing.
+/// Defaults of the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defaults {
     /// Image of the service.
@@ -21,28 +21,28 @@ pub struct Defaults {
     pub redis_image: String,
 }
 
-/// A resource with every question answered.
+/// A validated resource with all defaults resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Desired {
-    /// What everything is called.
+    /// Names of all objects.
     pub names: Names,
-    /// Generation of the spec this came from.
+    /// Generation of the spec.
     pub generation: i64,
-    /// Whether nothing is to be written.
+    /// Whether writes are paused.
     pub paused: bool,
-    /// Store mode the user wants.
+    /// The wanted store mode.
     pub mode: Mode,
     /// Image of the service.
     pub service_image: crd::Image,
     /// Requests and limits of the service.
     pub resources: ResourceRequirements,
-    /// How callers are known.
+    /// Authentication of callers.
     pub auth: AuthMode,
     /// Exam types.
     pub exam_types: BTreeMap<String, ExamType>,
     /// Volume of the database.
     pub data: crd::Storage,
-    /// Redis, should it run.
+    /// Redis, if it runs.
     pub redis: DesiredRedis,
 }
 
@@ -53,7 +53,7 @@ pub struct DesiredRedis {
     pub image: crd::Image,
     /// Its volume.
     pub storage: crd::Storage,
-    /// It refuses to grow above so many bytes.
+    /// Its `maxmemory`, in bytes.
     pub max_memory_bytes: u64,
 }
 
@@ -65,7 +65,7 @@ pub struct InvalidSpec(pub Vec<Fault>);
 /// Resolves a resource.
 ///
 /// # Errors
-/// Every fault of its spec that the API server let through.
+/// Every fault of the spec that CEL rules cannot find.
 pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Result<Desired, InvalidSpec> {
     let fault = |field: &str, message: &str| Fault { field: field.to_owned(), message: message.to_owned() };
     let names = Names::of(resource)
@@ -104,7 +104,7 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
             max_memory_bytes,
         },
     };
-    // The service's own reader has the last word on what the service will be told.
+    // The Settings parser of the service has the last word.
     for mode in [Mode::Memory, Mode::Basic] {
         if let Err(found) = Settings::parse(&desired.settings(mode).to_text()) {
             faults.extend(found.into_iter().filter(|fault| !fault.field.starts_with("store")));
@@ -115,7 +115,7 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
 }
 
 impl Desired {
-    /// What the service is told when it runs in `mode`.
+    /// The Settings of the service in `mode`.
     pub fn settings(&self, mode: Mode) -> Settings {
         let every = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
         Settings {

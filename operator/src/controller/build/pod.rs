@@ -1,4 +1,6 @@
-//! What every pod has in common: the restricted profile, volumes and small pieces.
+//! Parts that all pods share: the restricted profile, volumes, probes.
+//!
+//! Input: names and numbers. Output: parts of pod specs. Must not know: which pod uses them.
 
 use crate::crd::{Image, PullPolicy};
 use k8s_openapi::api::core::v1::{
@@ -35,7 +37,7 @@ pub fn container_security() -> SecurityContext {
     }
 }
 
-/// The word of Kubernetes for a pull policy.
+/// The Kubernetes name of a pull policy.
 pub fn pull_policy(image: &Image) -> String {
     match image.pull_policy {
         PullPolicy::Always => "Always",
@@ -73,13 +75,13 @@ pub fn from_claim(volume: &str, claim: String) -> Volume {
     Volume { name: volume.to_owned(), persistent_volume_claim: Some(source), ..Volume::default() }
 }
 
-/// An empty folder that ends with the pod.
+/// An empty folder that is deleted with the pod.
 pub fn scratch(volume: &str) -> Volume {
     let empty = EmptyDirVolumeSource::default();
     Volume { name: volume.to_owned(), empty_dir: Some(empty), ..Volume::default() }
 }
 
-/// A volume in its place.
+/// The mount of a volume.
 pub fn mount(volume: &str, path: &str, read_only: bool) -> VolumeMount {
     VolumeMount {
         name: volume.to_owned(),

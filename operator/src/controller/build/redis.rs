@@ -1,13 +1,15 @@
-//! One Redis for snapshots: its configuration, password, Services and StatefulSet.
+//! One Redis for snapshots: Services and StatefulSet.
+//!
+//! Input: what is desired. Output: objects. Must not know: what exists.
 
-use super::pod;
-use super::service::claim;
+use super::config::{REDIS_AUTH_FOLDER as AUTH_FOLDER, REDIS_DATA_FOLDER as DATA_FOLDER};
+use super::{claims, pod};
 use crate::controller::validate::Desired;
 use crate::names::{self, Component, Names, REDIS_PORT};
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Container, ContainerPort, PersistentVolumeClaim, PodSpec, PodTemplateSpec,
-    ResourceRequirements, Secret, Service, ServiceSpec,
+    Container, ContainerPort, PersistentVolumeClaim, PodSpec, PodTemplateSpec, ResourceRequirements, Service,
+    ServiceSpec,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -16,51 +18,13 @@ use std::collections::BTreeMap;
 /// The user that Redis runs as.
 const USER: i64 = 999;
 const CONFIG_FOLDER: &str = "/etc/redis";
-const AUTH_FOLDER: &str = "/etc/redis-auth";
-const DATA_FOLDER: &str = "/data";
 
-/// The password of Redis, for clients and as the piece of configuration that Redis includes; made
-/// once. It is in no argument and no environment.
-pub fn auth_secret(names: &Names, password: &str) -> Secret {
-    let pairs = [
-        (names::PASSWORD_KEY.to_owned(), password.to_owned()),
-        (names::REDIS_AUTH_KEY.to_owned(), format!("requirepass {password}\n")),
-    ];
-    Secret {
-        metadata: names.owned(names.redis_auth(), Component::Redis),
-        string_data: Some(BTreeMap::from(pairs)),
-        ..Secret::default()
-    }
-}
-
-/// The configuration. Nothing is evicted: a store that is full says so, and exams go on from the log.
-pub fn config(desired: &Desired) -> ConfigMap {
-    let names = &desired.names;
-    let text = format!(
-        "bind * -::*\n\
-         port {REDIS_PORT}\n\
-         dir {DATA_FOLDER}\n\
-         appendonly yes\n\
-         appendfsync everysec\n\
-         maxmemory {}\n\
-         maxmemory-policy noeviction\n\
-         include {AUTH_FOLDER}/{}\n",
-        desired.redis.max_memory_bytes,
-        names::REDIS_AUTH_KEY,
-    );
-    ConfigMap {
-        metadata: names.owned(names.redis(), Component::Redis),
-        data: Some(BTreeMap::from([("redis.conf".to_owned(), text)])),
-        ..ConfigMap::default()
-    }
-}
-
-/// Where clients reach Redis.
+/// The Service for clients of Redis.
 pub fn client_service(names: &Names) -> Service {
     service(names, names.redis(), None)
 }
 
-/// The names of the pods.
+/// The headless Service that gives the pods names.
 pub fn nodes_service(names: &Names) -> Service {
     service(names, names.redis_nodes(), Some("None".to_owned()))
 }
@@ -81,7 +45,7 @@ fn service(names: &Names, name: String, cluster_ip: Option<String>) -> Service {
     }
 }
 
-/// Redis's one pod and its volume, which stays when the resource goes.
+/// The StatefulSet with one pod and its volume, which survives the deletion of the resource.
 pub fn stateful_set(desired: &Desired) -> StatefulSet {
     let names = &desired.names;
     StatefulSet {
@@ -89,7 +53,7 @@ pub fn stateful_set(desired: &Desired) -> StatefulSet {
         spec: StatefulSetSpec {
             replicas: Some(1),
             service_name: Some(names.redis_nodes()),
-            // With the other policy a pod that never became ready (a wrong image) is never replaced.
+            // With `OrderedReady` a pod that never became ready, such as one with a wrong image, is never replaced.
             pod_management_policy: Some("Parallel".to_owned()),
             selector: names.label_selector(Component::Redis),
             revision_history_limit: Some(3),
@@ -106,7 +70,7 @@ pub fn stateful_set(desired: &Desired) -> StatefulSet {
                     labels: Some(names.labels(Component::Redis)),
                     ..ObjectMeta::default()
                 },
-                spec: Some(claim(&desired.redis.storage)),
+                spec: Some(claims::spec(&desired.redis.storage)),
                 ..PersistentVolumeClaim::default()
             }]),
             ..StatefulSetSpec::default()
@@ -117,7 +81,7 @@ pub fn stateful_set(desired: &Desired) -> StatefulSet {
 
 fn pod(desired: &Desired) -> PodSpec {
     let names = &desired.names;
-    // REDISCLI_AUTH keeps the password out of the arguments, which others on the node can see.
+    // REDISCLI_AUTH keeps the password out of the arguments, which are visible on the node.
     let ping = format!(
         "REDISCLI_AUTH=\"$(cat {AUTH_FOLDER}/{})\" redis-cli -h 127.0.0.1 -p {REDIS_PORT} ping",
         names::PASSWORD_KEY
@@ -133,7 +97,7 @@ fn pod(desired: &Desired) -> PodSpec {
             protocol: Some("TCP".to_owned()),
             ..ContainerPort::default()
         }]),
-        // A Redis that loads its file answers, so it is alive; only one that serves is ready.
+        // A Redis that is loading its file is alive; only one that answers PONG is ready.
         startup_probe: Some(pod::shell_probe(&format!("{ping} | grep -qE 'PONG|LOADING'"), 1, 120)),
         liveness_probe: Some(pod::shell_probe(&format!("{ping} | grep -qE 'PONG|LOADING'"), 10, 3)),
         readiness_probe: Some(pod::shell_probe(&format!("{ping} | grep -q PONG"), 2, 2)),
@@ -157,14 +121,14 @@ fn pod(desired: &Desired) -> PodSpec {
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         security_context: Some(pod::pod_security(USER)),
-        // Redis saves at SIGTERM; a little patience keeps what it had.
+        // Redis saves its data at SIGTERM.
         termination_grace_period_seconds: Some(30),
         image_pull_secrets: pod::pull_secrets(&desired.redis.image),
         ..PodSpec::default()
     }
 }
 
-/// Twice the data: a rewrite of the append-only file copies what changes meanwhile.
+/// Twice the data: while the append-only file is rewritten, changed pages are copied.
 fn resources(max_memory_bytes: u64) -> ResourceRequirements {
     let memory = Quantity((2 * max_memory_bytes + (64 << 20)).to_string());
     let mut requests = pod::quantities(&[("cpu", "50m"), ("memory", "64Mi")]);

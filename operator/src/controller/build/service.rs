@@ -1,13 +1,15 @@
-//! The exam service: its Settings, token, volume, Services and Deployment.
+//! The exam service: account, Services and Deployment.
+//!
+//! Input: what is desired, and the mode and Settings revision that were decided. Output: objects. Must not know: what
+//! exists.
 
 use super::pod;
 use crate::controller::validate::Desired;
-use crate::crd::{AuthMode, Mode, Storage};
+use crate::crd::{AuthMode, Mode};
 use crate::names::{self, Component, Names};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Container, ContainerPort, PersistentVolumeClaim, PersistentVolumeClaimSpec, PodSpec,
-    PodTemplateSpec, Secret, Service, ServiceAccount, ServiceSpec, VolumeResourceRequirements,
+    Container, ContainerPort, PodSpec, PodTemplateSpec, Service, ServiceAccount, ServiceSpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::collections::BTreeMap;
@@ -15,25 +17,7 @@ use std::collections::BTreeMap;
 /// The user that the service runs as.
 const USER: i64 = 65532;
 
-/// The Secret of the API tokens; made once.
-pub fn auth_secret(names: &Names, token: &str) -> Secret {
-    Secret {
-        metadata: names.owned(names.auth(), Component::Service),
-        string_data: Some(BTreeMap::from([(names::TOKEN_KEY.to_owned(), token.to_owned())])),
-        ..Secret::default()
-    }
-}
-
-/// The Settings, under one stable name; their revision is the hash of the text.
-pub fn config(names: &Names, settings: &str) -> ConfigMap {
-    ConfigMap {
-        metadata: names.owned(names.name.clone(), Component::Service),
-        data: Some(BTreeMap::from([(contract::SETTINGS_KEY.to_owned(), settings.to_owned())])),
-        ..ConfigMap::default()
-    }
-}
-
-/// The account of the pods. It may do nothing, and its token is not mounted.
+/// The account of the pods. It has no rights, and its token is not mounted.
 pub fn account(names: &Names) -> ServiceAccount {
     ServiceAccount {
         metadata: names.owned(names.name.clone(), Component::Service),
@@ -42,35 +26,12 @@ pub fn account(names: &Names) -> ServiceAccount {
     }
 }
 
-/// The volume of the database. It has no owner: the answers stay when the resource goes.
-pub fn data_claim(desired: &Desired) -> PersistentVolumeClaim {
-    let names = &desired.names;
-    PersistentVolumeClaim {
-        metadata: names.kept(names.data(), Component::Service),
-        spec: Some(claim(&desired.data)),
-        ..PersistentVolumeClaim::default()
-    }
-}
-
-/// A claim for a volume that one node writes.
-pub fn claim(storage: &Storage) -> PersistentVolumeClaimSpec {
-    PersistentVolumeClaimSpec {
-        access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
-        storage_class_name: storage.class_name.clone(),
-        resources: Some(VolumeResourceRequirements {
-            requests: Some(pod::quantities(&[("storage", &storage.size)])),
-            limits: None,
-        }),
-        ..PersistentVolumeClaimSpec::default()
-    }
-}
-
-/// Where callers reach the exam API.
+/// The Service of the exam API.
 pub fn api_service(names: &Names) -> Service {
     service(names, names.name.clone(), "http", i32::from(contract::API_PORT))
 }
 
-/// Where Prometheus and the operator reach probes, metrics and state.
+/// The Service of the ops port, for Prometheus and the operator.
 pub fn ops_service(names: &Names) -> Service {
     service(names, names.ops(), "ops", i32::from(contract::OPS_PORT))
 }
@@ -88,8 +49,8 @@ fn service(names: &Names, name: String, port_name: &str, port: i32) -> Service {
     }
 }
 
-/// The service's one pod: it holds the database for itself, so the old one goes before the new one
-/// comes.
+/// The Deployment with one pod. It locks the database exclusively, so the old pod is deleted before the new one
+/// starts.
 pub fn deployment(desired: &Desired, mode: Mode, revision: &str) -> Deployment {
     let names = &desired.names;
     let annotations = BTreeMap::from([(names::REVISION.to_owned(), revision.to_owned())]);

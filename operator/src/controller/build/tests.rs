@@ -7,7 +7,7 @@ use crate::fixtures::{desired, named};
 use contract::Settings;
 use serde_json::json;
 
-const FRESH: FreshWords<'static> = FreshWords { token: "token-word", password: "password-word" };
+const FRESH: FreshSecrets<'static> = FreshSecrets { token: "token-word", password: "password-word" };
 
 fn built(mode: Mode) -> Resources {
     let mut resource = named("midterm");
@@ -43,7 +43,7 @@ fn each_mode_has_its_objects_in_order() {
         "StatefulSet/midterm-redis",
     ];
     assert_eq!(names(Mode::Basic), [redis.as_slice(), &service].concat());
-    let made: Vec<String> = built(Mode::Basic).made.into_iter().map(|planned| planned.name).collect();
+    let made: Vec<String> = built(Mode::Basic).create_only.into_iter().map(|planned| planned.name).collect();
     assert_eq!(made, ["midterm-auth", "midterm-redis-auth", "midterm-data"]);
 }
 
@@ -72,8 +72,8 @@ fn every_pod_keeps_to_the_restricted_profile() {
 
 #[test]
 fn all_but_the_volume_of_the_answers_goes_with_its_owner() {
-    let Resources { made, objects, .. } = built(Mode::Basic);
-    for planned in [made, objects].concat() {
+    let Resources { create_only, objects, .. } = built(Mode::Basic);
+    for planned in [create_only, objects].concat() {
         let owners = &planned.body["metadata"]["ownerReferences"];
         let kept = planned.api.kind == "PersistentVolumeClaim";
         assert_eq!(owners.is_null(), kept, "{} {}", planned.api.kind, planned.name);
@@ -89,7 +89,7 @@ fn secrets_are_in_secrets_only() {
         let text = planned.body.to_string();
         assert!(!text.contains("-word"), "a secret is in {} {}", planned.api.kind, planned.name);
     }
-    let data: Vec<&Value> = resources.made.iter().map(|planned| &planned.body["stringData"]).collect();
+    let data: Vec<&Value> = resources.create_only.iter().map(|planned| &planned.body["stringData"]).collect();
     let redis = json!({"password": "password-word", "auth.conf": "requirepass password-word\n"});
     assert_eq!(data, [&json!({"token": "token-word"}), &redis, &Value::Null]);
 }
@@ -147,7 +147,7 @@ fn the_charts_rules_cover_every_kind() {
             assert!(verbs.contains(verb), "{verb} {} is not in the chart's rules", planned.api.plural);
         }
     }
-    for planned in built(Mode::Basic).made {
+    for planned in built(Mode::Basic).create_only {
         let verbs = rule(&planned.api.group, &planned.api.plural).map(str::trim);
         assert_eq!(verbs, Some("verbs: [get, create]"), "{} are made once", planned.api.plural);
     }

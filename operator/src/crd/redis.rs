@@ -1,0 +1,61 @@
+//! The snapshot store in the spec.
+//!
+//! Input: none. Output: data and CEL rules. Must not know: objects, Redis commands.
+
+use super::image::Image;
+use super::storage::{Storage, one_gibibyte};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The store of snapshots of open exams.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Redis {
+    /// `memory`: in the service. `basic`: in one Redis that the operator provisions. Default: memory.
+    #[serde(default)]
+    pub mode: Mode,
+    /// The image of Redis; absent: the operator's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Image>,
+    /// The volume of Redis. It survives the deletion of the resource.
+    #[serde(default = "one_gibibyte")]
+    pub storage: Storage,
+    /// `maxmemory` of Redis: above this size it refuses writes. Default: 128Mi.
+    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('1Mi'))")
+        .message("must be a size above 1Mi, as in 128Mi"))]
+    #[serde(default = "enough_memory")]
+    pub max_memory: String,
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self { mode: Mode::Memory, image: None, storage: one_gibibyte(), max_memory: enough_memory() }
+    }
+}
+
+/// At about 2 KiB an open exam, more than 60,000 of them.
+fn enough_memory() -> String {
+    "128Mi".to_owned()
+}
+
+/// A store mode; named alike in the spec, in Settings, in metrics and in the status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Mode {
+    /// Snapshots in the service.
+    #[default]
+    Memory,
+    /// Snapshots in one Redis.
+    Basic,
+}
+
+impl Mode {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Basic => "basic",
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The status of the resource.
+//!
+//! Input: none. Output: data. Must not know: how it is derived; that is `controller/status.rs`.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The status, derived from what the operator observed last.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AdaptiveExamDeploymentStatus {
+    /// Generation of the spec that this status describes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The running store mode, as the service reports it; the wanted mode is `spec.redis.mode`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Revision of the running Settings, as the service reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_revision: Option<String>,
+    /// Durability of a committed answer, as the service reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durability: Option<String>,
+    /// Endpoints for callers.
+    #[serde(default)]
+    pub endpoints: Endpoints,
+    /// Ready, ServiceAvailable, StoreReady; Reconciling and Stalled only while they are true.
+    #[serde(default)]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// Where callers reach what was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoints {
+    /// Base URL of the exam API inside the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Name of the Secret whose key `token` holds the API token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_secret: Option<String>,
+}
