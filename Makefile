@@ -1,4 +1,4 @@
-# The front door: everything a person or CI runs starts here. `make` prints this help.
+# Everything a person or CI runs. `make` prints this help.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -17,8 +17,8 @@ help: ## Print this help
 # ---- the main jobs -------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: toolchains build ## Take an exam on a real Kubernetes node, end Redis in the middle, leave it running
-	@# Without root it cannot install; then the demo says why no node runs, and goes on without one.
+demo: toolchains build ## Take an exam on a real Kubernetes node whose Redis is killed; leave the node running
+	@# Without root nothing is installed; the demo then says why no node runs and continues without one.
 	@$(NODE) packages || true
 	@$(BIN_DIR)/demo
 
@@ -29,15 +29,15 @@ run: toolchains ## Run the service alone on loopback, answers in target/run/exam
 	@cd $(TARGET_DIR)/run && exec $(abspath $(BIN_DIR))/exam-service serve
 
 .PHONY: test
-test: toolchains packages build earlier ## Run every test: pure values, real processes, a real node
+test: toolchains packages build earlier ## Run all tests: pure values, real processes, a real node
 	$(NODE) build
 	trap '$(NODE) down test' EXIT; cargo test --workspace --no-fail-fast
 
 .PHONY: check
-check: format lint layers generated chart-lint ## Check form: format, lints, layers, generated files, chart
+check: format lint layers generated chart-lint ## Check format, lints, layers, generated files and the chart
 
 .PHONY: bench
-bench: packages ## Measure: cost of a step of the engine; what the service bears beside its limits
+bench: packages ## Benchmark the engine, and the service against its limits
 	cargo bench --package engine
 	cargo build --release --package service --package tests --bins
 	$(TARGET_DIR)/release/load
@@ -45,21 +45,21 @@ bench: packages ## Measure: cost of a step of the engine; what the service bears
 # ---- parts of check ------------------------------------------------------------------------------
 
 .PHONY: format
-format: ## Check the format (cargo fmt --all mends it)
+format: ## Check the format (fix: cargo fmt --all)
 	cargo fmt --all --check
 
 .PHONY: lint
-lint: ## Lint Rust and shell; a warning is a fault
+lint: ## Lint Rust and shell; warnings fail
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../../.ci/run; \
 	else echo "shellcheck is not installed (Debian: apt-get install shellcheck)" >&2; [ -z "$${CI:-}" ]; fi
 
 .PHONY: layers
-layers: ## Check who imports whom, and that no source file is an orphan
+layers: ## Check floors, import circles, reserved names and dependencies; print the rooms
 	@cargo run --quiet --package layers
 
 .PHONY: generated
-generated: ## Check that crds/ and the chart's copy are what the operator prints
+generated: ## Check that crds/ and the copy in the chart are up to date
 	@cargo run --quiet --package operator --bin exam-operator -- crd > $(TARGET_DIR)/crd.yaml
 	@for copy in $(CRD_COPIES); do diff -u $$copy $(TARGET_DIR)/crd.yaml \
 	  || { echo "$$copy is stale: make crds" >&2; exit 1; }; done
@@ -69,7 +69,7 @@ crds: ## Generate crds/ from the Rust types
 	cargo run --quiet --package operator --bin exam-operator -- crd | tee $(CRD_COPIES) >/dev/null
 
 .PHONY: chart-lint
-chart-lint: ## Check the chart: Helm's lint, its values' schema, both scopes rendered
+chart-lint: ## Check the chart: helm lint, values schema, both scopes rendered
 	@$(NODE) build
 	@PATH="$$($(NODE) bin):$$PATH"; \
 	helm lint --strict --quiet $(CHART); \
@@ -84,7 +84,7 @@ build: ## Build both programs
 	cargo build --workspace --bins --profile $(PROFILE)
 
 .PHONY: earlier
-earlier: ## Build the service of before, whose place the newest takes in a test
+earlier: ## Build the previous release for the rolling update test
 	@tests/earlier
 
 .PHONY: images
@@ -98,11 +98,11 @@ cluster-up: toolchains packages ## Start a real Kubernetes node (CLUSTER=name); 
 	$(NODE) up $(CLUSTER)
 
 .PHONY: cluster-down
-cluster-down: ## End that node (CLUSTER=name) and all it left
+cluster-down: ## Stop that node (CLUSTER=name) and clean up
 	$(NODE) down $(CLUSTER)
 
 .PHONY: packages
-packages: ## Install the Debian packages that tests and the node need (root; silent when all are there)
+packages: ## Install the Debian packages that tests and the node need (root; silent if all are installed)
 	@$(NODE) packages
 
 .PHONY: toolchains

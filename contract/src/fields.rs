@@ -1,8 +1,7 @@
-//! Reading an untrusted table field by field, so that every fault is named at once.
+//! Parsing an untrusted table field by field, so that every fault is reported at once.
 //!
-//! Comes in: a JSON value (a request body, or TOML read as such). Goes out: typed values, and a
-//! list of [`Fault`]s with the path of the field. Unknown fields are faults.
-//! Must not know: what the fields mean.
+//! Input: a JSON value (a request body, or parsed TOML). Output: typed values, and a list of [`Fault`]s with the
+//! path of each field. Unknown fields are faults. Must not know: the meaning of fields.
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};

@@ -1,8 +1,8 @@
-//! What operator and service agree on: ports, paths, names of metrics, keys and files,
-//! and [`Settings`], the text that the one writes and the other reads.
+//! What operator and service agree on: ports, paths, metric names, keys and files, and [`Settings`], the text that
+//! one writes and the other reads.
 //!
-//! Comes in: plain values and texts. Goes out: plain values and texts.
-//! Must not know: HTTP, Kubernetes, Redis, a database, the file system or the environment.
+//! Input: plain values and texts. Output: plain values and texts. Must not know: HTTP, Kubernetes, Redis, a
+//! database, the file system or the environment.
 
 pub mod fields;
 pub mod metrics;

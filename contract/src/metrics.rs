@@ -1,7 +1,7 @@
-//! Names of the metrics the service exposes, shared with alert rules and dashboards.
+//! Names of the service's metrics, shared with alert rules and dashboards.
 //!
-//! The two Redis names are those of the service this one replaces; the rest carries the prefix
-//! `adaptive_exam_`. Labels are bounded: never an exam, an item or a person.
+//! Input: none. Output: constants. The two Redis names are those of the predecessor; all others have the prefix
+//! `adaptive_exam_`. Label values are bounded: never an exam, an item or a person. Must not know: what is measured.
 
 /// Counter: operations on the store by `operation` and `outcome`.
 pub const REDIS_OPERATIONS_TOTAL: &str = "redis_operations_total";

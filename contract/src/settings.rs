@@ -1,8 +1,8 @@
-//! Settings: everything a service is told at its start, as one TOML text.
+//! Settings: the complete configuration of a service, as one TOML text.
 //!
-//! Comes in: a text, or the two environment values the service has always honoured. Goes out:
-//! [`Settings`], or every fault of the text at once. Secrets are never in here, only the files
-//! that hold them. Must not know: files, the environment, and what the values are used for.
+//! Input: a text, or the two environment variables of the predecessor. Output: [`Settings`], or every fault of the
+//! text. It contains no secrets, only the paths of files that do. Must not know: files, the environment, the use of
+//! the values.
 
 mod exams;
 mod read;

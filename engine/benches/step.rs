@@ -1,7 +1,7 @@
-//! What one step of an exam costs, and how that grows with the bank and with the answers.
+//! The cost of one step of an exam, and its growth with the bank and with the number of answers.
 //!
-//! `make bench`. Banks are drawn once: a ~ lognormal(.15, .3) in [.4, 2.8], b ~ N(0, 1.1) in [-3.5, 3.5],
-//! c ~ U(.1, .3).
+//! `make bench`. Banks are drawn once: a ~ lognormal(.15, .3) in [.4, 2.8], b ~ N(0, 1.1) in [-3.5, 3.5], c ~ U(.1,
+//! .3).
 
 #![expect(clippy::unwrap_used, reason = "a benchmark; what cannot be set up fails it")]
 

@@ -1,7 +1,7 @@
-//! What is known of an ability: priors, quadrature, and the posterior on a grid.
+//! Priors, quadrature, and the posterior of the ability on a grid.
 //!
-//! Comes in: answers, as curves and categories. Goes out: an [`Ability`]. Everything is kept as
-//! logarithms. Must not know: which items there are to choose from.
+//! Input: answers, as curves and categories. Output: an [`Ability`]. Computed in logarithms. Must not know: item
+//! selection.
 
 use crate::curve::Curve;
 use serde::{Deserialize, Serialize};

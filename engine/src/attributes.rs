@@ -1,7 +1,7 @@
-//! What an item is beside its parameters: content, passage, enemies, exposure parameter, field test.
+//! Attributes of an item besides its parameters: content, item set, enemies, exposure parameter, field test.
 //!
-//! Comes in: names. Goes out: [`Structure`], the same as numbers that a step can look at quickly.
-//! Must not know: which items were used, nor what a policy makes of all this.
+//! Input: names. Output: [`Structure`], the same as indices for fast access in a step. Must not know: which items
+//! were used, policies.
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

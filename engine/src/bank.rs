@@ -1,8 +1,7 @@
-//! A bank: items that share one scaling constant, made ready for computing.
+//! A bank: items with a common scaling constant, prepared for computation.
 //!
-//! Comes in: D, items and what they are beside their parameters. Goes out: their curves, and for each stretch of ability the order in which
-//! items should be looked at, so that the most informative one is found after a few.
-//! Must not know: answers, exams.
+//! Input: D, items and their attributes. Output: their curves, and for each interval of ability an order of items,
+//! by which the most informative one is found after a few evaluations. Must not know: answers, exams.
 
 use crate::ability::Grid;
 use crate::attributes::{Attributes, Structure};

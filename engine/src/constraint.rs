@@ -1,10 +1,9 @@
-//! Which items may come next.
+//! Constraints on the next item.
 //!
-//! Comes in: the items shown so far and a policy's constraints. Goes out: which items are eligible, why
-//! the others are not, and which constraints were relaxed. Constraints are laid on one after the other:
-//! field test, enemies, item sets, content, exposure. One that would leave no item is passed over, and
-//! said to be relaxed; so exposure gives way first and enemies last.
-//! Must not know: abilities, criteria, when an exam ends.
+//! Input: the items administered so far, and the constraints of a policy. Output: which items are eligible, why the
+//! others are not, and which constraints were relaxed. Constraints are applied in this order: field test, enemies,
+//! item sets, content, exposure. One that would leave no item is relaxed, so exposure is relaxed first and enemies
+//! last. Must not know: abilities, criteria, when an exam ends.
 
 mod content;
 

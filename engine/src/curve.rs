@@ -1,9 +1,8 @@
-//! Items made ready for computing: with D multiplied in, one form for each family of models.
+//! Items prepared for computation: D multiplied in, one form for each family of models.
 //!
-//! Comes in: an [`Item`] and D. Goes out: the probability of each category at an ability, its
-//! logarithm, its derivatives, and the information of an answer. Products of probabilities are
-//! never taken, and no probability is got by subtracting from 1.
-//! Must not know: banks, estimators, exams.
+//! Input: an [`Item`] and D. Output: the probability of each category at an ability, its logarithm, its
+//! derivatives, and the information of an answer. Probabilities are never multiplied, and never computed by
+//! subtraction from 1. Must not know: banks, estimators, exams.
 
 mod graded;
 mod logistic;

@@ -1,8 +1,8 @@
-//! Estimators of ability from all answers.
+//! Estimators of the ability from all answers.
 //!
-//! Comes in: curves and categories. Goes out: an [`Estimate`], with the formula of its standard error
-//! and whether it stands at a bound. Likelihoods with several maxima are scanned, never trusted to a
-//! start value. Must not know: how items are chosen, when an exam ends.
+//! Input: curves and categories. Output: an [`Estimate`], with the formula of its standard error and whether it is
+//! at a bound. Likelihoods with several maxima are scanned, instead of depending on a start value. Must not know:
+//! item selection, when an exam ends.
 
 use crate::ability::{Ability, Grid, Posterior, Prior};
 use crate::curve::Curve;

@@ -1,6 +1,7 @@
 //! The events of an exam, and why one does not fit.
 //!
-//! Comes in and goes out: plain values with a text form by serde. Items are counted from 0.
+//! Input: none. Output: plain values with a text form by serde. Items are counted from 0. Must not know: where
+//! events are stored.
 
 use crate::ability::Ability;
 use crate::constraint::Constrained;

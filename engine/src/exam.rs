@@ -1,8 +1,8 @@
-//! An exam as the fold of its events.
+//! An exam as a fold over its events.
 //!
-//! Comes in: a bank, a policy, a seed, and events. Goes out: the next event, decided without changing
-//! anything, and the state after an event. Abilities are computed anew from the answers, items are not
-//! chosen anew. Must not know: who answers, where events are kept, what time it is.
+//! Input: a bank, a policy, a seed, and events. Output: the next event, decided without changing the exam, and the
+//! state after an event. Abilities are recomputed from the answers; item choices are taken from the events. Must
+//! not know: who answers, where events are stored, the time.
 
 mod next;
 

@@ -1,8 +1,8 @@
-//! Why an exam showed an item.
+//! Why an exam administered an item.
 //!
-//! Comes in: an exam and a position in it. Goes out: the candidates with their values, the items that
-//! were not eligible and why, and what was relaxed. It is computed from the exam's own answers and from
-//! what its events keep of shared counts, so it says today what was true then.
+//! Input: an exam and a position in it. Output: the candidates with their values, the items that were not eligible
+//! and why, and the relaxed constraints. Computed from the exam's answers and from the shared counts stored in its
+//! events, so it repeats the situation of that step. Must not know: the current shared counts.
 
 use crate::ability::Ability;
 use crate::constraint::{Constraint, Exposure, Outside, eligible};

@@ -1,8 +1,8 @@
-//! Exposure control: which items are met too often to be given now.
+//! Exposure control: which items are administered too often.
 //!
-//! Comes in: a rule, counts that many exams share, an exam's seed. Goes out: whether an item may be
-//! given. A draw for an item depends on the exam's seed and the item alone, so an item is let through or
-//! held back for the whole exam. Must not know: abilities, how counts are shared.
+//! Input: a rule, counts shared by many exams, the seed of an exam. Output: whether an item may be administered.
+//! The random draw for an item depends on the exam's seed and the item alone, so an item passes or is held back for
+//! the whole exam. Must not know: abilities, how counts are shared.
 
 use crate::random::Random;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
-//! Items as they are calibrated: parameters by model.
+//! Calibrated items: parameters by model.
 //!
-//! Comes in: numbers. Goes out: an [`Item`], or all that is wrong with it. The scaling constant D
-//! belongs to the bank. Must not know: abilities, answers, exams.
+//! Input: numbers. Output: an [`Item`], or every fault of it. The scaling constant D belongs to the bank. Must not
+//! know: abilities, answers, exams.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,21 +1,21 @@
 //! The measurement engine: pure psychometrics, no I/O, no clock, no randomness of its own.
 //!
-//! | module | what it answers |
+//! | module | content |
 //! |---|---|
-//! | [`item`] | which parameters has an item, under which model? |
-//! | [`curve`] | how likely is each answer, and how much would it tell? |
-//! | [`attributes`] | what is an item beside its parameters? |
-//! | [`bank`] | which items were calibrated together, under which scaling constant D? |
-//! | [`ability`] | what is known before, and what do the answers say, on a grid? |
+//! | [`item`] | parameters of an item by model |
+//! | [`curve`] | probability and information of each answer |
+//! | [`attributes`] | content, item sets, enemies, field test |
+//! | [`bank`] | items with a common scaling constant D |
+//! | [`ability`] | prior and posterior on a grid |
 //! | [`estimate`] | EAP, MAP, ML, WL |
-//! | [`select`] | which item next? |
-//! | [`constraint`], [`exposure`] | which items may come next? |
-//! | [`table`] | the numbers that every exam on a bank needs again |
-//! | [`stop`] | is it enough? |
-//! | [`score`] | what do people read? |
-//! | [`policy`] | the rules of one exam |
-//! | [`event`], [`exam`] | an exam as the fold of its events: decided by one function, applied by another |
-//! | [`explain`], [`verify`] | why this item? are these events right? |
+//! | [`select`] | selection of the next item |
+//! | [`constraint`], [`exposure`] | eligible items |
+//! | [`table`] | precomputed probabilities |
+//! | [`stop`] | stop rules |
+//! | [`score`] | reporting scales |
+//! | [`policy`] | the policy of an exam |
+//! | [`event`], [`exam`] | an exam as a fold over its events: decide and apply |
+//! | [`explain`], [`verify`] | reasons for an item; verification of stored events |
 //!
 //! Everything that multiplies probabilities works with their logarithms, and every transcendental
 //! function comes from `libm`, so that a replay gives the same bits on every platform.

@@ -1,6 +1,6 @@
-//! The rules of an exam: how it starts, estimates, selects and ends.
+//! The policy of an exam: how it starts, estimates, selects and ends.
 //!
-//! Comes in: a text form by serde. Goes out: a [`Policy`], or every rule that cannot be.
+//! Input: a text form by serde. Output: a [`Policy`], or every invalid rule. Must not know: banks.
 
 use crate::ability::{Grid, Prior};
 use crate::bank::Bank;

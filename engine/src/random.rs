@@ -1,7 +1,7 @@
-//! Random numbers that are the same everywhere and for good: SplitMix64 (Steele, Lea & Flood, 2014).
+//! Reproducible random numbers: SplitMix64 (Steele, Lea & Flood, 2014).
 //!
-//! Comes in: an exam's seed and a step. Goes out: numbers that depend on nothing else, so that a replay
-//! draws what the exam drew.
+//! Input: the seed of an exam and a step. Output: numbers that depend on nothing else, so that a replay draws what
+//! the exam drew. Must not know: what is drawn.
 
 /// A sequence of random numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
-//! Scores: abilities on scales that people read. Nothing is clamped.
+//! Scores: abilities on reporting scales. Nothing is clamped.
 //!
-//! Comes in: an ability and a scale. Goes out: a number with its standard error, a percentile, a class
-//! with its certainty. Must not know: how the ability was estimated.
+//! Input: an ability and a scale. Output: a number with its standard error, a percentile, a class with its
+//! certainty. Must not know: how the ability was estimated.
 
 use crate::ability::Ability;
 use serde::{Deserialize, Serialize};

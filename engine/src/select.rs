@@ -1,8 +1,8 @@
-//! The next item.
+//! Selection of the next item.
 //!
-//! Comes in: the bank, which items are open, the ability, the answers, the step. Goes out: an item.
-//! Of items with equal values the one with the lowest number is taken; randomness comes from the
-//! exam's seed and step alone. Must not know: why items are open or closed, when an exam ends.
+//! Input: the bank, the eligible items, the ability, the answers, the step. Output: an item. Ties are resolved in
+//! favour of the lowest number; random choices depend on the exam's seed and step only. Must not know: why items
+//! are eligible, when an exam ends.
 
 mod integral;
 mod order;

@@ -1,7 +1,7 @@
 //! When an exam ends.
 //!
-//! Comes in: the rules, and how far an exam has come. Goes out: the reason to end it, or none. Length
-//! comes first, then time; the other rules are combined. Must not know: how items are chosen, any clock.
+//! Input: the rules, and the state of an exam. Output: the reason to end it, or none. Length is checked first, then
+//! time; the other rules are combined. Must not know: item selection, any clock.
 
 use crate::ability::Ability;
 use crate::estimate::{Answers, log_likelihood};

@@ -1,7 +1,7 @@
 //! Category probabilities and their logarithms at the nodes of a grid, for every item of a bank.
 //!
-//! Comes in: curves and a grid. Goes out: rows of numbers, the very ones the curves would give. They are
-//! computed once for a bank and a grid, and every exam on them reads them.
+//! Input: curves and a grid. Output: rows of numbers, identical to those of the curves. Computed once for a bank
+//! and a grid, and shared by every exam on them. Must not know: answers.
 
 use crate::ability::Grid;
 use crate::curve::Curve;

@@ -1,7 +1,7 @@
 //! Whether stored events are those that the engine decides.
 //!
-//! Comes in: a bank, a policy, a seed, and events. Goes out: every difference. Items are chosen anew,
-//! with what events keep of shared counts. Must not know: where events come from.
+//! Input: a bank, a policy, a seed, and events. Output: every difference. Item selection is repeated, with the
+//! shared counts stored in the events. Must not know: where events come from.
 
 use crate::bank::Bank;
 use crate::constraint::{Constrained, Exposure, Outside};

@@ -1,4 +1,4 @@
-//! A step allocates nothing, under the default estimator and criterion.
+//! A step allocates no memory, under the default estimator and criterion.
 
 use engine::random::Random;
 use engine::{Bank, Event, Exam, Item, Outside, Policy, Stop};

@@ -1,4 +1,4 @@
-//! What items have to be beside informative, and what an exam says of it.
+//! Constraints on items, and how an exam reports them.
 
 #![expect(clippy::unwrap_used, reason = "a test file; what cannot be set up fails it")]
 

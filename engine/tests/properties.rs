@@ -1,4 +1,4 @@
-//! What holds for every item, every answer and every exam.
+//! Properties that hold for every item, every answer and every exam.
 
 use engine::item::MAX_CATEGORIES;
 use engine::{

@@ -51,7 +51,7 @@ impl Catalogue {
     pub fn build(
         settings: &Settings,
         read: impl Fn(&str) -> Result<String, String>,
-        kept: Option<&HashMap<String, Arc<ItemBank>>>,
+        stored: Option<&HashMap<String, Arc<ItemBank>>>,
     ) -> Result<Self, Vec<Fault>> {
         let (mut faults, mut notices) = (Vec::new(), Vec::new());
         let mut banks = BTreeMap::from([(SAMPLE_BANK, Arc::new(ItemBank::sample()))]);
@@ -60,7 +60,9 @@ impl Catalogue {
                 BankFrom::File { file, scaling } => (file, *scaling),
                 BankFrom::Version { version } => {
                     banks.extend(
-                        kept.and_then(|kept| kept.get(version)).map(|kept| (&*bank.name, Arc::clone(kept))),
+                        stored
+                            .and_then(|stored| stored.get(version))
+                            .map(|stored| (&*bank.name, Arc::clone(stored))),
                     );
                     continue;
                 }
@@ -69,7 +71,8 @@ impl Catalogue {
             match text.and_then(|text| ItemBank::from_csv(&text, scaling)) {
                 Ok(Import { bank: made, quarantined, ignored }) => {
                     let of = |fault: Fault| format!("bank {}: {fault}", bank.name);
-                    notices.extend(quarantined.into_iter().map(|fault| format!("kept out of {}", of(fault))));
+                    notices
+                        .extend(quarantined.into_iter().map(|fault| format!("kept out of {}", of(fault))));
                     notices.extend(
                         ignored
                             .into_iter()
@@ -129,24 +132,24 @@ impl Catalogue {
     ///
     /// # Errors
     /// Every version that is missing; database errors.
-    pub async fn kept(
+    pub async fn load_stored(
         settings: &Settings,
         records: &Records,
     ) -> Result<Result<HashMap<String, Arc<ItemBank>>, Vec<Fault>>, records::Error> {
-        let (mut kept, mut faults) = (HashMap::new(), Vec::new());
+        let (mut stored, mut faults) = (HashMap::new(), Vec::new());
         for (index, bank) in settings.banks.iter().enumerate() {
             let BankFrom::Version { version } = &bank.from else { continue };
             let body = records.bank(version).await?;
             let made = body.ok_or_else(|| "it was never imported".to_owned());
             match made.and_then(|body| ItemBank::from_body(&body)) {
-                Ok(made) => drop(kept.insert(version.clone(), Arc::new(made))),
+                Ok(made) => drop(stored.insert(version.clone(), Arc::new(made))),
                 Err(reason) => faults.push(Fault {
                     field: format!("banks[{index}].version"),
                     message: format!("the database has no bank {version}: {reason}"),
                 }),
             }
         }
-        Ok(if faults.is_empty() { Ok(kept) } else { Err(faults) })
+        Ok(if faults.is_empty() { Ok(stored) } else { Err(faults) })
     }
 
     /// The names that Settings give a version, and the exam types that use it.
@@ -160,7 +163,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// The database's.
-    pub async fn keep(&self, records: &Records) -> Result<(), records::Error> {
+    pub async fn store_banks(&self, records: &Records) -> Result<(), records::Error> {
         for rules in self.exam_types.values() {
             records.keep_bank(rules.bank.version(), rules.bank.body()).await?;
         }

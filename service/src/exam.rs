@@ -89,7 +89,7 @@ impl Exam {
     ///
     /// # Errors
     /// The item does not fit.
-    pub fn begun(
+    pub fn restore_start(
         head: Head,
         bank: Arc<ItemBank>,
         next: Next,
@@ -141,13 +141,13 @@ impl Exam {
         if seq != expected {
             return Err(fault(format!("seq {expected} should come")));
         }
-        self.measure(&entry.event).map_err(fault)?;
-        self.keep(entry);
+        self.apply_to_engine(&entry.event).map_err(fault)?;
+        self.push(entry);
         Ok(())
     }
 
     /// Applies an event to the engine; timing events are checked here, since the engine does not know them.
-    fn measure(&mut self, event: &Event) -> Result<(), String> {
+    fn apply_to_engine(&mut self, event: &Event) -> Result<(), String> {
         let fits = match event {
             Event::Paused => !self.is_paused(),
             Event::Resumed => self.is_paused(),
@@ -168,7 +168,7 @@ impl Exam {
     /// As [`Exam::apply`].
     pub fn apply_sealed(&mut self, sealed: Sealed) -> Result<(), ReplayError> {
         let Sealed { entry, after, .. } = sealed;
-        self.measure(&entry.event).map_err(|reason| ReplayError { seq: entry.seq, reason })?;
+        self.apply_to_engine(&entry.event).map_err(|reason| ReplayError { seq: entry.seq, reason })?;
         self.chain = after;
         self.entries.push(entry);
         Ok(())
@@ -178,17 +178,17 @@ impl Exam {
     ///
     /// # Errors
     /// The answer does not fit; the exam is unchanged.
-    pub fn take(&mut self, response: Response, next: Next) -> Result<(), ReplayError> {
+    pub fn apply_response(&mut self, response: Response, next: Next) -> Result<(), ReplayError> {
         let Response { item, category, ref constrained, .. } = response;
         let seq = self.version() + 1;
         let recorded =
             self.engine.record(index(item), category, engine_next(&next), engine_constrained(constrained));
         let ability = recorded.map_err(|error| ReplayError { seq, reason: error.to_string() })?;
-        self.keep(response.entry(seq, ability, next));
+        self.push(response.entry(seq, ability, next));
         Ok(())
     }
 
-    fn keep(&mut self, entry: Entry) {
+    fn push(&mut self, entry: Entry) {
         self.chain = self.chain.after(&entry);
         self.entries.push(entry);
     }

@@ -101,7 +101,7 @@ impl Export {
     /// # Errors
     /// Database errors, or an unreadable exam.
     pub async fn page(&mut self) -> Result<Option<(Vec<u8>, usize)>, records::Error> {
-        let page = self.records.listed(&self.filter).await?;
+        let page = self.records.page(&self.filter).await?;
         let Some(last) = page.last() else {
             // A table without rows has a header too.
             return Ok(if std::mem::take(&mut self.is_first) { Some((self.heading(), 0)) } else { None });

@@ -60,14 +60,14 @@ impl Shared {
     }
 
     /// Counts a started exam with its first item.
-    pub fn began(&self, exam: &Exam) {
+    pub fn record_start(&self, exam: &Exam) {
         let seed = u64::try_from(exam.head().seed).unwrap_or(0);
         self.change(exam, |counts, control| counts.begin(control, seed));
-        self.gave(exam);
+        self.record_step(exam);
     }
 
     /// Counts the item of the exam's last event, and the item that was wanted instead.
-    pub fn gave(&self, exam: &Exam) {
+    pub fn record_step(&self, exam: &Exam) {
         let (next, wanted) = match exam.entries().last().map(|entry| &entry.event) {
             Some(Event::Started { next, constrained, .. } | Event::Answered { next, constrained, .. }) => {
                 (*next, constrained.wanted)

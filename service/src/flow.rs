@@ -112,12 +112,12 @@ impl Flow {
         let committing = info_span!(target: TARGET, "commit", exam = id, kind);
         let appended = self.records.append(id, sealed.clone(), expires_at).instrument(committing).await?;
         if appended == Appended::Committed {
-            self.recent.let_go(id);
+            self.recent.release(id);
             Arc::make_mut(exam).apply_sealed(sealed).map_err(damaged)?;
-            self.recent.keep(exam);
+            self.recent.insert(exam);
             self.metrics.committed(exam, began.elapsed());
-            self.exposure.gave(exam);
-            self.saver.keep(exam);
+            self.exposure.record_step(exam);
+            self.saver.save(exam);
         }
         Ok(appended)
     }

@@ -95,8 +95,8 @@ impl Live {
         (records, metrics): (&Records, &Metrics),
         before: Option<&Self>,
     ) -> Result<Self, StartError> {
-        let kept = Catalogue::kept(settings, records).await?.map_err(StartError::Faults)?;
-        let catalogue = Catalogue::build(settings, read, Some(&kept)).map_err(StartError::Faults)?;
+        let stored = Catalogue::load_stored(settings, records).await?.map_err(StartError::Faults)?;
+        let catalogue = Catalogue::build(settings, read, Some(&stored)).map_err(StartError::Faults)?;
         catalogue.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
         let auth = build_auth(&settings.auth, secrets)?;
         // Unchanged rate limits keep their counts.
@@ -104,7 +104,7 @@ impl Live {
             Some(before) => before.limits.clone(),
             None => settings.limits.map(|limits| Arc::new(RateLimits::new(limits))),
         };
-        catalogue.keep(records).await?;
+        catalogue.store_banks(records).await?;
         let exposure = Shared::of(&catalogue, records).await?;
         let same = before.filter(|before| {
             before.settings.store == settings.store && before.secrets.store_password == secrets.store_password

@@ -54,7 +54,7 @@ pub async fn serve(
     expiring.abort();
     rewarming.abort();
     let flow = &app.live().flow;
-    flow.saver.settle().await;
+    flow.saver.flush().await;
     flow.records.close().await;
     ops.abort();
     drop(ops_phase);

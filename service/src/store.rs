@@ -37,7 +37,7 @@ pub enum Error {
     Unavailable(String),
     /// The circuit breaker is open.
     #[error("the store failed a moment ago and is left alone for now")]
-    Resting,
+    BreakerOpen,
 }
 
 /// A write. Idempotent.
@@ -177,8 +177,8 @@ impl Store {
     }
 
     /// Counts an operation that was not attempted.
-    pub(crate) fn left_out(&self, operation: &str) {
-        self.metrics.store_operation(operation, Error::Resting.outcome(), Duration::ZERO);
+    pub(crate) fn count_skipped(&self, operation: &str) {
+        self.metrics.store_operation(operation, Error::BreakerOpen.outcome(), Duration::ZERO);
     }
 
     /// Sets the marker of a filled store; returns whether it was missing, which means that the store lost its
@@ -186,10 +186,10 @@ impl Store {
     ///
     /// # Errors
     /// The store failed, or its reply was lost.
-    pub async fn mark(&self) -> Result<bool, Error> {
+    pub async fn set_marker(&self) -> Result<bool, Error> {
         match &self.backend {
             Backend::Memory(_) => Ok(false),
-            Backend::Redis(redis) => redis.mark().await,
+            Backend::Redis(redis) => redis.set_marker().await,
         }
     }
 
@@ -218,7 +218,7 @@ impl Error {
     fn outcome(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "error",
-            Self::Resting => "skipped",
+            Self::BreakerOpen => "skipped",
         }
     }
 }

@@ -34,7 +34,7 @@ pub async fn verify(records: &Records, mut seen: impl FnMut(u64)) -> Result<Veri
     let mut filter = Filter { limit: PAGE, ..Filter::default() };
     let all = u64::try_from(records.count(&filter).await?).unwrap_or(0);
     loop {
-        let page = records.listed(&filter).await?;
+        let page = records.page(&filter).await?;
         for listed in &page {
             match one(records, &mut banks, listed.id).await {
                 Ok((events, differences)) => {

@@ -1,7 +1,7 @@
-//! `make demo`: an exam on a real Kubernetes node that loses its Redis in the middle.
+//! `make demo`: an exam on a real Kubernetes node whose Redis is killed during the exam.
 //!
-//! Comes in: the programs of this workspace. Goes out: a node that is left running, and a person who
-//! has seen it work. Where no node can run, the exam is taken on the service alone.
+//! Input: the programs of this workspace. Output: a node that is left running. Where no node can run, the exam is
+//! taken on the service alone.
 
 #![expect(clippy::print_stdout, reason = "it is made to be read")]
 

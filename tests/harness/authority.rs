@@ -1,4 +1,4 @@
-//! A certificate authority of one's own, by openssl, and certificates for this machine's loopback.
+//! A private certificate authority, by openssl, and certificates for loopback.
 
 use anyhow::{Result, ensure};
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! A real Kubernetes node with the chart installed, shared by the tests of one run.
 //!
-//! Comes in: the programs of this workspace. Goes out: a client, namespaces under the restricted
-//! profile, kubectl and helm. The node stays up after a run of single tests; `make test` ends it.
+//! Input: the programs of this workspace. Output: a client, namespaces under the restricted profile, kubectl and
+//! helm. The node stays up after a run of single tests; `make test` ends it.
 
 use crate::process::program;
 use crate::wait;

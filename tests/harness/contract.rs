@@ -1,4 +1,4 @@
-//! The API's own document, to which every reply is held.
+//! Validation of every reply against the OpenAPI document.
 
 use anyhow::{Context, Result, bail};
 use jsonschema::Validator;

@@ -1,7 +1,7 @@
-//! The test bed: real processes, each with its own ports and folders, ended by their own pids.
+//! The test harness: real processes, each with its own ports and folders, ended by pid.
 //!
-//! Comes in: what a test needs. Goes out: something running, and ways to break it.
-//! Nothing here asserts what the product should do; the suite does.
+//! Input: what a test needs. Output: running processes, and ways to break them. Nothing here asserts what the
+//! product should do; the suite does.
 
 pub mod authority;
 pub mod client;

@@ -1,4 +1,4 @@
-//! A real PostgreSQL on a port and in a folder of its own, with ways to break it.
+//! A real PostgreSQL with its own port and folder, and ways to break it.
 
 use crate::Authority;
 use crate::process::{Process, free_port};

@@ -1,4 +1,4 @@
-//! Child processes: started, watched, and ended by their own pid, with the test at the latest.
+//! Child processes: started, watched, and ended by pid, at the latest with the test.
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};

@@ -1,4 +1,4 @@
-//! A TCP proxy that can cut what passes through it.
+//! A TCP proxy that can cut its connections.
 
 use anyhow::Result;
 use std::net::{Ipv4Addr, SocketAddr};

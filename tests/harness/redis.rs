@@ -1,4 +1,4 @@
-//! A real redis-server on a port of its own, with ways to break it.
+//! A real redis-server with its own port, and ways to break it.
 
 use crate::process::{Process, free_port};
 use crate::wait;

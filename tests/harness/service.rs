@@ -1,4 +1,4 @@
-//! A real exam-service process: its own folder and ports, and ways to end and start it again.
+//! A real exam-service process with its own folder and ports, and ways to stop and restart it.
 
 use crate::client::Client;
 use crate::process::{Process, program};

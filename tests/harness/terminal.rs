@@ -1,5 +1,4 @@
-//! A program on a terminal of its own: what it draws can be read, keys can be pressed, and it shows whether the
-//! terminal is left as it was.
+//! A program on a pseudo-terminal: reads what it draws, presses keys, and checks that the terminal is restored.
 
 use crate::process::Process;
 use crate::wait;

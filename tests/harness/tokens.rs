@@ -1,4 +1,4 @@
-//! Signed tokens (JSON Web Tokens) as a school's identity provider would give them out.
+//! Signed tokens (JSON Web Tokens) as an identity provider issues them.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Value, json};

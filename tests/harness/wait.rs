@@ -1,4 +1,4 @@
-//! Waiting for a condition, never for a time to pass.
+//! Waiting for a condition, never for a fixed time.
 
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};

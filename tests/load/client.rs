@@ -1,4 +1,4 @@
-//! Examinees that do not think: one connection each, the next request as soon as the reply is read.
+//! Load clients without think time: one connection each, the next request as soon as the reply is read.
 
 use crate::connection::Connection;
 use anyhow::{Context, Result, bail};

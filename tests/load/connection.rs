@@ -1,7 +1,7 @@
-//! A connection of one examinee, kept open: one request, one reply, and next to no CPU.
+//! A keep-alive connection of a load client: one request, one reply, minimal CPU.
 //!
-//! The examinees share the machine with the service, so what they cost is missing there: they say no more of HTTP
-//! than these requests take, and read no more of a reply than its status and its body.
+//! The clients share the machine with the service, so their CPU is missing there. They implement only the parts of
+//! HTTP that these requests need, and read only the status and the body of a reply.
 
 use anyhow::{Context, Result, bail};
 use httparse::{EMPTY_HEADER, Response, Status};

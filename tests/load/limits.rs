@@ -1,4 +1,4 @@
-//! What the database and the store can do alone: the limits that the service is held to.
+//! The limits that the service is compared with: what the database and the store reach alone.
 
 use crate::processes::{self, Cpu};
 use anyhow::{Context, Result, ensure};

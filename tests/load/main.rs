@@ -1,10 +1,9 @@
-//! What the service bears: the exam's flow at rising numbers of clients, beside what its database and its
-//! store can do alone on the same machine in the same run.
+//! The load benchmark: the exam flow with rising numbers of clients, compared with its database and its store alone
+//! on the same machine in the same run.
 //!
-//! `make bench`. Everything is on loopback, bounded in count and time, and stops by itself. Ratios are what
-//! to read: absolute figures are those of the machine. What is close to its limit is measured in turns with it, since a
-//! machine has good minutes and bad ones; what its host takes of it meanwhile is told beside each level, since it
-//! stands still then, which is what the slowest hundredth sees.
+//! `make bench`. Loopback only, bounded in count and time; stops by itself. Ratios are meaningful; absolute figures
+//! are those of the machine. Ratios close to their limit are measured in alternating turns, because the speed of a
+//! machine varies; the CPU time stolen by the host is printed beside each level, because it shows up in the p99.
 
 mod client;
 mod connection;

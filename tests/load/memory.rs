@@ -1,4 +1,4 @@
-//! What an open exam costs in memory: of the service, and of Redis where snapshots are there.
+//! Memory of an open exam: in the service, and in Redis where snapshots are stored.
 
 use crate::client::open;
 use anyhow::{Context, Result};

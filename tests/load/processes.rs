@@ -1,4 +1,4 @@
-//! What processes use: CPU from the kernel's own count.
+//! CPU usage of processes, from the kernel.
 
 use anyhow::{Context, Result};
 use std::collections::HashMap;

@@ -1,9 +1,8 @@
-//! Figures that are held against each other, taken in turns.
+//! Figures that are compared with each other, measured in alternating turns.
 //!
-//! Comes in: a service, its PostgreSQL and its Redis. Goes out: how each ratio was in each turn. A machine is shared
-//! and has good minutes and bad ones: what is compared is measured within the same seconds, several times, and the
-//! middle turn is what to read. The worst one is told beside it, and so is what PostgreSQL alone makes of the same
-//! machine: how much later its own slowest hundredth is at eight clients than a commit is at one.
+//! Input: a service, its PostgreSQL and its Redis. Output: each ratio in each turn. The speed of a shared machine
+//! varies, so compared figures are measured within the same seconds, several times; the median turn is the result.
+//! The worst turn is printed beside it, and the p99 at 8 clients : p50 at one client of PostgreSQL's own commits.
 
 use crate::client::{Flow, load};
 use crate::limits;

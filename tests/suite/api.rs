@@ -1,4 +1,4 @@
-//! An exam over HTTP: the calls, their states, and retries that cost nothing.
+//! An exam over HTTP: calls, states, idempotent retries.
 
 use anyhow::Result;
 use futures::future::join_all;

@@ -1,4 +1,4 @@
-//! An examinee's exams: the one that is open comes back, and there are no more than there may be.
+//! Attempts of an examinee: an open exam is resumed, and the number of attempts is limited.
 
 use anyhow::{Context, Result};
 use futures::future::try_join_all;

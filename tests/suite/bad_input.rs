@@ -1,4 +1,4 @@
-//! Bad input: a problem with a stable code that names every fault, and nothing changes.
+//! Invalid input: a problem with a stable code that names every fault, and no change.
 
 use anyhow::Result;
 use harness::{Client, Examinee, Service};

@@ -1,4 +1,4 @@
-//! Banks come in through the API and the command line, are kept by their content, and are used by their version.
+//! Banks are imported by the API and the command line, stored by content hash, and used by version.
 
 use anyhow::{Context, Result};
 use contract::settings::revision;

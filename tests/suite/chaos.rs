@@ -1,4 +1,4 @@
-//! Everything at once: kills, freezes, losses and cuts at seeded moments, under examinees that retry.
+//! All failures together: kills, freezes, data loss and disconnects at seeded moments, with clients that retry.
 
 use crate::crash::compare;
 use anyhow::{Context, Result, ensure};

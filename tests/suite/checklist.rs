@@ -1,4 +1,4 @@
-//! The calls of the checklist that this replaces, word for word, by the tools it names.
+//! The calls of the predecessor's deployment checklist, word for word, with the tools it names.
 
 use anyhow::{Context, Result};
 use harness::service::Setup;

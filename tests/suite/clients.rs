@@ -1,4 +1,4 @@
-//! Clients that mean no good, or no more: slow, half gone, idle by the thousand, and with bodies beyond measure.
+//! Malicious and broken clients: slow, half-closed, idle by the thousand, with oversized bodies.
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;

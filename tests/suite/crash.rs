@@ -1,5 +1,5 @@
-//! The process may end at any moment: every acknowledged answer is in the log exactly once, and
-//! an exam ends with the ability of its log.
+//! The process may end at any moment: every acknowledged answer is in the log exactly once, and the ability of an
+//! exam is that of its log.
 
 use anyhow::{Context, Result};
 use futures::future::join_all;

@@ -1,4 +1,4 @@
-//! The exam in the terminal: the engine's own, drawn and answered by keys, and a terminal that is left as it was.
+//! The terminal demo: the exam is the engine's, drawn and answered by keys, and the terminal is restored.
 
 use anyhow::{Context, Result};
 use engine::Policy;

@@ -1,4 +1,4 @@
-//! A full disk under SQLite: told, survived, and nothing acknowledged that is not in the log.
+//! A full disk under SQLite: reported, survived, and nothing is acknowledged that is not in the log.
 
 use crate::crash::compare;
 use anyhow::{Context, Result, ensure};

@@ -1,4 +1,4 @@
-//! The product on a real Kubernetes node: chart, operator, service, Redis, and what they survive.
+//! The product on a real Kubernetes node: chart, operator, service, Redis, and failures.
 
 use anyhow::{Context, Result};
 use harness::cluster::{RELEASE, TestNamespace};

@@ -1,4 +1,4 @@
-//! Exports are the log and nothing but the log: whole, in both forms, and without a word on who sat an exam.
+//! Exports contain the complete log in both formats, without identity.
 
 use anyhow::{Context, Result};
 use harness::process::program;

@@ -1,7 +1,7 @@
-//! What exposure control costs and keeps, on a bank of 300 items and a thousand examinees.
+//! The cost and the effect of exposure control, on a bank of 300 items with a thousand examinees.
 //!
-//! Every method meets the same answers. What is compared with published figures is compared as a ratio
-//! to plain maximum information, over several draws of examinees, so that chance is small.
+//! Every method meets the same answers. Comparisons with published figures use the ratio to plain maximum
+//! information, over several draws of examinees, to reduce noise.
 
 use anyhow::Result;
 use engine::random::Random;

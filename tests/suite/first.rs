@@ -1,8 +1,8 @@
-//! Exams that the very first service began on SQLite, long before the newest one was there: they go on as if nothing
-//! had happened.
+//! Exams that the first release started on SQLite are continued by the current version.
 //!
-//! `first/exams.sql` is the database that it left behind when it was killed, `first/told.json` what it had told until
-//! then: of each exam its start, its answers with their replies, and where it stood. Nobody updates these by hand.
+//! `first/exams.sql` is the database that the first release left behind when it was killed, `first/told.json` the
+//! replies it had sent: for each exam the start, the answers with their replies, and the last state. Neither is
+//! ever edited.
 
 use anyhow::{Context, Result, ensure};
 use harness::service::Setup;
@@ -105,7 +105,7 @@ async fn exams_of_the_first_service_end_by_themselves_at_last() -> Result<()> {
     let mut service = succeeded().await?;
     let log = || std::fs::read_to_string(service.path("service.log")).unwrap_or_default();
     wait::until("they have an end", Duration::from_secs(20), || async {
-        log().contains("end by themselves from now on").then_some(())
+        log().contains("now have an expiry").then_some(())
     })
     .await?;
     service.kill().await?;

@@ -1,8 +1,8 @@
-//! Requests drawn from the API's own document: those that it allows, and those with something spoilt.
+//! Requests generated from the OpenAPI document: valid ones, and invalid mutations of them.
 //!
-//! None is answered by a 5xx or by what the document does not say (`harness::contract` holds every reply to it), and a
-//! body that the document does not allow is never accepted. What was drawn depends on a seed alone, which a failure
-//! names.
+//! No request gets a 5xx or a reply that the document does not allow (`harness::contract` validates every reply),
+//! and no body is accepted that the document does not allow. Requests depend on a seed alone, which a failure
+//! prints.
 
 use anyhow::{Context, Result, ensure};
 use harness::client::Reply;

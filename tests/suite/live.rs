@@ -1,4 +1,4 @@
-//! Settings change while exams run: nothing restarts, and a text that is wrong changes nothing.
+//! Settings change while exams run: nothing restarts, and an invalid text changes nothing.
 
 use anyhow::{Context, Result};
 use contract::settings::revision;

@@ -1,4 +1,4 @@
-//! The log: a failure stands in it once, with what it belongs to; a secret never does, at any level.
+//! The log: a failure is logged once with its context; secrets never appear, at any level.
 
 use anyhow::{Context, Result, ensure};
 use harness::service::Setup;

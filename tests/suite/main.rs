@@ -1,4 +1,4 @@
-//! What must hold, one module per behaviour, on real processes.
+//! The test suite: one module per behaviour, on real processes.
 
 mod api;
 mod attempts;

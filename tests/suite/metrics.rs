@@ -1,4 +1,4 @@
-//! What the service says of itself is what happened, and all that it says is in the documents.
+//! Metrics match what happened, and every metric is documented.
 
 use anyhow::{Context, Result};
 use harness::service::Setup;

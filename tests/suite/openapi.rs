@@ -1,5 +1,5 @@
-//! The API's own document: served as it is committed, shown without a word to another host, and true of every
-//! call. (Every reply that any test gets is held to it: `harness::contract`.)
+//! The OpenAPI document: served as committed, shown without requests to other hosts, and true of every call.
+//! (`harness::contract` validates every reply of every test.)
 
 use anyhow::Result;
 use harness::service::Setup;

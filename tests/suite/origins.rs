@@ -1,4 +1,4 @@
-//! Pages of others: none may call, unless Settings list where they come from.
+//! CORS: pages of other origins may call only if Settings list their origin.
 
 use anyhow::Result;
 use harness::service::Setup;

@@ -1,5 +1,5 @@
-//! The store may fail, lie or vanish: exams go on, and their numbers are those of an exam without
-//! the fault, bit by bit.
+//! The store may fail, return wrong data or disappear: exams continue, with results that are bit by bit those
+//! without the fault.
 
 use anyhow::Result;
 use harness::service::Setup;

@@ -1,4 +1,5 @@
-//! The page at /: a whole exam by keyboard, answers that outlive the service, no barriers, no strangers.
+//! The exam page: a complete exam by keyboard, answers that survive restarts, accessibility, and no requests to
+//! other hosts.
 
 mod browser;
 

@@ -1,4 +1,4 @@
-//! Exam types with policies of their own: what the engine can do, through the service and a crash.
+//! Exam types with their own policies: the features of the engine through the service, and across a crash.
 
 use anyhow::{Context, Result};
 use harness::process::program;

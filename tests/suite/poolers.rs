@@ -1,5 +1,4 @@
-//! The way to PostgreSQL: by TLS with an authority of one's own, and through a pooler that gives each transaction
-//! another connection.
+//! Connections to PostgreSQL: TLS with a private authority, and a transaction pooler.
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;

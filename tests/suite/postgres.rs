@@ -1,4 +1,4 @@
-//! The log on PostgreSQL: what holds on SQLite holds there, with several services on one database too.
+//! The log on PostgreSQL: the guarantees of SQLite hold there, also with several services on one database.
 
 use crate::outage::{metric, undisturbed};
 use anyhow::{Context, Result};

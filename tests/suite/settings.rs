@@ -1,4 +1,4 @@
-//! A service that is told something wrong does not start, and says all that is wrong.
+//! A service with invalid Settings does not start, and reports every fault.
 
 use anyhow::Result;
 use harness::Service;

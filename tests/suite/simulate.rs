@@ -1,4 +1,4 @@
-//! The command line of simulations and banks: figures that are known, and files that are wrong.
+//! The command line for simulations and banks: known figures, and invalid files.
 
 use anyhow::Result;
 use harness::cluster::workspace;

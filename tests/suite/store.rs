@@ -1,4 +1,4 @@
-//! One conformance suite for every store: whatever holds for one holds for all.
+//! The conformance suite of all stores.
 
 use anyhow::Result;
 use contract::settings::Store as Settings;

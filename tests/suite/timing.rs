@@ -1,4 +1,4 @@
-//! The service owns time: limits, extra time, pauses and extensions outlive restarts and replicas.
+//! The service owns time: limits, extra time, pauses and extensions survive restarts and hold on every replica.
 
 use anyhow::{Context, Result};
 use futures::future::try_join_all;

@@ -1,4 +1,4 @@
-//! Traces: one answer is one trace, part of its caller's, and a collector that is away costs nothing.
+//! Traces: one answer is one trace, part of its caller's trace, and an unreachable collector costs nothing.
 
 use crate::outage::metric;
 use anyhow::{Context, Result, ensure};

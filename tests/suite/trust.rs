@@ -1,4 +1,4 @@
-//! Who may do and see what: signed tokens, roles, exams of others, and callers who come too often.
+//! Who may do and see what: signed tokens, roles, exams of others, rate limits.
 
 use anyhow::{Context, Result};
 use harness::service::Setup;

@@ -1,5 +1,5 @@
-//! A rolling update under load: two services on one database, the older one's place taken by the newest, with
-//! migrations between, and nobody notices.
+//! A rolling update under load: two services on one database, the previous version replaced by the current one,
+//! with migrations, and no failed request.
 
 use crate::crash::compare;
 use anyhow::{Context, Result, ensure};

@@ -1,4 +1,6 @@
-//! Exam types and bank files as Settings state them; the service turns them into policies and banks.
+//! Exam types and bank files in Settings; the service turns them into policies and banks.
+//!
+//! Input: fields of a table. Output: plain values, and faults. Must not know: the engine.
 
 use serde::Serialize;
 use serde_json::{Map, Value};

@@ -1,4 +1,6 @@
 //! From text to [`Settings`]: each section field by field, all faults together.
+//!
+//! Input: a TOML text. Output: Settings, or every fault. Must not know: files.
 
 use super::{
     Api, Auth, Bank, BankFrom, Database, ExamType, Limits, Listener, Log, SAMPLE_BANK, Settings, Store, Trace,

@@ -1,4 +1,4 @@
-//! Settings read back what they print, and name every fault at once.
+//! Settings parse what they print, and report every fault at once.
 
 use super::*;
 

@@ -1,7 +1,7 @@
-//! Reference cases, and what the engine makes of them.
+//! Comparison of the engine with reference cases.
 //!
-//! Comes in: a JSON text of estimations, selections and runs. Goes out: a [`Group`] for each
-//! estimator, each criterion, and the runs by their estimators.
+//! Input: a JSON text of estimations, selections and runs. Output: a [`Group`] for each estimator, each criterion,
+//! and the runs by estimator. Must not know: files.
 
 use engine::{
     Ability, Bank, Curve, Estimator, Event, Exam, Grid, Item, Outside, Policy, Prior, Range, Rule, Selection,

@@ -1,6 +1,6 @@
 //! Checks the engine against files of reference cases: `cargo run -p engine --example vectors FILE…`.
 //!
-//! Comes in: files in the format of `engine/tests/data/catr_sample.json`. Goes out: a line for each
+//! Input: files in the format of `engine/tests/data/catr_sample.json`. Output: a line for each
 //! estimator, each criterion and the runs: cases, largest deviation, failures. Exit code 1 when an
 //! estimate is off by more than 1e-6 (EAP: 1e-9) or an item or a sequence differs.
 

@@ -1,7 +1,7 @@
-//! Content balancing: which area is due, or what each area costs.
+//! Content balancing: the area that is due, or a penalty by area.
 //!
-//! Comes in: shares or bounds by area, and the items shown so far. Goes out: the area most wanted, or
-//! a penalty by area. Only scored items count.
+//! Input: shares or bounds by area, and the items administered so far. Output: the area furthest below its share,
+//! or a penalty by area. Only scored items count. Must not know: abilities.
 
 use crate::attributes::Structure;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Cumulative logit models: `P(X >= k)` is a logistic curve at each threshold.
+//! Cumulative logit models: `P(X >= k)` is a logistic curve at each threshold (Samejima, 1969).
 
 use super::{Derivatives, log_logistic, logistic};
 

@@ -1,4 +1,7 @@
-//! What comes next in an exam: the decisions, which change nothing.
+//! The decision on what follows in an exam; it changes nothing.
+//!
+//! Input: an exam and values from outside. Output: the next item or the end. Must not know: how the decision is
+//! applied.
 
 use super::Exam;
 use crate::ability::{Ability, Posterior};

@@ -1,4 +1,4 @@
-//! More than the one best item: the first few, and the order that content penalties give.
+//! The few best items, for random choice among them, and the order by content penalties.
 
 use super::{Selection, Situation};
 use crate::constraint::Need;

@@ -1,10 +1,10 @@
-//! Most information at a price: who should be given an item that many want and few may have.
+//! Maximum information minus price: who gets an item that many exams want and few may have.
 //!
-//! Comes in: which items may be given, which only exposure holds back, a price for each. Goes out: the
-//! item that is worth most after its price, the item that would be if exposure held none back, and the
-//! items that were better and not given. Prices are the multipliers of the bound on exposure: without
-//! them whoever comes first takes an item, with them whoever needs it most (dual ascent:
-//! Bertsekas, 1999). Cost: one evaluation of information for each item.
+//! Input: the eligible items, those that only exposure holds back, a price for each. Output: the item with the
+//! largest information minus price, the item that would be chosen without exposure control, and the better items
+//! that were held back. Prices are the multipliers of the bound on exposure: without them items are administered
+//! first come, first served; with them to the examinees for whom they are most informative (dual ascent: Bertsekas,
+//! 1999). Cost: one evaluation of information per item. Must not know: how prices are updated.
 
 use super::Situation;
 

@@ -1,4 +1,4 @@
-//! Criteria that change as the exam goes on.
+//! Criteria that change in the course of the exam.
 
 use super::{Situation, best, location, open};
 use crate::curve::Curve;

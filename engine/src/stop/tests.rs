@@ -1,4 +1,4 @@
-//! Each rule alone, and rules together.
+//! Each stop rule alone, and rules combined.
 
 use super::*;
 use crate::curve::Curve;

@@ -4,7 +4,7 @@
 
 use crate::exam::Exam;
 use crate::exam::event::Head;
-use crate::exam::terms::mark;
+use crate::exam::terms::pseudonym;
 use contract::settings::Shown;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -65,7 +65,9 @@ impl Caller {
             return true;
         }
         let Head { seed, terms, .. } = exam.head();
-        self.subject.as_deref().is_some_and(|subject| terms.owner.as_deref() == Some(&*mark(subject, *seed)))
+        self.subject
+            .as_deref()
+            .is_some_and(|subject| terms.owner.as_deref() == Some(&*pseudonym(subject, *seed)))
     }
 
     /// What they may see of an exam.

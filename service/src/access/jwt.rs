@@ -89,7 +89,7 @@ impl Keys {
             }
             match decode::<Claims>(token, &key.key, &self.validation(key.algorithm)) {
                 Ok(token) => return caller(token.claims),
-                Err(error) => why = told(error.kind(), &why),
+                Err(error) => why = claim_error(error.kind(), &why),
             }
         }
         Err(why)
@@ -127,7 +127,7 @@ fn caller(claims: Claims) -> Result<Caller, String> {
     Ok(Caller { role, subject: Some(sub.into()), extra_time })
 }
 
-fn told(kind: &ErrorKind, before: &str) -> String {
+fn claim_error(kind: &ErrorKind, before: &str) -> String {
     match kind {
         ErrorKind::ExpiredSignature => "the token has expired".to_owned(),
         ErrorKind::ImmatureSignature => "the token is not valid yet".to_owned(),

@@ -20,7 +20,7 @@ pub fn run(arguments: &Ping) -> anyhow::Result<()> {
     let failed = runtime.block_on(async {
         let mut failed = 0;
         for (what, found) in
-            [("database", ask(database(&settings)).await), ("store", ask(store(&settings)).await)]
+            [("database", timed(database(&settings)).await), ("store", timed(store(&settings)).await)]
         {
             failed += report(what, found)?;
         }
@@ -31,7 +31,7 @@ pub fn run(arguments: &Ping) -> anyhow::Result<()> {
                     BankFrom::Version { version } => kept_bank(&settings, version).await,
                 }
             };
-            failed += report(&format!("bank {}", bank.name), ask(read).await)?;
+            failed += report(&format!("bank {}", bank.name), timed(read).await)?;
         }
         anyhow::Ok(failed)
     })?;
@@ -42,15 +42,15 @@ pub fn run(arguments: &Ping) -> anyhow::Result<()> {
     }
 }
 
-type Asked = (anyhow::Result<String>, Duration);
+type Timed = (anyhow::Result<String>, Duration);
 
-async fn ask(question: impl Future<Output = anyhow::Result<String>>) -> Asked {
-    let asked = Instant::now();
-    let answer = question.await;
-    (answer, asked.elapsed())
+async fn timed(check: impl Future<Output = anyhow::Result<String>>) -> Timed {
+    let start = Instant::now();
+    let answer = check.await;
+    (answer, start.elapsed())
 }
 
-fn report(what: &str, (answer, took): Asked) -> anyhow::Result<usize> {
+fn report(what: &str, (answer, took): Timed) -> anyhow::Result<usize> {
     let (word, text, failed) = match answer {
         Ok(text) => ("ok", text, 0),
         Err(error) => ("FAILED", format!("{error:#}"), 1),

@@ -19,7 +19,7 @@ const SAMPLE: &str = include_str!("../../banks/sample.csv");
 /// The scaling constant in NAEP's formulas.
 const SAMPLE_SCALING: f64 = 1.7;
 /// Most items of a bank: the engine's tables take about 1.5 KB for each.
-const MOST: usize = 50_000;
+const MAX_ITEMS: usize = 50_000;
 
 /// An item: its parameters, and what the examinee sees.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -143,8 +143,8 @@ impl ItemBank {
     /// The header is unusable, no row is valid, or the scaling constant is out of range.
     pub fn from_csv(text: &str, scaling: f64) -> Result<Import, Vec<Fault>> {
         let rows::Rows { items, bad, ignored } = rows::read(text).map_err(|fault| vec![fault])?;
-        if items.len() > MOST {
-            let message = format!("there are {} items; a bank holds at most {MOST}", items.len());
+        if items.len() > MAX_ITEMS {
+            let message = format!("there are {} items; a bank holds at most {MAX_ITEMS}", items.len());
             return Err(vec![Fault { field: String::new(), message }]);
         }
         let items: Vec<BankItem> = items.into_iter().map(|(_line, item)| item).collect();

@@ -46,7 +46,7 @@ pub struct Snapshot {
 pub struct Corrupt(pub String);
 
 /// Whether the text starts as a snapshot of this version; the rest is not parsed.
-pub fn is_of(text: &str, version: i64) -> bool {
+pub fn has_version(text: &str, version: i64) -> bool {
     let rest = text.strip_prefix("{\"version\":").and_then(|rest| rest.split_once(','));
     rest.is_some_and(|(told, _)| told.parse() == Ok(version))
 }
@@ -114,7 +114,7 @@ impl Snapshot {
     /// The answers do not form a valid exam, or not the one that the chain describes.
     pub fn restore(self, bank: Arc<ItemBank>) -> Result<Exam, Corrupt> {
         let first = self.responses.first().map_or(self.item, |response| response.item);
-        let mut exam = Exam::begun(self.exam, bank, Next::Item(first), self.constrained)
+        let mut exam = Exam::restore_start(self.exam, bank, Next::Item(first), self.constrained)
             .map_err(|error| Corrupt(error.to_string()))?;
         let after: Vec<ItemId> =
             self.responses.iter().skip(1).map(|response| response.item).chain([self.item]).collect();
@@ -124,7 +124,7 @@ impl Snapshot {
             let taken = match timing.next_if(|timed| timed.seq == exam.version() + 1) {
                 Some(Timed { seq, at, event }) => exam.apply(Entry { seq, at, event }),
                 None => match answers.next() {
-                    Some((response, next)) => exam.take(response, Next::Item(next)),
+                    Some((response, next)) => exam.apply_response(response, Next::Item(next)),
                     None => break,
                 },
             };

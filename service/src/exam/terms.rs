@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Terms {
-    /// Pseudonym of the examinee who owns it, made by [`mark`]; without one only trusted callers may access it.
+    /// Pseudonym of the examinee who owns it, made by [`pseudonym`]; without one only trusted callers may access it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// Time limit of an item, in seconds.
@@ -42,7 +42,7 @@ impl Terms {
 
 /// A pseudonym of a subject: it recognises the owner of an exam, reveals no identity, and differs between the exams
 /// of one person.
-pub fn mark(subject: &str, seed: i64) -> String {
+pub fn pseudonym(subject: &str, seed: i64) -> String {
     super::digest::digest(&[b"owner", &seed.to_be_bytes(), subject.as_bytes()])
 }
 
@@ -70,8 +70,8 @@ mod tests {
 
     #[test]
     fn a_mark_is_of_one_person_in_one_exam() {
-        assert_eq!(mark("ada", 1), mark("ada", 1));
-        assert_ne!(mark("ada", 1), mark("ada", 2));
-        assert_ne!(mark("ada", 1), mark("bob", 1));
+        assert_eq!(pseudonym("ada", 1), pseudonym("ada", 1));
+        assert_ne!(pseudonym("ada", 1), pseudonym("ada", 2));
+        assert_ne!(pseudonym("ada", 1), pseudonym("bob", 1));
     }
 }

@@ -36,7 +36,7 @@ impl Flow {
         trace::exam(id);
         // A new answer needs no checked exam: the append is a compare-and-set on the event that the answer was
         // decided on. Any other verdict on an unchecked exam may be outdated, so the exam is loaded again.
-        let (exam, mut checked) = match self.at_hand(id).await {
+        let (exam, mut checked) = match self.cached_or_snapshot(id).await {
             Some(exam) => (exam, false),
             None => (self.load(id).await?, true),
         };
@@ -72,10 +72,10 @@ impl Flow {
                 Err(refusal) => return Err(refusal_error(refusal, exam)),
             }
             is_from_log |= checked;
-            let seen = exam.version();
+            let version = exam.version();
             exam = if is_from_log { Box::pin(self.replay(id)).await? } else { self.load(id).await? };
-            if exam.version() > seen {
-                self.recent.roams(id);
+            if exam.version() > version {
+                self.recent.mark_shared(id);
             }
             checked = true;
         }

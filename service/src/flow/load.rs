@@ -14,29 +14,31 @@ use crate::store;
 use std::sync::Arc;
 
 /// The result of comparing a snapshot with the end of the log.
-enum Kept {
+enum SnapshotCheck {
     /// Its version equals the end of the log.
     Equal(Exam),
     /// It has events that the database has lost.
     Ahead(Exam),
     /// It is unusable, for this reason.
-    Useless(&'static str),
+    Unusable(&'static str),
 }
 
 impl Flow {
     /// The exam from the cache or from its snapshot, unchecked; `None` if neither is usable.
     #[tracing::instrument(target = "exam_trace", level = "info", name = "load", skip_all, fields(exam = id))]
-    pub(super) async fn at_hand(&self, id: i64) -> Option<Arc<Exam>> {
-        match self.recent.own(id) {
-            Some(seen) => Some(seen),
-            None => Box::pin(self.in_store(id)).await,
+    pub(super) async fn cached_or_snapshot(&self, id: i64) -> Option<Arc<Exam>> {
+        match self.recent.get_unshared(id) {
+            Some(cached) => Some(cached),
+            None => Box::pin(self.load_from_store(id)).await,
         }
     }
 
-    async fn in_store(&self, id: i64) -> Option<Arc<Exam>> {
+    async fn load_from_store(&self, id: i64) -> Option<Arc<Exam>> {
         let text = self.store.load(id).await.ok()??;
-        if let Some(seen) = self.recent.get(id).filter(|seen| snapshot::is_of(&text, seen.version())) {
-            return Some(seen);
+        if let Some(cached) =
+            self.recent.get(id).filter(|cached| snapshot::has_version(&text, cached.version()))
+        {
+            return Some(cached);
         }
         let snapshot = Snapshot::parse(&text, id).ok()?;
         let bank = self.catalogue.bank(&snapshot.exam.bank_version, &self.records).await.ok()?;
@@ -47,16 +49,16 @@ impl Flow {
     #[tracing::instrument(target = "exam_trace", level = "info", skip_all, fields(exam = id, checked = true))]
     pub(super) async fn load(&self, id: i64) -> Result<Arc<Exam>, Error> {
         let exam = match self.recent.get(id) {
-            None => Box::pin(self.stored(id)).await?,
-            Some(seen) => {
+            None => Box::pin(self.reload(id)).await?,
+            Some(cached) => {
                 let tip = self.records.tip(id).await?.ok_or(Error::UnknownExam(id))?;
-                if (seen.version(), seen.end().is_some()) == (tip.seq, tip.ended) {
-                    return Ok(seen);
+                if (cached.version(), cached.end().is_some()) == (tip.seq, tip.ended) {
+                    return Ok(cached);
                 }
-                Box::pin(async { self.by_snapshot(id, tip, self.store.load(id).await).await }).await?
+                Box::pin(async { self.resolve_snapshot(id, tip, self.store.load(id).await).await }).await?
             }
         };
-        self.recent.keep(&exam);
+        self.recent.insert(&exam);
         Ok(exam)
     }
 
@@ -64,21 +66,21 @@ impl Flow {
     ///
     /// # Errors
     /// There is no such exam, or database errors.
-    pub async fn stored(&self, id: i64) -> Result<Arc<Exam>, Error> {
-        let (tip, kept) = tokio::join!(self.records.tip(id), self.store.load(id));
-        self.by_snapshot(id, tip?.ok_or(Error::UnknownExam(id))?, kept).await
+    pub async fn reload(&self, id: i64) -> Result<Arc<Exam>, Error> {
+        let (tip, snapshot) = tokio::join!(self.records.tip(id), self.store.load(id));
+        self.resolve_snapshot(id, tip?.ok_or(Error::UnknownExam(id))?, snapshot).await
     }
 
-    async fn by_snapshot(
+    async fn resolve_snapshot(
         &self,
         id: i64,
         tip: Tip,
-        kept: Result<Option<String>, store::Error>,
+        snapshot: Result<Option<String>, store::Error>,
     ) -> Result<Arc<Exam>, Error> {
-        let reason = match self.judge(id, tip, kept).await? {
-            Kept::Equal(exam) => return Ok(Arc::new(exam)),
-            Kept::Ahead(exam) => return self.recover(id, tip, exam).await,
-            Kept::Useless(reason) => reason,
+        let reason = match self.check_snapshot(id, tip, snapshot).await? {
+            SnapshotCheck::Equal(exam) => return Ok(Arc::new(exam)),
+            SnapshotCheck::Ahead(exam) => return self.recover(id, tip, exam).await,
+            SnapshotCheck::Unusable(reason) => reason,
         };
         let exam = self.replay(id).await?;
         let ended = exam.end().is_some();
@@ -88,7 +90,7 @@ impl Flow {
         }
         // An ended exam has no snapshot; a leftover is removed.
         if !(ended && reason == "missing") {
-            self.saver.keep(&exam);
+            self.saver.save(&exam);
         }
         Ok(exam)
     }
@@ -102,19 +104,21 @@ impl Flow {
         Ok(Arc::new(exam.map_err(|error| records::Error::Damaged(format!("exam {id}: {error}")))?))
     }
 
-    async fn judge(
+    async fn check_snapshot(
         &self,
         id: i64,
         tip: Tip,
-        kept: Result<Option<String>, store::Error>,
-    ) -> Result<Kept, Error> {
-        let text = match kept {
+        snapshot: Result<Option<String>, store::Error>,
+    ) -> Result<SnapshotCheck, Error> {
+        let text = match snapshot {
             Ok(Some(text)) => text,
-            Ok(None) => return Ok(Kept::Useless("missing")),
-            Err(_) => return Ok(Kept::Useless("unavailable")),
+            Ok(None) => return Ok(SnapshotCheck::Unusable("missing")),
+            Err(_) => return Ok(SnapshotCheck::Unusable("unavailable")),
         };
         let restored = match Snapshot::parse(&text, id) {
-            Ok(snapshot) if snapshot.version < tip.seq || tip.ended => return Ok(Kept::Useless("stale")),
+            Ok(snapshot) if snapshot.version < tip.seq || tip.ended => {
+                return Ok(SnapshotCheck::Unusable("stale"));
+            }
             Ok(snapshot) => match self.catalogue.bank(&snapshot.exam.bank_version, &self.records).await {
                 Ok(bank) => snapshot.restore(bank),
                 Err(records::Error::Damaged(reason)) => Err(Corrupt(reason)),
@@ -123,13 +127,13 @@ impl Flow {
             Err(corrupt) => Err(corrupt),
         };
         match restored {
-            Ok(exam) if exam.version() == tip.seq => Ok(Kept::Equal(exam)),
-            Ok(exam) => Ok(Kept::Ahead(exam)),
+            Ok(exam) if exam.version() == tip.seq => Ok(SnapshotCheck::Equal(exam)),
+            Ok(exam) => Ok(SnapshotCheck::Ahead(exam)),
             Err(Corrupt(reason)) => {
                 tracing::warn!(exam = id, reason, "snapshot is corrupt; the exam is rebuilt from the log");
                 // A corrupt value may have an unreadable version, which would block newer ones: remove it.
-                self.saver.forget(id);
-                Ok(Kept::Useless("corrupt"))
+                self.saver.remove(id);
+                Ok(SnapshotCheck::Unusable("corrupt"))
             }
         }
     }
@@ -150,7 +154,7 @@ impl Flow {
                     snapshot,
                     "snapshot is ahead of a log it does not continue; the log stands"
                 );
-                self.saver.forget(id);
+                self.saver.remove(id);
                 return Ok(stored);
             }
             if entry.seq > log

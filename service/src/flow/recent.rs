@@ -12,42 +12,42 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Capacity in bytes, by the approximate size of exams.
-const ROOM: u64 = 32 * 1024 * 1024;
+const CAPACITY: u64 = 32 * 1024 * 1024;
 /// An exam that is not used for this long is evicted.
-const QUIET: Duration = Duration::from_secs(600);
+const IDLE: Duration = Duration::from_secs(600);
 /// Sizes are rounded up to this, so that an answer seldom changes the weight of an exam.
 const STEP: usize = 4096;
 
 /// The cache.
 #[derive(Clone, Debug)]
-pub struct Recent(Cache<i64, Arc<Seen>>);
+pub struct Recent(Cache<i64, Arc<CachedExam>>);
 
 /// A cached exam.
 #[derive(Debug)]
-struct Seen {
+struct CachedExam {
     /// `None` while the exam is being changed.
     exam: Mutex<Option<Arc<Exam>>>,
     /// Its weight in bytes.
-    room: usize,
+    weight: usize,
     /// Whether another process writes to it too: the store may then have a newer version.
-    roams: AtomicBool,
+    is_shared: AtomicBool,
 }
 
-impl Seen {
+impl CachedExam {
     fn exam(&self) -> MutexGuard<'_, Option<Arc<Exam>>> {
         // Each change is a single assignment, so a poisoned lock holds a valid value.
         self.exam.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn roams(&self) -> bool {
-        self.roams.load(Ordering::Relaxed)
+    fn is_shared(&self) -> bool {
+        self.is_shared.load(Ordering::Relaxed)
     }
 }
 
 impl Default for Recent {
     fn default() -> Self {
-        let weight = |_: &i64, seen: &Arc<Seen>| u32::try_from(seen.room).unwrap_or(u32::MAX);
-        let cache = Cache::builder().max_capacity(ROOM).weigher(weight).time_to_idle(QUIET);
+        let weight = |_: &i64, seen: &Arc<CachedExam>| u32::try_from(seen.weight).unwrap_or(u32::MAX);
+        let cache = Cache::builder().max_capacity(CAPACITY).weigher(weight).time_to_idle(IDLE);
         // LRU admits new entries always; the default policy would reject new exams in favour of frequently used
         // ones.
         Self(cache.eviction_policy(EvictionPolicy::lru()).build())
@@ -61,34 +61,34 @@ impl Recent {
     }
 
     /// The cached exam, unless another process is known to write to it.
-    pub fn own(&self, id: i64) -> Option<Arc<Exam>> {
-        self.0.get(&id).filter(|seen| !seen.roams())?.exam().clone()
+    pub fn get_unshared(&self, id: i64) -> Option<Arc<Exam>> {
+        self.0.get(&id).filter(|seen| !seen.is_shared())?.exam().clone()
     }
 
     /// Caches an exam.
-    pub fn keep(&self, exam: &Arc<Exam>) {
+    pub fn insert(&self, exam: &Arc<Exam>) {
         let (id, size) = (exam.head().id, exam.size());
         let before = self.0.get(&id);
-        if let Some(seen) = before.as_ref().filter(|seen| size <= seen.room) {
+        if let Some(seen) = before.as_ref().filter(|seen| size <= seen.weight) {
             *seen.exam() = Some(Arc::clone(exam));
             return;
         }
-        let roams = AtomicBool::new(before.is_some_and(|seen| seen.roams()));
-        let (exam, room) = (Mutex::new(Some(Arc::clone(exam))), size.next_multiple_of(STEP));
-        self.0.insert(id, Arc::new(Seen { exam, room, roams }));
+        let is_shared = AtomicBool::new(before.is_some_and(|seen| seen.is_shared()));
+        let (exam, weight) = (Mutex::new(Some(Arc::clone(exam))), size.next_multiple_of(STEP));
+        self.0.insert(id, Arc::new(CachedExam { exam, weight, is_shared }));
     }
 
     /// Releases an exam that is about to change, so that it can be changed in place without a copy.
-    pub fn let_go(&self, id: i64) {
+    pub fn release(&self, id: i64) {
         if let Some(seen) = self.0.get(&id) {
             *seen.exam() = None;
         }
     }
 
     /// Records that another process has written to an exam.
-    pub fn roams(&self, id: i64) {
+    pub fn mark_shared(&self, id: i64) {
         if let Some(seen) = self.0.get(&id) {
-            seen.roams.store(true, Ordering::Relaxed);
+            seen.is_shared.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -101,9 +101,9 @@ mod tests {
     #[test]
     fn what_was_seen_has_a_bound() {
         let (recent, bank) = (Recent::default(), Arc::new(ItemBank::sample()));
-        (1..=20_000).for_each(|id| recent.keep(&Exam::sample(id, &bank)));
+        (1..=20_000).for_each(|id| recent.insert(&Exam::sample(id, &bank)));
         recent.0.run_pending_tasks();
-        assert!(recent.0.weighted_size() <= ROOM, "{}", recent.0.weighted_size());
+        assert!(recent.0.weighted_size() <= CAPACITY, "{}", recent.0.weighted_size());
         assert!((1000..20_000).contains(&recent.0.entry_count()), "{}", recent.0.entry_count());
     }
 
@@ -111,11 +111,11 @@ mod tests {
     fn an_exam_that_has_just_begun_comes_in() {
         let (recent, bank) = (Recent::default(), Arc::new(ItemBank::sample()));
         for id in 1..=20_000 {
-            recent.keep(&Exam::sample(id, &bank));
+            recent.insert(&Exam::sample(id, &bank));
             // As often as the answers of an exam read it.
             (0..20).for_each(|_| drop(recent.get(id)));
         }
-        (20_001..=20_100).for_each(|id| recent.keep(&Exam::sample(id, &bank)));
+        (20_001..=20_100).for_each(|id| recent.insert(&Exam::sample(id, &bank)));
         recent.0.run_pending_tasks();
         assert!((20_001..=20_100).all(|id| recent.get(id).is_some()));
     }
@@ -123,23 +123,23 @@ mod tests {
     #[test]
     fn an_exam_that_somebody_else_writes_to_is_not_ones_own() {
         let (recent, bank) = (Recent::default(), Arc::new(ItemBank::sample()));
-        recent.keep(&Exam::sample(7, &bank));
-        assert!(recent.own(7).is_some());
-        recent.roams(7);
-        recent.keep(&Exam::sample(7, &bank));
-        assert!(recent.own(7).is_none() && recent.get(7).is_some());
+        recent.insert(&Exam::sample(7, &bank));
+        assert!(recent.get_unshared(7).is_some());
+        recent.mark_shared(7);
+        recent.insert(&Exam::sample(7, &bank));
+        assert!(recent.get_unshared(7).is_none() && recent.get(7).is_some());
     }
 
     #[test]
     fn an_exam_that_is_let_go_is_its_holders_alone() {
         let (recent, bank) = (Recent::default(), Arc::new(ItemBank::sample()));
-        recent.keep(&Exam::sample(7, &bank));
+        recent.insert(&Exam::sample(7, &bank));
         let mut held = recent.get(7).unwrap();
         assert!(Arc::get_mut(&mut held).is_none(), "it is kept");
-        recent.let_go(7);
+        recent.release(7);
         assert!(recent.get(7).is_none() && Arc::get_mut(&mut held).is_some());
-        recent.roams(7);
-        recent.keep(&held);
-        assert!(recent.get(7).is_some() && recent.own(7).is_none(), "what is known of it stays");
+        recent.mark_shared(7);
+        recent.insert(&held);
+        assert!(recent.get(7).is_some() && recent.get_unshared(7).is_none(), "what is known of it stays");
     }
 }

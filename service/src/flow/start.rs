@@ -8,7 +8,7 @@ use super::{Error, Flow};
 use crate::exam::Exam;
 use crate::exam::digest::digest;
 use crate::exam::event::Head;
-use crate::exam::terms::{Terms, mark};
+use crate::exam::terms::{Terms, pseudonym};
 use crate::records::{Created, Examinee, NewExam};
 use crate::telemetry::trace::{self, TARGET};
 use contract::Fault;
@@ -72,11 +72,11 @@ impl Flow {
                 // Read after the attempts: a start visible there has its key in the database already.
                 let before = self.records.attempts(&start.exam_type, &start.examinee).await?;
                 if let Some(key) = &start.idempotency_key
-                    && let Some((id, mark)) = self.records.started_under(key).await?
+                    && let Some((id, stored)) = self.records.started_under(key).await?
                 {
                     self.metrics.repeated("start");
                     let exam = self.load(id).await?;
-                    return if mark == fingerprint {
+                    return if stored == fingerprint {
                         Ok((exam, Origin::Start))
                     } else {
                         Err(Error::KeyReused)
@@ -101,7 +101,7 @@ impl Flow {
             policy.start.theta = start.initial_theta.unwrap_or(policy.start.theta);
             let (seed, now) = (rand::rng().random_range(0..EXACT), self.records.now());
             let terms = Terms {
-                owner: start.examinee.subject.as_deref().map(|subject| mark(subject, seed)),
+                owner: start.examinee.subject.as_deref().map(|subject| pseudonym(subject, seed)),
                 item_seconds: rules.item_seconds,
                 extra_time: start.extra_time,
                 closes_at: Some(now + rules.lasts),
@@ -138,9 +138,9 @@ impl Flow {
                     let exam: Arc<Exam> = Arc::from(exam);
                     trace::exam(exam.head().id);
                     self.metrics.committed(&exam, began.elapsed());
-                    self.recent.keep(&exam);
-                    self.exposure.began(&exam);
-                    self.saver.keep(&exam);
+                    self.recent.insert(&exam);
+                    self.exposure.record_start(&exam);
+                    self.saver.save(&exam);
                     return Ok((exam, Origin::Start));
                 }
                 Created::Before(id) => {

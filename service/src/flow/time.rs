@@ -59,7 +59,7 @@ impl Flow {
         let timing = Timing::Extend(seconds, Some(key));
         let mut extended = Extended::default();
         loop {
-            let page = self.records.listed(&filter).await?;
+            let page = self.records.page(&filter).await?;
             let Some(last) = page.last() else { return Ok(extended) };
             filter.after = last.id;
             let ids: Vec<i64> = page.iter().map(|listed| listed.id).collect();

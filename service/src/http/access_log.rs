@@ -30,28 +30,28 @@ pub async fn follow(
         _ => "other",
     };
     let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let traced = traced(&request, id, &route, method);
+    let trace_span = trace_span(&request, id, &route, method);
     // At error level, so that it is enabled whenever errors are logged.
-    let told = tracing::error_span!("request", request_id = id, route, method, exam = Empty);
+    let context = tracing::error_span!("request", request_id = id, route, method, exam = Empty);
     let _in_flight = metrics.in_flight();
     let start = Instant::now();
-    let answered = async {
+    let handled = async {
         let response = answer(request).await;
         let took = start.elapsed();
-        tracing::debug!(status = response.status().as_u16(), ?took, "answered");
+        tracing::debug!(status = response.status().as_u16(), ?took, "handled");
         metrics.request(&route, method, response.status().as_u16(), took);
         response
     };
-    let response = answered.instrument(told).instrument(traced.clone()).await;
-    traced.record("http.response.status_code", response.status().as_u16());
+    let response = handled.instrument(context).instrument(trace_span.clone()).await;
+    trace_span.record("http.response.status_code", response.status().as_u16());
     if response.status().is_server_error() {
-        traced.record("otel.status_code", "ERROR");
+        trace_span.record("otel.status_code", "ERROR");
     }
     response
 }
 
 /// The span of a request, in the caller's trace if there is one.
-fn traced(request: &Request, id: &str, route: &str, method: &str) -> Span {
+fn trace_span(request: &Request, id: &str, route: &str, method: &str) -> Span {
     let span = tracing::info_span!(
         target: TARGET,
         "request",

@@ -16,7 +16,7 @@ pub const SMALL: usize = 64 * 1024;
 /// Largest bank, in bytes.
 pub const LARGE: usize = 16 * 1024 * 1024;
 /// Most bytes of a too large body that are discarded; then the connection is closed.
-const WASTE: usize = 64 * 1024 * 1024;
+const MAX_DISCARDED: usize = 64 * 1024 * 1024;
 
 /// Reads the body of a request, of at most `limit` bytes.
 ///
@@ -30,7 +30,7 @@ pub async fn read(request: &mut Request, limit: usize) -> Result<(), Problem> {
     if asks && announced > limit {
         return Err(too_large(limit));
     }
-    match take(body, limit).await {
+    match collect(body, limit).await {
         Ok(Some(bytes)) => {
             *request.body_mut() = Body::from(bytes);
             Ok(())
@@ -44,7 +44,7 @@ pub async fn read(request: &mut Request, limit: usize) -> Result<(), Problem> {
 }
 
 /// The bytes of a body; `None` if there are more than `limit`.
-async fn take(mut body: Body, limit: usize) -> Result<Option<Bytes>, axum::Error> {
+async fn collect(mut body: Body, limit: usize) -> Result<Option<Bytes>, axum::Error> {
     let (mut taken, mut seen) = (Vec::new(), 0_usize);
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
@@ -54,7 +54,7 @@ async fn take(mut body: Body, limit: usize) -> Result<Option<Bytes>, axum::Error
         } else {
             taken = Vec::new();
         }
-        if seen > WASTE {
+        if seen > MAX_DISCARDED {
             break;
         }
     }

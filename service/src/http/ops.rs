@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long `/metrics` and `/state` wait for the database.
-const PATIENCE: Duration = Duration::from_secs(1);
+const DEADLINE: Duration = Duration::from_secs(1);
 
 /// `GET /livez`
 pub async fn live() -> &'static str {
@@ -66,5 +66,5 @@ pub async fn state(State(app): State<App>) -> Json<contract::State> {
 
 /// Number of open exams; `None` if the database does not answer within a short time.
 async fn open_exams(flow: &Flow) -> Option<u64> {
-    timeout(PATIENCE, flow.records.open_exams()).await.ok()?.ok()
+    timeout(DEADLINE, flow.records.open_exams()).await.ok()?.ok()
 }

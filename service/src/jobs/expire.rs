@@ -13,13 +13,13 @@ use std::time::Duration;
 use tracing::{Instrument, info_span};
 
 /// Interval of the job.
-const LOOK: Duration = Duration::from_secs(5);
+const INTERVAL: Duration = Duration::from_secs(5);
 /// Most exams in one run.
-const MOST: i64 = 200;
+const MAX_BATCH: i64 = 200;
 
 /// Runs the job for as long as the service runs.
 pub async fn run(app: App) {
-    let mut ticks = tokio::time::interval(LOOK);
+    let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     // Exams that cannot be ended; each is logged once.
     let mut stuck = HashSet::new();
@@ -39,7 +39,7 @@ async fn once(app: &App, stuck: &mut HashSet<i64>) -> Result<(), Error> {
     if undated > 0 {
         tracing::info!(exams = undated, "open exams of the first release now have an expiry");
     }
-    let overdue = flow.records.overdue(flow.records.now(), MOST).await?;
+    let overdue = flow.records.overdue(flow.records.now(), MAX_BATCH).await?;
     for exam in &overdue {
         let span = info_span!(target: TARGET, "expire", exam);
         match flow.expire(*exam).instrument(span).await {

@@ -14,19 +14,19 @@ use tokio::time::MissedTickBehavior;
 use tracing::{Instrument, info_span};
 
 /// Interval of checks for the marker.
-const LOOK: Duration = Duration::from_secs(5);
+const INTERVAL: Duration = Duration::from_secs(5);
 /// Exams per batch; with the pause below at most 200 a second.
 const PAGE: i64 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs the job for as long as the service runs.
 pub async fn run(app: App) {
-    let mut ticks = tokio::time::interval(LOOK);
+    let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         // An unavailable store is checked again later; its outage is reported by the store itself.
-        if app.live().flow.store.mark().await.unwrap_or(false)
+        if app.live().flow.store.set_marker().await.unwrap_or(false)
             && let Err(error) = fill(&app).await
         {
             tracing::warn!(%error, "refilling the store stopped; further exams are rebuilt on demand");
@@ -42,10 +42,10 @@ async fn fill(app: &App) -> Result<(), Error> {
     loop {
         pauses.tick().await;
         let live = app.live();
-        let page = live.flow.records.listed(&filter).await?;
+        let page = live.flow.records.page(&filter).await?;
         for listed in &page {
             let span = info_span!(target: TARGET, "rewarm", exam = listed.id);
-            match live.flow.stored(listed.id).instrument(span).await {
+            match live.flow.reload(listed.id).instrument(span).await {
                 Ok(_) => {
                     live.flow.metrics.rewarmed();
                     filled += 1;
@@ -60,7 +60,7 @@ async fn fill(app: &App) -> Result<(), Error> {
         }
     }
     if filled > 0 {
-        app.live().flow.saver.settle().await;
+        app.live().flow.saver.flush().await;
         tracing::info!(exams = filled, "the store was empty and has been refilled");
     }
     Ok(())

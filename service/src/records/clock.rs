@@ -3,18 +3,18 @@
 //! Input: a pool. Output: the current time on the database's clock. The offset to the local clock is measured
 //! periodically, so reading the time needs no round trip. Must not know: what the time is for.
 
-use super::pool::{PATIENCE, Pool, on};
+use super::pool::{DEADLINE, Pool, on};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::time::{MissedTickBehavior, timeout};
 
 /// Interval of measurements.
-const LOOK: Duration = Duration::from_secs(10);
+const INTERVAL: Duration = Duration::from_secs(10);
 /// Longest round trip of a usable measurement.
 const LONGEST: Duration = Duration::from_millis(500);
 /// Change of the offset that is logged, in milliseconds: one of the clocks is wrong.
-const FAR: u64 = 1_000;
+const MAX_DRIFT: u64 = 1_000;
 
 /// The clock.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,7 @@ impl Clock {
         clock.measure(&pool).await;
         let ahead = Arc::downgrade(&clock.ahead);
         tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(LOOK);
+            let mut ticks = tokio::time::interval(INTERVAL);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
@@ -55,8 +55,8 @@ impl Clock {
     async fn measure(&self, pool: &Pool) {
         let (before, began) = (here(), Instant::now());
         let select = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
-        let asked = async { on!(pool, pool => sqlx::query_scalar(select).fetch_one(pool).await) };
-        let there: i64 = match timeout(PATIENCE, asked).await {
+        let query = async { on!(pool, pool => sqlx::query_scalar(select).fetch_one(pool).await) };
+        let there: i64 = match timeout(DEADLINE, query).await {
             Ok(Ok(there)) => there,
             // The outage is reported by the requests that need the database.
             Ok(Err(_)) | Err(_) => return,
@@ -67,7 +67,7 @@ impl Clock {
         }
         let ahead = there - before - i64::try_from(took.as_millis() / 2).unwrap_or(0);
         let known = self.ahead.swap(ahead, Ordering::Relaxed);
-        if ahead.abs_diff(known) > FAR {
+        if ahead.abs_diff(known) > MAX_DRIFT {
             tracing::warn!(
                 milliseconds = ahead,
                 "the local clock and the clock of the database differ; the database's is used"

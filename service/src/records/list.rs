@@ -87,7 +87,7 @@ impl Records {
     /// # Errors
     /// The database's.
     pub async fn list(&self, filter: &Filter) -> Result<Page, Error> {
-        Ok(Page { count: self.count(filter).await?, exams: self.listed(filter).await? })
+        Ok(Page { count: self.count(filter).await?, exams: self.page(filter).await? })
     }
 
     /// The number of exams that fit the filter.
@@ -112,7 +112,7 @@ impl Records {
     ///
     /// # Errors
     /// The database's.
-    pub async fn listed(&self, filter: &Filter) -> Result<Vec<Listed>, Error> {
+    pub async fn page(&self, filter: &Filter) -> Result<Vec<Listed>, Error> {
         let ended = filter.ended.map(i64::from);
         let Filter { exam_type, student_id, from, to, .. } = filter;
         let select = fits!(

@@ -15,7 +15,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// How long a request waits for a connection before it fails as unavailable.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 /// A connection idle for longer than this is pinged before use.
 pub(super) const TRUSTED: Duration = Duration::from_secs(1);
 /// Size of the shared pool. The writer and reader tasks have one dedicated connection each.
@@ -142,12 +142,12 @@ async fn sqlite(url: &str, create: bool) -> Result<(Pool, String), OpenError> {
         .synchronous(SqliteSynchronous::Full)
         .locking_mode(SqliteLockingMode::Exclusive)
         .foreign_keys(true)
-        .busy_timeout(PATIENCE);
+        .busy_timeout(DEADLINE);
     // One permanent connection: it holds the exclusive lock.
     let pool = SqlitePoolOptions::new()
         .min_connections(1)
         .max_connections(1)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(DEADLINE)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
@@ -203,7 +203,7 @@ async fn postgres(url: &str, password: Option<&str>) -> Result<(Pool, String), O
     }
     let mut pool = PgPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(DEADLINE)
         .test_before_acquire(false)
         .before_acquire(|connection, used| Box::pin(is_alive(connection, used.idle_for)));
     match is_pooled {

@@ -1,7 +1,7 @@
 //! The reader task: batches queries for the end of logs and for student ids.
 //!
 //! Input: exam ids. Output: the end of each log, or the student id. Every read request needs one of them, so a busy
-//! service sends few large queries; an idle one sends each at once. Must not know: why they are asked for.
+//! service sends few large queries; an idle one sends each at once. Must not know: why they are request for.
 
 use super::dedicated::{Dedicated, by};
 use super::{Error, Tip};
@@ -14,20 +14,20 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 /// Most requests in one batch.
-const MOST: usize = 128;
+const MAX_BATCH: usize = 128;
 /// Capacity of the queue; senders wait while it is full.
-const WAITING: usize = 4096;
+const QUEUE: usize = 4096;
 /// Most exams in one statement.
 const ROWS: usize = 128;
 /// Up to this number of exams, each count has a statement of its own.
 const FEW: usize = 8;
 /// Deadline of a query; below that of a request.
-const PATIENCE: Duration = Duration::from_secs(8);
+const DEADLINE: Duration = Duration::from_secs(8);
 
 struct Request {
     exam: i64,
     /// Whether the student id is needed.
-    whose: bool,
+    with_student: bool,
     waiting: oneshot::Sender<Result<Option<Row>, Error>>,
 }
 
@@ -48,22 +48,23 @@ pub(super) struct Reader(mpsc::Sender<Request>);
 impl Reader {
     /// Starts the task; it ends when the last handle is dropped, or the database is closed.
     pub(super) fn start(mut connection: Dedicated) -> Self {
-        let (sender, mut receiver) = mpsc::channel(WAITING);
+        let (sender, mut receiver) = mpsc::channel(QUEUE);
         tokio::spawn(async move {
             let pool = connection.pool();
             let mut closed = pin!(pool.closed());
-            let mut waiting: Vec<Request> = Vec::with_capacity(MOST);
-            while receive_batch(&mut receiver, &mut waiting, MOST, closed.as_mut()).await {
+            let mut waiting: Vec<Request> = Vec::with_capacity(MAX_BATCH);
+            while receive_batch(&mut receiver, &mut waiting, MAX_BATCH, closed.as_mut()).await {
                 let mut exams: Vec<i64> = waiting.iter().map(|request| request.exam).collect();
                 exams.sort_unstable();
                 exams.dedup();
-                let whose = waiting.iter().any(|request| request.whose);
+                let with_student = waiting.iter().any(|request| request.with_student);
                 let late = || Err(Error::Unavailable(sqlx::Error::PoolTimedOut));
-                let found =
-                    timeout(PATIENCE, find(&mut connection, &exams, whose)).await.unwrap_or_else(|_| late());
+                let found = timeout(DEADLINE, find(&mut connection, &exams, with_student))
+                    .await
+                    .unwrap_or_else(|_| late());
                 for Request { exam, waiting, .. } in waiting.drain(..) {
                     // The client disconnected.
-                    let _gone = waiting.send(match &found {
+                    let _disconnected = waiting.send(match &found {
                         Ok(found) => Ok(found.get(&exam).copied()),
                         Err(error) => Err(Error::Unavailable(sqlx::Error::Protocol(error.to_string()))),
                     });
@@ -75,7 +76,7 @@ impl Reader {
 
     /// The end of an exam's log; `None` if there is no such exam.
     pub(super) async fn tip(&self, exam: i64) -> Result<Option<Tip>, Error> {
-        match self.ask(exam, false).await? {
+        match self.query(exam, false).await? {
             None => Ok(None),
             Some(Row { seq: Some(seq), ended_at, .. }) => Ok(Some(Tip { seq, ended: ended_at.is_some() })),
             Some(Row { seq: None, .. }) => Err(Error::Damaged(format!("exam {exam} has no event"))),
@@ -84,18 +85,22 @@ impl Reader {
 
     /// The student id of an exam, if there is one.
     pub(super) async fn student(&self, exam: i64) -> Result<Option<i64>, Error> {
-        Ok(self.ask(exam, true).await?.and_then(|row| row.student_id))
+        Ok(self.query(exam, true).await?.and_then(|row| row.student_id))
     }
 
-    async fn ask(&self, exam: i64, whose: bool) -> Result<Option<Row>, Error> {
-        let (waiting, told) = oneshot::channel();
+    async fn query(&self, exam: i64, with_student: bool) -> Result<Option<Row>, Error> {
+        let (waiting, reply) = oneshot::channel();
         let closed = || Error::Unavailable(sqlx::Error::PoolClosed);
-        self.0.send(Request { exam, whose, waiting }).await.map_err(|_| closed())?;
-        told.await.map_err(|_| closed())?
+        self.0.send(Request { exam, with_student, waiting }).await.map_err(|_| closed())?;
+        reply.await.map_err(|_| closed())?
     }
 }
 
-async fn find(connection: &mut Dedicated, exams: &[i64], whose: bool) -> Result<HashMap<i64, Row>, Error> {
+async fn find(
+    connection: &mut Dedicated,
+    exams: &[i64],
+    with_student: bool,
+) -> Result<HashMap<i64, Row>, Error> {
     let mut found = HashMap::with_capacity(exams.len());
     for some in powers(exams) {
         let rows: Vec<Row> = by!(connection, pool => {
@@ -103,7 +108,7 @@ async fn find(connection: &mut Dedicated, exams: &[i64], whose: bool) -> Result<
                 "SELECT id, (SELECT seq FROM events WHERE exam_id = exams.id ORDER BY seq DESC LIMIT 1) AS seq, \
                  ended_at, ",
             );
-            select.push(match whose {
+            select.push(match with_student {
                 true => "(SELECT student_id FROM examinees WHERE exam_id = exams.id)",
                 false => "CAST(NULL AS BIGINT)",
             });

@@ -35,7 +35,7 @@ pub fn svg(all: &[Simulated<'_>]) -> Result<String, Box<dyn Error + Send + Sync>
     let mut text = String::new();
     {
         let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
-        root.fill(&WHITE).map_err(told)?;
+        root.fill(&WHITE).map_err(boxed)?;
         let panels = root.split_evenly((2, 2));
         let lines = |of: &dyn Fn(&Simulated<'_>) -> Line| {
             all.iter().map(|one| (one.name, of(one))).collect::<Vec<_>>()
@@ -68,12 +68,12 @@ pub fn svg(all: &[Simulated<'_>]) -> Result<String, Box<dyn Error + Send + Sync>
             "mean SE",
             &lines(&|one| errors(one.sittings)),
         )?;
-        root.present().map_err(told)?;
+        root.present().map_err(boxed)?;
     }
     Ok(text)
 }
 
-fn told(error: impl Error) -> Box<dyn Error + Send + Sync> {
+fn boxed(error: impl Error) -> Box<dyn Error + Send + Sync> {
     error.to_string().into()
 }
 
@@ -126,16 +126,16 @@ fn draw(
         .x_label_area_size(36)
         .y_label_area_size(52)
         .build_cartesian_2d(across, up)
-        .map_err(told)?;
-    chart.configure_mesh().x_desc(x).y_desc(y).light_line_style(WHITE).draw().map_err(told)?;
+        .map_err(boxed)?;
+    chart.configure_mesh().x_desc(x).y_desc(y).light_line_style(WHITE).draw().map_err(boxed)?;
     for ((name, line), colour) in lines.iter().zip(COLOURS.iter().cycle()) {
         let style = colour.stroke_width(2);
         chart
             .draw_series(LineSeries::new(line.iter().copied(), style))
-            .map_err(told)?
+            .map_err(boxed)?
             .label(*name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
     }
     let legend = chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK).draw();
-    legend.map_err(told)
+    legend.map_err(boxed)
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// How long the breaker stays open after a failure.
-const REST: Duration = Duration::from_secs(1);
+const OPEN_TIME: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
@@ -39,17 +39,17 @@ impl Breaker {
             State::Closed => true,
             State::Open(until) if now < until => false,
             State::Open(_) => {
-                *state = State::Open(now + REST);
+                *state = State::Open(now + OPEN_TIME);
                 true
             }
         }
     }
 
     /// Records the result of a call.
-    pub(super) fn note(&self, succeeded: bool, now: Instant) -> Change {
+    pub(super) fn record(&self, succeeded: bool, now: Instant) -> Change {
         let mut state = self.state.lock().expect("no holder of the breaker should panic");
         let before = *state;
-        *state = if succeeded { State::Closed } else { State::Open(now + REST) };
+        *state = if succeeded { State::Closed } else { State::Open(now + OPEN_TIME) };
         match (before, succeeded) {
             (State::Closed, false) => Change::Opened,
             (State::Open(_), true) => Change::Closed,
@@ -67,15 +67,15 @@ mod tests {
         let breaker = Breaker::default();
         let start = Instant::now();
         assert!(breaker.allows(start));
-        assert_eq!(breaker.note(false, start), Change::Opened);
+        assert_eq!(breaker.record(false, start), Change::Opened);
         assert!(!breaker.allows(start));
-        let later = start + REST;
+        let later = start + OPEN_TIME;
         assert!(breaker.allows(later), "the trial");
         assert!(!breaker.allows(later), "only one");
-        assert_eq!(breaker.note(false, later), Change::None);
-        let again = later + REST;
+        assert_eq!(breaker.record(false, later), Change::None);
+        let again = later + OPEN_TIME;
         assert!(breaker.allows(again));
-        assert_eq!(breaker.note(true, again), Change::Closed);
+        assert_eq!(breaker.record(true, again), Change::Closed);
         assert!(breaker.allows(again));
     }
 }

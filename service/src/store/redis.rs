@@ -96,7 +96,7 @@ impl Redis {
         let loaded = self.call(|connection| async move {
             match command_on(command, connection).await {
                 Err(error) if error.code() == Some("WRONGTYPE") => Ok(Some(Vec::new())),
-                told => told,
+                other => other,
             }
         });
         let bytes: Option<Vec<u8>> = loaded.await?;
@@ -127,19 +127,19 @@ impl Redis {
                     save.load_async(&mut connection).await?;
                     pipeline.query_async(&mut connection).await
                 }
-                told => told,
+                other => other,
             }
         });
         let done: Vec<bool> = done.await?;
-        let told = |(write, done): (&Write, bool)| match (write, done) {
+        let result = |(write, done): (&Write, bool)| match (write, done) {
             (Write::Remove { .. }, _) => Written::Removed,
             (Write::Save { .. }, true) => Written::Saved,
             (Write::Save { .. }, false) => Written::Stale,
         };
-        Ok(writes.iter().zip(done).map(told).collect())
+        Ok(writes.iter().zip(done).map(result).collect())
     }
 
-    pub(super) async fn mark(&self) -> Result<bool, Error> {
+    pub(super) async fn set_marker(&self) -> Result<bool, Error> {
         let mut command = redis::cmd("SET");
         command.arg(format!("{}filled", self.shared.key_prefix)).arg(1).arg("NX");
         let set: Option<String> = self.call(|connection| command_on(&command, connection)).await?;
@@ -150,7 +150,7 @@ impl Redis {
     pub(super) async fn ping(&self) -> Result<(), Error> {
         let command = redis::cmd("PING");
         let pong = self.attempt(&|connection| command_on::<()>(&command, connection)).await;
-        self.note(pong.as_ref().map(|_| ()).map_err(ToString::to_string));
+        self.record(pong.as_ref().map(|_| ()).map_err(ToString::to_string));
         pong.map_err(|error| Error::Unavailable(error.to_string()))
     }
 
@@ -159,14 +159,14 @@ impl Redis {
         F: Future<Output = Result<T, RedisError>>,
     {
         if !self.shared.breaker.allows(Instant::now()) {
-            return Err(Error::Resting);
+            return Err(Error::BreakerOpen);
         }
         let mut result = self.attempt(&command).await;
         // A connection that was closed while idle fails only on the next command.
         if result.as_ref().is_err_and(RedisError::is_connection_dropped) {
             result = self.attempt(&command).await;
         }
-        self.note(result.as_ref().map(|_| ()).map_err(ToString::to_string));
+        self.record(result.as_ref().map(|_| ()).map_err(ToString::to_string));
         result.map_err(|error| Error::Unavailable(error.to_string()))
     }
 
@@ -195,8 +195,8 @@ impl Redis {
     }
 
     /// Logs once when the store fails and once when it recovers.
-    fn note(&self, result: Result<(), String>) {
-        match self.shared.breaker.note(result.is_ok(), Instant::now()) {
+    fn record(&self, result: Result<(), String>) {
+        match self.shared.breaker.record(result.is_ok(), Instant::now()) {
             Change::Opened => {
                 self.shared.metrics.breaker_open(true);
                 let reason = result.err().unwrap_or_default();

@@ -20,18 +20,18 @@ use tokio::time::timeout;
 use tracing::{Instrument, info_span};
 
 /// Most snapshots in one round trip.
-const MOST: usize = 256;
+const MAX_BATCH: usize = 256;
 /// Capacity of the queue.
-const WAITING: usize = 4096;
+const QUEUE: usize = 4096;
 /// Longest time to wait for the queue to empty.
-const PATIENCE: Duration = Duration::from_secs(2);
+const FLUSH_DEADLINE: Duration = Duration::from_secs(2);
 
 /// A queued request.
 enum Request {
-    Keep(Arc<Exam>, Option<Place>),
-    Forget(i64, Option<Place>),
+    Save(Arc<Exam>, Option<Place>),
+    Remove(i64, Option<Place>),
     /// Reply when all earlier requests are done.
-    Tell(oneshot::Sender<()>),
+    Flush(oneshot::Sender<()>),
 }
 
 /// A handle to the task.
@@ -44,77 +44,77 @@ pub struct Saver {
 impl Saver {
     /// Starts the task; it ends when the last handle is dropped, after the queue is empty.
     pub fn start(store: Store) -> Self {
-        let (queue, mut receiver) = mpsc::channel(WAITING);
+        let (queue, mut receiver) = mpsc::channel(QUEUE);
         let to = store.clone();
         tokio::spawn(async move {
-            let mut waiting = Vec::with_capacity(MOST);
+            let mut waiting = Vec::with_capacity(MAX_BATCH);
             let mut never = pin!(pending());
-            while receive_batch(&mut receiver, &mut waiting, MOST, never.as_mut()).await {
-                save(&to, &mut waiting).await;
+            while receive_batch(&mut receiver, &mut waiting, MAX_BATCH, never.as_mut()).await {
+                write_batch(&to, &mut waiting).await;
             }
         });
         Self { queue, store }
     }
 
     /// Queues the snapshot of an exam; for an ended exam its removal.
-    pub fn keep(&self, exam: &Arc<Exam>) {
-        self.ask(Request::Keep(Arc::clone(exam), trace::place("snapshot")));
+    pub fn save(&self, exam: &Arc<Exam>) {
+        self.enqueue(Request::Save(Arc::clone(exam), trace::place("snapshot")));
     }
 
     /// Queues the removal of an exam's snapshot.
-    pub fn forget(&self, exam: i64) {
-        self.ask(Request::Forget(exam, trace::place("snapshot")));
+    pub fn remove(&self, exam: i64) {
+        self.enqueue(Request::Remove(exam, trace::place("snapshot")));
     }
 
     /// Waits until all queued requests are written, for a bounded time.
-    pub async fn settle(&self) {
-        let (tell, told) = oneshot::channel();
-        let settled = async {
-            if self.queue.send(Request::Tell(tell)).await.is_ok() {
-                let _gone_with_the_task = told.await;
+    pub async fn flush(&self) {
+        let (reply, done) = oneshot::channel();
+        let flushed = async {
+            if self.queue.send(Request::Flush(reply)).await.is_ok() {
+                let _task_ended = done.await;
             }
         };
-        if timeout(PATIENCE, settled).await.is_err() {
+        if timeout(FLUSH_DEADLINE, flushed).await.is_err() {
             tracing::debug!("the store is slow; the last snapshots may be missing there");
         }
     }
 
-    fn ask(&self, request: Request) {
+    fn enqueue(&self, request: Request) {
         if let Err(full) = self.queue.try_send(request) {
             match full.into_inner() {
-                Request::Keep(exam, _) if exam.end().is_none() => self.store.left_out("save"),
-                _ => self.store.left_out("remove"),
+                Request::Save(exam, _) if exam.end().is_none() => self.store.count_skipped("save"),
+                _ => self.store.count_skipped("remove"),
             }
         }
     }
 }
 
 /// Writes all queued requests in one round trip. A failure is counted by the store and otherwise ignored.
-async fn save(store: &Store, waiting: &mut Vec<Request>) {
-    let (mut writes, mut places, mut askers) = (Vec::with_capacity(waiting.len()), Vec::new(), Vec::new());
+async fn write_batch(store: &Store, waiting: &mut Vec<Request>) {
+    let (mut writes, mut places, mut waiters) = (Vec::with_capacity(waiting.len()), Vec::new(), Vec::new());
     for request in waiting.drain(..) {
         match request {
-            Request::Keep(exam, place) => {
+            Request::Save(exam, place) => {
                 writes.push(write(&exam));
                 places.extend(place);
             }
-            Request::Forget(exam, place) => {
+            Request::Remove(exam, place) => {
                 writes.push(Write::Remove { exam });
                 places.extend(place);
             }
-            Request::Tell(asker) => askers.push(asker),
+            Request::Flush(waiter) => waiters.push(waiter),
         }
     }
     if !writes.is_empty() {
         let span = info_span!(target: TARGET, parent: None, "save", batch = writes.len());
         trace::after(&span, places);
         crash::point("snapshot.save.before");
-        let _survivable = store.write(&writes).instrument(span).await;
+        let _counted = store.write(&writes).instrument(span).await;
         crash::point("snapshot.save.after");
     }
-    for asker in askers {
+    for waiter in waiters {
         // The waiter timed out.
-        let _gone = asker.send(());
+        let _gone = waiter.send(());
     }
 }
 
@@ -142,18 +142,18 @@ mod tests {
     async fn what_is_asked_is_done_in_order() {
         let (store, bank) = (store(&Metrics::new()), Arc::new(ItemBank::sample()));
         let saver = Saver::start(store.clone());
-        saver.keep(&Exam::sample(1, &bank));
-        saver.keep(&Exam::sample(2, &bank));
-        saver.forget(1);
-        saver.settle().await;
+        saver.save(&Exam::sample(1, &bank));
+        saver.save(&Exam::sample(2, &bank));
+        saver.remove(1);
+        saver.flush().await;
         assert_eq!(store.load(1).await.unwrap(), None);
         let kept = store.load(2).await.unwrap().unwrap();
         assert_eq!(Snapshot::parse(&kept, 2).unwrap().version, 0);
         let mut ended = Exam::sample(2, &bank);
         let end = ended.complete(engine::EndReason::Manual, 0).unwrap();
         Arc::make_mut(&mut ended).apply(end).unwrap();
-        saver.keep(&ended);
-        saver.settle().await;
+        saver.save(&ended);
+        saver.flush().await;
         assert_eq!(store.load(2).await.unwrap(), None, "an ended exam has no snapshot");
     }
 
@@ -162,14 +162,14 @@ mod tests {
         let metrics = Metrics::new();
         let (store, bank) = (store(&metrics), Arc::new(ItemBank::sample()));
         let saver = Saver::start(store.clone());
-        let (room, more) = (i64::try_from(WAITING).unwrap(), 7);
+        let (room, more) = (i64::try_from(QUEUE).unwrap(), 7);
         // The task does not run before this loop ends.
-        (1..=room + more).for_each(|id| saver.keep(&Exam::sample(id, &bank)));
-        saver.settle().await;
+        (1..=room + more).for_each(|id| saver.save(&Exam::sample(id, &bank)));
+        saver.flush().await;
         assert!(store.load(room).await.unwrap().is_some());
         assert!(store.load(room + 1).await.unwrap().is_none());
-        let told = metrics.text(Sampled::default());
+        let text = metrics.text(Sampled::default());
         let skipped = format!("redis_operations_total{{operation=\"save\",outcome=\"skipped\"}} {more}");
-        assert!(told.lines().any(|line| line == skipped), "{told}");
+        assert!(text.lines().any(|line| line == skipped), "{text}");
     }
 }

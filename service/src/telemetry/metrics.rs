@@ -267,7 +267,7 @@ impl Metrics {
         self.writes_waiting.set(number(waiting));
         self.settings_rejected.set(sampled.settings_rejected.into());
         self.database_up.set(sampled.database_up.into());
-        self.measured.look();
+        self.measured.update_ratios();
         let mut buffer = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut buffer)

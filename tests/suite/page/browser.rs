@@ -1,4 +1,4 @@
-//! A real Chromium without a window: its own folder and port, keys as a person presses them.
+//! A headless Chromium with its own profile and port; presses keys as a person does.
 
 use anyhow::{Context, Result, bail};
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};

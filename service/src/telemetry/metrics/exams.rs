@@ -22,7 +22,7 @@ const DIGITS: usize = 12;
 
 /// Number of times each item of a bank was administered, and number of exams.
 #[derive(Debug, Default)]
-struct Given {
+struct Exposure {
     items: Vec<u64>,
     exams: u64,
 }
@@ -36,7 +36,7 @@ pub(super) struct Measured {
     highest: GaugeVec,
     unused: GaugeVec,
     // Never held across an await.
-    given: Arc<Mutex<HashMap<String, Given>>>,
+    exposure: Arc<Mutex<HashMap<String, Exposure>>>,
 }
 
 impl Measured {
@@ -61,7 +61,7 @@ impl Measured {
                 names::EXPOSURE_UNUSED,
                 "Share of items that no exam administered, since the process started.",
             ),
-            given: Arc::default(),
+            exposure: Arc::default(),
         }
     }
 
@@ -81,7 +81,7 @@ impl Measured {
         if let Event::Started { next: Next::Item(item), .. }
         | Event::Answered { next: Next::Item(item), .. } = entry.event
         {
-            self.gave(exam, index(item), entry.seq == 0);
+            self.record_item(exam, index(item), entry.seq == 0);
         }
         let Some(reason) = exam.end() else { return };
         let exam_type = [exam.head().exam_type.as_str()];
@@ -94,14 +94,14 @@ impl Measured {
         }
     }
 
-    fn gave(&self, exam: &Exam, item: usize, begins: bool) {
-        let mut given = self.given.lock().expect("no holder of the counts should panic");
+    fn record_item(&self, exam: &Exam, item: usize, begins: bool) {
+        let mut exposure = self.exposure.lock().expect("no holder of the counts should panic");
         let version = exam.head().bank_version.get(..DIGITS).unwrap_or_default();
-        if !given.contains_key(version) {
+        if !exposure.contains_key(version) {
             let items = vec![0; exam.bank().len()];
-            given.insert(version.to_owned(), Given { items, exams: 0 });
+            exposure.insert(version.to_owned(), Exposure { items, exams: 0 });
         }
-        let Some(bank) = given.get_mut(version) else { return };
+        let Some(bank) = exposure.get_mut(version) else { return };
         bank.exams += u64::from(begins);
         if let Some(count) = bank.items.get_mut(item) {
             *count += 1;
@@ -110,9 +110,9 @@ impl Measured {
 
     /// Updates the ratios.
     #[expect(clippy::cast_precision_loss, reason = "counts of one process")]
-    pub(super) fn look(&self) {
-        let given = self.given.lock().expect("no holder of the counts should panic");
-        for (version, Given { items, exams }) in given.iter() {
+    pub(super) fn update_ratios(&self) {
+        let exposure = self.exposure.lock().expect("no holder of the counts should panic");
+        for (version, Exposure { items, exams }) in exposure.iter() {
             let highest = items.iter().max().copied().unwrap_or(0);
             let unused = items.iter().filter(|count| **count == 0).count();
             // Exams that started in an earlier process administer items here too.

@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 /// Deadline of a batch.
-const PATIENCE: Duration = Duration::from_secs(3);
+const DEADLINE: Duration = Duration::from_secs(3);
 /// Longest reply that is read, in bytes.
 const REPLY: usize = 64 * 1024;
 
@@ -36,32 +36,32 @@ pub(super) fn exporter(
         .with_http()
         .with_http_client(Post(runtime))
         .with_protocol(Protocol::HttpBinary)
-        .with_timeout(PATIENCE)
+        .with_timeout(DEADLINE)
         .with_endpoint(&endpoint)
         .build()?;
-    Ok(Told { otlp, endpoint, away: AtomicBool::new(false) })
+    Ok(LoggedExporter { otlp, endpoint, is_failing: AtomicBool::new(false) })
 }
 
 /// The exporter, and whether its last export failed.
 #[derive(Debug)]
-struct Told {
+struct LoggedExporter {
     otlp: opentelemetry_otlp::SpanExporter,
     endpoint: String,
-    away: AtomicBool,
+    is_failing: AtomicBool,
 }
 
-impl SpanExporter for Told {
+impl SpanExporter for LoggedExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let sent = self.otlp.export(batch).await;
-        let was_away = self.away.swap(sent.is_err(), Ordering::Relaxed);
+        let was_failing = self.is_failing.swap(sent.is_err(), Ordering::Relaxed);
         let endpoint = &self.endpoint;
         match &sent {
-            Err(error) if !was_away => tracing::warn!(
+            Err(error) if !was_failing => tracing::warn!(
                 endpoint,
                 %error,
                 "the collector accepts no traces; spans are dropped until it does. It must accept OTLP over HTTP"
             ),
-            Ok(()) if was_away => tracing::info!(endpoint, "the collector accepts traces again"),
+            Ok(()) if was_failing => tracing::info!(endpoint, "the collector accepts traces again"),
             _ => {}
         }
         sent
@@ -84,7 +84,7 @@ struct Post(Handle);
 impl HttpClient for Post {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         // The export thread has no runtime.
-        self.0.spawn(async { timeout(PATIENCE, post(request)).await? }).await?
+        self.0.spawn(async { timeout(DEADLINE, post(request)).await? }).await?
     }
 }
 
