@@ -71,8 +71,7 @@ impl Catalogue {
             match text.and_then(|text| ItemBank::from_csv(&text, scaling)) {
                 Ok(Import { bank: made, quarantined, ignored }) => {
                     let of = |fault: Fault| format!("bank {}: {fault}", bank.name);
-                    notices
-                        .extend(quarantined.into_iter().map(|fault| format!("kept out of {}", of(fault))));
+                    notices.extend(quarantined.into_iter().map(|fault| format!("kept out of {}", of(fault))));
                     notices.extend(
                         ignored
                             .into_iter()

@@ -171,7 +171,7 @@ async fn the_table_of_calls_and_states() -> Result<()> {
 
 #[rstest]
 #[tokio::test]
-async fn eight_identical_answers_at_once_are_one_event(#[values(false, true)] redis: bool) -> Result<()> {
+async fn eight_concurrent_identical_answers_are_one_event(#[values(false, true)] redis: bool) -> Result<()> {
     let redis = if redis { Some(Redis::start().await?) } else { None };
     let setup = Setup { redis_url: redis.as_ref().map(Redis::url), ..Setup::default() };
     let service = Service::start_with(setup).await?;
@@ -189,7 +189,7 @@ async fn eight_identical_answers_at_once_are_one_event(#[values(false, true)] re
 }
 
 #[tokio::test]
-async fn different_answers_at_once_have_one_winner() -> Result<()> {
+async fn concurrent_different_answers_have_one_winner() -> Result<()> {
     let service = Service::start().await?;
     let client = service.client();
     for _ in 0..20 {
@@ -206,7 +206,7 @@ async fn different_answers_at_once_have_one_winner() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_start_with_a_key_happens_once() -> Result<()> {
+async fn a_start_is_idempotent_by_key() -> Result<()> {
     let service = Service::start().await?;
     let client = service.client();
     let headers = [("content-type", "application/json"), ("idempotency-key", "monday-42")];
@@ -227,7 +227,7 @@ async fn a_start_with_a_key_happens_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for() -> Result<()> {
+async fn a_token_is_required() -> Result<()> {
     let token = "0123456789abcdef0123456789abcdef";
     let folder = tempfile::TempDir::new()?;
     let token_file = folder.path().join("token");

@@ -16,7 +16,7 @@ async fn start(client: &Client, exam_type: &str, student: i64) -> Result<(u16, V
 }
 
 #[tokio::test]
-async fn an_open_exam_comes_back_and_attempts_end() -> Result<()> {
+async fn an_open_exam_is_resumed_and_attempts_are_limited() -> Result<()> {
     let setup = Setup { settings: Some(TYPES.into()), ..Setup::default() };
     let mut service = Service::start_with(setup).await?;
     let client = service.client();
@@ -50,7 +50,7 @@ async fn an_open_exam_comes_back_and_attempts_end() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_repeated_key_is_no_attempt() -> Result<()> {
+async fn a_repeated_key_does_not_count_as_an_attempt() -> Result<()> {
     let setup = Setup { settings: Some(TYPES.into()), ..Setup::default() };
     let service = Service::start_with(setup).await?;
     let client = service.client();
@@ -72,7 +72,7 @@ async fn a_repeated_key_is_no_attempt() -> Result<()> {
 /// Sixteen starts of one examinee at once, over two services: one exam where it comes back, one where it is the
 /// only one.
 #[tokio::test]
-async fn starts_at_once_make_one_exam() -> Result<()> {
+async fn concurrent_starts_create_one_exam() -> Result<()> {
     let postgres = Postgres::start().await?;
     let settings = format!("[database]\nurl = \"{}\"\n{TYPES}", postgres.url());
     let run = || Service::start_with(Setup { settings: Some(settings.clone()), ..Setup::default() });

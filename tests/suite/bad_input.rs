@@ -13,7 +13,7 @@ fn fields(body: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn every_fault_of_a_body_is_named() -> Result<()> {
+async fn every_fault_of_a_body_is_reported() -> Result<()> {
     let service = Service::start().await?;
     let client = service.client();
     let cases = [
@@ -61,7 +61,7 @@ async fn every_fault_of_a_body_is_named() -> Result<()> {
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_json_are_refused() -> Result<()> {
+async fn bodies_that_are_not_json_are_refused() -> Result<()> {
     let service = Service::start().await?;
     let client = service.client();
     let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
@@ -112,7 +112,7 @@ async fn queries_paths_and_methods_are_checked() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_choice_must_be_one_of_the_items() -> Result<()> {
+async fn a_choice_must_belong_to_the_item() -> Result<()> {
     let service = Service::start().await?;
     let client = service.client();
     let exam = Examinee::start(&client, 5).await?;

@@ -32,7 +32,7 @@ async fn put(
 }
 
 #[tokio::test]
-async fn a_bank_is_kept_by_its_content() -> Result<()> {
+async fn a_bank_is_stored_by_content_hash() -> Result<()> {
     let service = Service::start().await?;
     let client = service.client();
     let (status, dry) = put(&client, "?scaling=1.7&dry_run=true", "text/csv", csv()).await?;
@@ -73,7 +73,7 @@ async fn a_bank_is_kept_by_its_content() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_no_bank_is_refused() -> Result<()> {
+async fn an_invalid_bank_is_refused() -> Result<()> {
     let service = Service::start().await?;
     let client = service.client();
     let huge = "x".repeat(17 * 1024 * 1024);

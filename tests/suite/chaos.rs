@@ -24,7 +24,7 @@ const ITEMS: u32 = 5;
 type Told = Arc<Mutex<BTreeMap<i64, BTreeMap<i64, Value>>>>;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_fails_every_acknowledged_answer_is_in_the_log_once() -> Result<()> {
+async fn every_acknowledged_answer_is_in_the_log_once() -> Result<()> {
     let (mut postgres, mut redis) = (Postgres::start().await?, Redis::start().await?);
     let setup =
         Setup { database_url: Some(postgres.url()), redis_url: Some(redis.url()), ..Setup::default() };

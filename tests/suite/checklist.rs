@@ -14,7 +14,7 @@ async fn said(program: &str, arguments: &[&str]) -> Result<Value> {
 }
 
 #[tokio::test]
-async fn the_old_checklist_works_word_for_word() -> Result<()> {
+async fn the_predecessors_checklist_works_word_for_word() -> Result<()> {
     let redis = Redis::start().await?;
     let service = Service::start_with(Setup { redis_url: Some(redis.url()), ..Setup::default() }).await?;
     let base = format!("http://{}/api/adaptive", service.api());

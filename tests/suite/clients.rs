@@ -57,7 +57,7 @@ async fn ten_thousand_idle_connections_cost_little() -> Result<()> {
 
 /// A head that never ends, and a connection that never speaks, are cut; a half-closed one gets its reply.
 #[tokio::test]
-async fn who_never_ends_is_cut_and_who_only_listens_is_served() -> Result<()> {
+async fn slow_connections_time_out_and_half_closed_ones_are_served() -> Result<()> {
     let service = Service::start().await?;
     let connect = || TcpStream::connect(service.api());
     let (mut slow, mut silent, mut half) = tokio::try_join!(connect(), connect(), connect())?;
@@ -95,7 +95,7 @@ async fn who_never_ends_is_cut_and_who_only_listens_is_served() -> Result<()> {
 
 /// Bodies of 10 MB, announced or not, and bodies that trickle: each is told why, and memory stays as it was.
 #[tokio::test]
-async fn a_body_beyond_measure_is_refused_and_told() -> Result<()> {
+async fn an_oversized_body_is_refused_with_a_readable_reply() -> Result<()> {
     let service = Service::start().await?;
     let client = service.client();
     answers(&service).await?;
@@ -134,7 +134,7 @@ async fn a_body_beyond_measure_is_refused_and_told() -> Result<()> {
 
 /// Out of descriptors the service waits, and goes on when there are some.
 #[tokio::test]
-async fn a_service_without_descriptors_waits_for_them() -> Result<()> {
+async fn a_shortage_of_file_descriptors_is_waited_out() -> Result<()> {
     let folder = tempfile::TempDir::new()?;
     let wrapper = folder.path().join("few");
     let script = format!("#!/bin/sh\nulimit -n 64\nexec {} \"$@\"\n", program("exam-service")?.display());
@@ -159,7 +159,7 @@ async fn a_service_without_descriptors_waits_for_them() -> Result<()> {
 
 /// What callers write makes no line of its own in the log and no header in a reply, and no statement does what it says.
 #[tokio::test]
-async fn words_stay_words() -> Result<()> {
+async fn hostile_texts_are_stored_verbatim() -> Result<()> {
     for format in ["text", "json"] {
         let settings = format!("[log]\nformat = \"{format}\"\n[exam_types.placement]\n");
         let service = Service::start_with(Setup { settings: Some(settings), ..Setup::default() }).await?;

@@ -146,7 +146,7 @@ const KILLS: usize = 100;
 const EXAMINEES: usize = 8;
 
 #[tokio::test]
-async fn a_hundred_kills_lose_and_double_nothing() -> Result<()> {
+async fn a_hundred_kills_neither_lose_nor_double_an_answer() -> Result<()> {
     let redis = Redis::start().await?;
     let mut service = Service::start_with(Setup { redis_url: Some(redis.url()), ..Setup::default() }).await?;
     // Examinees hold it to read while they speak; the killer takes it to write while nobody is served.
@@ -223,7 +223,7 @@ async fn sit(
 
 /// An exam whose log cannot be read is told once, and stops nobody else's from ending.
 #[tokio::test]
-async fn a_damaged_exam_does_not_keep_others_open() -> Result<()> {
+async fn a_damaged_exam_does_not_block_the_expiry_of_others() -> Result<()> {
     let text = "[exam_types.placement]\nexpires_after_seconds = 1\n".to_owned();
     let mut service = Service::start_with(Setup { settings: Some(text), ..Setup::default() }).await?;
     for _ in 0..3 {

@@ -56,7 +56,7 @@ fn codes(text: &str) -> Vec<String> {
 #[case(1.5, 7)]
 #[case(-2.0, 9_007_199_254_740_991)]
 #[tokio::test]
-async fn in_a_pipe_it_is_the_engines_exam(#[case] theta: f64, #[case] seed: u64) -> Result<()> {
+async fn in_a_pipe_the_exam_is_the_engines(#[case] theta: f64, #[case] seed: u64) -> Result<()> {
     let words = ["--auto", &format!("--theta={theta}"), "--seed", &seed.to_string()];
     let output = run(&words, "").await?;
     let said = said(&output);
@@ -131,7 +131,7 @@ async fn a_screen_follows_the_keys() -> Result<()> {
 }
 
 #[tokio::test]
-async fn it_answers_by_itself_on_a_screen() -> Result<()> {
+async fn auto_mode_answers_on_a_screen() -> Result<()> {
     let words = ["demo", "--auto", "--theta", "1.5", "--seed", "7", "--pace", "1"];
     let (mut terminal, before) = Terminal::start(&program("exam-service")?, &words, (40, 120))?;
     let (items, sat) = simulated(1.5, 7, &Policy::default());
@@ -154,7 +154,7 @@ async fn it_answers_by_itself_on_a_screen() -> Result<()> {
 #[case::interrupted("", Some(Signal::INT))]
 #[case::hung_up("", Some(Signal::HUP))]
 #[tokio::test]
-async fn the_terminal_is_left_as_it_was(#[case] keys: &str, #[case] signal: Option<Signal>) -> Result<()> {
+async fn the_terminal_is_restored(#[case] keys: &str, #[case] signal: Option<Signal>) -> Result<()> {
     let (mut terminal, before) = Terminal::start(&program("exam-service")?, &["demo"], SIZE)?;
     terminal.shows(&["item 1 of at most 20"]).await?;
     assert!(terminal.is_above() && terminal.modes()? != before);
@@ -171,7 +171,7 @@ async fn the_terminal_is_left_as_it_was(#[case] keys: &str, #[case] signal: Opti
 }
 
 #[tokio::test]
-async fn a_panic_leaves_the_terminal_as_it_was() -> Result<()> {
+async fn a_panic_restores_the_terminal() -> Result<()> {
     let plan = [("EXAM_PANIC_AT", "demo.drawn:2")];
     let (mut terminal, before) = Terminal::start_with(&program("exam-service")?, &["demo"], SIZE, &plan)?;
     assert!(!terminal.ended().await?, "it ends badly");

@@ -51,7 +51,7 @@ impl Drop for SmallDisk {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_and_loses_nothing() -> Result<()> {
+async fn a_full_disk_is_reported_and_loses_nothing() -> Result<()> {
     let disk = SmallDisk::mount()?;
     let url = format!("sqlite:{}", disk.path().join("exams.db").display());
     let mut service =

@@ -56,7 +56,7 @@ async fn undisturbed(items: u32) -> Result<Vec<Value>> {
 }
 
 #[tokio::test]
-async fn an_exam_does_not_notice_the_loss_of_redis() -> Result<()> {
+async fn an_exam_continues_when_redis_is_lost() -> Result<()> {
     let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
     let _operator = cluster.with_operator().await;
     let namespace = cluster.namespace("exam-loss").await?;
@@ -178,7 +178,7 @@ async fn owned(namespace: &TestNamespace) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn bad_resources_are_refused_with_a_sentence() -> Result<()> {
+async fn invalid_resources_are_refused_with_a_clear_message() -> Result<()> {
     let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
     let _operator = cluster.with_operator().await;
     let namespace = cluster.namespace("exam-refusals").await?;
@@ -218,7 +218,7 @@ async fn bad_resources_are_refused_with_a_sentence() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_somebody_elses_is_not_written() -> Result<()> {
+async fn objects_of_other_owners_are_not_written() -> Result<()> {
     let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
     let _operator = cluster.with_operator().await;
     let namespace = cluster.namespace("exam-taken").await?;
@@ -288,7 +288,7 @@ async fn at_rest_the_operator_writes_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_uninstall_keeps_the_definition_and_all_that_runs() -> Result<()> {
+async fn an_uninstall_keeps_the_crd_and_running_services() -> Result<()> {
     let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
     let _alone = cluster.alone().await;
     let namespace = cluster.namespace("exam-uninstall").await?;

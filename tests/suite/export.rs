@@ -38,7 +38,7 @@ fn lines(text: &str) -> Result<Vec<Value>> {
 
 #[rstest]
 #[tokio::test]
-async fn an_export_is_the_log(#[values("sqlite", "postgres")] database: &str) -> Result<()> {
+async fn an_export_contains_the_log(#[values("sqlite", "postgres")] database: &str) -> Result<()> {
     let postgres = if database == "postgres" { Some(Postgres::start().await?) } else { None };
     let setup = Setup { database_url: postgres.as_ref().map(Postgres::url), ..Setup::default() };
     let mut service = Service::start_with(setup).await?;
@@ -96,7 +96,7 @@ fn csv_heading(text: &str) -> Option<&str> {
 
 /// A reader that takes a little and goes away holds nothing up; one that asks for nonsense is told.
 #[tokio::test]
-async fn a_reader_that_goes_away_holds_nothing_up() -> Result<()> {
+async fn a_disconnected_reader_blocks_nothing() -> Result<()> {
     let service = Service::start().await?;
     let client = service.client();
     sit(&client, 120).await?;

@@ -66,7 +66,7 @@ fn rmse_ratio(bank: &Arc<Bank>, policy: &Policy) -> f64 {
 }
 
 #[test]
-fn twenty_items_measure_as_well_as_they_say() -> Result<()> {
+fn the_standard_error_of_twenty_items_is_honest() -> Result<()> {
     let bank = sample()?;
     for seed in SEEDS {
         let all = report(&bank, &plain(), seed, 1).all;
@@ -117,7 +117,7 @@ fn the_cost_of_a_restricted_rate_is_known() -> Result<()> {
 /// Randomesque, progressive and proportional against catR's figures on a bank of the same kind: RMSE
 /// .3289, .3374, .3550 to .3306; largest exposure .791, .690, .689.
 #[test]
-fn methods_that_draw_stand_as_published() -> Result<()> {
+fn random_methods_match_published_results() -> Result<()> {
     let five = Constraints { randomesque: 5, ..Constraints::default() };
     let progressive = Selection::Progressive { acceleration: 1.0 };
     let proportional = Selection::Proportional { acceleration: 1.0 };

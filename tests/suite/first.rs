@@ -51,7 +51,7 @@ async fn succeeded() -> Result<Service> {
 }
 
 #[tokio::test]
-async fn exams_of_the_first_service_go_on() -> Result<()> {
+async fn exams_of_the_first_release_continue() -> Result<()> {
     let mut service = succeeded().await?;
     let client = service.client();
     let told: Vec<Value> = serde_json::from_str(TOLD)?;
@@ -101,7 +101,7 @@ async fn exams_of_the_first_service_go_on() -> Result<()> {
 
 /// It knew no end but the last answer and `complete`.
 #[tokio::test]
-async fn exams_of_the_first_service_end_by_themselves_at_last() -> Result<()> {
+async fn exams_of_the_first_release_expire() -> Result<()> {
     let mut service = succeeded().await?;
     let log = || std::fs::read_to_string(service.path("service.log")).unwrap_or_default();
     wait::until("they have an end", Duration::from_secs(20), || async {

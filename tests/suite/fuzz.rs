@@ -289,7 +289,7 @@ async fn request(
 
 #[rstest]
 #[tokio::test]
-async fn what_the_document_allows_and_what_it_does_not(
+async fn generated_requests_match_the_document(
     #[values("sqlite", "postgres")] database: &str,
     #[values(1, 2)] seed: u64,
 ) -> Result<()> {

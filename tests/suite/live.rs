@@ -62,7 +62,7 @@ async fn the_store_changes_under_an_exam() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_wrong_text_changes_nothing() -> Result<()> {
+async fn an_invalid_settings_text_changes_nothing() -> Result<()> {
     let good = "[exam_types.first]\nmax_items = 7\n";
     let service = Service::start_with(Setup { settings: Some(good.to_owned()), ..Setup::default() }).await?;
     let client = service.client();

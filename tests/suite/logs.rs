@@ -46,7 +46,7 @@ async fn telling_all(postgres: &Postgres, redis: &Redis, format: &str) -> Result
 
 #[rstest]
 #[tokio::test]
-async fn a_secret_is_in_no_line_at_any_level(#[values("text", "json")] format: &str) -> Result<()> {
+async fn secrets_are_never_logged_at_any_level(#[values("text", "json")] format: &str) -> Result<()> {
     let (postgres, redis) = tokio::try_join!(Postgres::start(), Redis::start())?;
     let mut protecting = redis.connection().await?;
     redis::cmd("CONFIG").arg("SET").arg("requirepass").arg(STORE).exec_async(&mut protecting).await?;
@@ -101,7 +101,7 @@ async fn a_secret_is_in_no_line_at_any_level(#[values("text", "json")] format: &
 }
 
 #[tokio::test]
-async fn a_failure_stands_in_the_log_once_with_what_it_belongs_to() -> Result<()> {
+async fn a_failure_is_logged_once_with_its_context() -> Result<()> {
     let postgres = Postgres::start().await?;
     let settings = format!("[log]\nformat = \"json\"\n[database]\nurl = \"{}\"\n", postgres.url());
     let service = Service::start_with(Setup { settings: Some(settings), ..Setup::default() }).await?;

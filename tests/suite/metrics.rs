@@ -18,7 +18,7 @@ async fn scraped(service: &Service) -> Result<(String, BTreeMap<String, f64>)> {
 }
 
 #[tokio::test]
-async fn metrics_say_what_happened() -> Result<()> {
+async fn metrics_match_what_happened() -> Result<()> {
     let settings = "[exam_types.short]\nmax_items = 3\nmin_items = 3\n[exam_types.long]\n";
     let service = Service::start_with(Setup { settings: Some(settings.into()), ..Setup::default() }).await?;
     let client = service.client();

@@ -27,7 +27,7 @@ async fn the_document_is_served_and_shown() -> Result<()> {
 /// that the document knows, never by a 5xx. Values are drawn from what JSON can be at its edges.
 #[rstest]
 #[tokio::test]
-async fn no_request_is_too_strange(#[values("sqlite", "postgres")] database: &str) -> Result<()> {
+async fn strange_requests_get_clear_replies(#[values("sqlite", "postgres")] database: &str) -> Result<()> {
     let postgres = if database == "postgres" { Some(Postgres::start().await?) } else { None };
     let setup = Setup { database_url: postgres.as_ref().map(Postgres::url), ..Setup::default() };
     let service = Service::start_with(setup).await?;

@@ -23,7 +23,7 @@ fn allowed(response: &Response) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn only_listed_pages_may_call() -> Result<()> {
+async fn only_listed_origins_may_call() -> Result<()> {
     let secret = "[auth]\nmode = \"token\"\ntoken_file = \"tokens\"\n";
     let mut service = Service::stopped(Setup::default())?;
     std::fs::write(service.path("tokens"), "0123456789abcdef\n")?;

@@ -26,7 +26,7 @@ pub async fn metric(service: &Service, line: &str) -> Result<Option<f64>> {
 }
 
 #[tokio::test]
-async fn a_snapshot_can_be_read_by_a_person_and_goes_at_the_end() -> Result<()> {
+async fn a_snapshot_is_readable_and_removed_at_the_end() -> Result<()> {
     let redis = Redis::start().await?;
     let service = with_redis(&redis).await?;
     let client = service.client();
@@ -49,7 +49,7 @@ async fn a_snapshot_can_be_read_by_a_person_and_goes_at_the_end() -> Result<()> 
 }
 
 #[tokio::test]
-async fn redis_dies_in_mid_exam_and_returns_empty() -> Result<()> {
+async fn redis_is_killed_during_an_exam_and_returns_empty() -> Result<()> {
     let mut redis = Redis::start().await?;
     let service = with_redis(&redis).await?;
     let client = service.client();
@@ -69,7 +69,7 @@ async fn redis_dies_in_mid_exam_and_returns_empty() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_frozen_redis_is_left_alone() -> Result<()> {
+async fn a_frozen_redis_opens_the_breaker() -> Result<()> {
     let redis = Redis::start().await?;
     let service = with_redis(&redis).await?;
     let client = service.client();
@@ -147,7 +147,7 @@ async fn damaged_snapshots_change_nothing() -> Result<()> {
 
 /// The database is put back to an earlier moment while Redis holds the newer snapshot.
 #[tokio::test]
-async fn a_snapshot_ahead_of_the_log_gives_the_log_what_it_lost() -> Result<()> {
+async fn a_snapshot_ahead_of_the_log_restores_lost_events() -> Result<()> {
     let redis = Redis::start().await?;
     let mut service = with_redis(&redis).await?;
     let mut examinee = Examinee::start(&service.client(), 20).await?;
@@ -197,7 +197,7 @@ async fn the_service_starts_without_its_redis() -> Result<()> {
 
 /// Nobody asks for these exams after the loss; their snapshots are there again all the same.
 #[tokio::test]
-async fn an_empty_store_is_filled_again() -> Result<()> {
+async fn an_emptied_store_is_refilled() -> Result<()> {
     let mut redis = Redis::start().await?;
     let service = with_redis(&redis).await?;
     let client = service.client();
@@ -239,7 +239,7 @@ async fn an_empty_store_is_filled_again() -> Result<()> {
 
 /// No call, no list and no refill asks Redis for all its keys: that would hold up everybody else.
 #[tokio::test]
-async fn nobody_asks_redis_for_all_its_keys() -> Result<()> {
+async fn redis_is_never_asked_for_all_keys() -> Result<()> {
     let redis = Redis::start().await?;
     let service = with_redis(&redis).await?;
     let client = service.client();

@@ -71,7 +71,7 @@ async fn answers(service: &Service) -> Result<Vec<Value>> {
 }
 
 #[tokio::test]
-async fn an_answer_outlives_the_service_and_a_reload() -> Result<()> {
+async fn an_answer_survives_a_restart_and_a_page_reload() -> Result<()> {
     let mut service = Service::start().await?;
     let browser = Browser::start().await?;
     start_exam(&browser, &service, 3).await?;
@@ -136,7 +136,7 @@ async fn a_pause_loses_no_answer() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_start_whose_reply_was_lost_makes_one_exam() -> Result<()> {
+async fn a_retried_start_creates_one_exam() -> Result<()> {
     let mut service = Service::stopped(harness::service::Setup::default())?;
     service.restart(Some("start.commit.after")).await?;
     let address = service.api();
@@ -153,7 +153,7 @@ async fn a_start_whose_reply_was_lost_makes_one_exam() -> Result<()> {
 }
 
 #[tokio::test]
-async fn nothing_bars_anybody_and_no_stranger_is_asked() -> Result<()> {
+async fn the_page_is_accessible_and_calls_no_other_host() -> Result<()> {
     let service = Service::start().await?;
     let browser = Browser::start().await?;
     browser.open(service.api()).await?;

@@ -74,7 +74,7 @@ async fn sit(client: &Client) -> Result<(i64, Vec<i64>, Value)> {
 }
 
 #[tokio::test]
-async fn a_policy_of_ones_own_survives_a_crash() -> Result<()> {
+async fn a_custom_policy_survives_a_crash() -> Result<()> {
     let redis = Redis::start().await?;
     let folder = tempfile::TempDir::new()?;
     let file = folder.path().join("own.csv");
@@ -143,7 +143,7 @@ async fn a_policy_of_ones_own_survives_a_crash() -> Result<()> {
 }
 
 #[tokio::test]
-async fn policies_that_cannot_be_are_refused_by_field() -> Result<()> {
+async fn invalid_policies_are_refused_by_field() -> Result<()> {
     let folder = tempfile::TempDir::new()?;
     let file = folder.path().join("own.csv");
     std::fs::write(&file, bank())?;
@@ -170,7 +170,7 @@ async fn policies_that_cannot_be_are_refused_by_field() -> Result<()> {
 
 /// A bank that is used up ends an exam, by its reason and with a result.
 #[tokio::test]
-async fn a_bank_that_is_used_up_ends_an_exam() -> Result<()> {
+async fn an_exhausted_bank_ends_the_exam() -> Result<()> {
     let folder = tempfile::TempDir::new()?;
     let file = folder.path().join("small.csv");
     std::fs::write(&file, "item_id,a,b\none,1,-1\ntwo,1,0\nthree,1,1\n")?;

@@ -13,7 +13,7 @@ async fn service(url: &str) -> Result<Service> {
 }
 
 #[tokio::test]
-async fn tls_by_an_authority_of_ones_own() -> Result<()> {
+async fn tls_with_a_private_authority() -> Result<()> {
     let (ours, theirs) = (Authority::new()?, Authority::new()?);
     let mut postgres = Postgres::start().await?;
     let url = |mode: &str, authority: &Authority| {

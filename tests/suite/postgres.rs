@@ -46,7 +46,7 @@ async fn an_exam_runs_and_is_verified() -> Result<()> {
 
 /// Two services that share nothing but the log, each with snapshots of its own in memory.
 #[tokio::test]
-async fn two_services_on_one_database_tell_one_story() -> Result<()> {
+async fn two_services_on_one_database_are_consistent() -> Result<()> {
     let postgres = Postgres::start().await?;
     let (one, other) = tokio::try_join!(service(&postgres), service(&postgres))?;
     let clients = [one.client(), other.client()];
@@ -146,7 +146,7 @@ async fn an_overdue_exam_ends_by_one_event() -> Result<()> {
 /// was acknowledged is there.
 #[rstest]
 #[tokio::test]
-async fn an_outage_of_the_database_is_told(#[values("frozen", "killed")] outage: &str) -> Result<()> {
+async fn an_outage_of_the_database_is_reported(#[values("frozen", "killed")] outage: &str) -> Result<()> {
     let mut postgres = Postgres::start().await?;
     let service = service(&postgres).await?;
     let client = service.client();
@@ -189,7 +189,7 @@ async fn an_outage_of_the_database_is_told(#[values("frozen", "killed")] outage:
 }
 
 #[tokio::test]
-async fn a_database_that_forgets_is_refused() -> Result<()> {
+async fn a_database_without_durable_commits_is_refused() -> Result<()> {
     let postgres = Postgres::start().await?;
     let set = |sql: &'static str| {
         let mut psql = postgres.command("psql");
@@ -243,7 +243,7 @@ async fn hundreds_of_examinees_at_once_all_finish() -> Result<()> {
 
 /// Each service keeps what it has seen of an exam, and answers come to either: nothing old decides.
 #[tokio::test]
-async fn an_exam_that_goes_from_service_to_service_is_one_exam() -> Result<()> {
+async fn an_exam_served_by_two_replicas_is_consistent() -> Result<()> {
     let (postgres, redis) = tokio::try_join!(Postgres::start(), Redis::start())?;
     let setup =
         || Setup { database_url: Some(postgres.url()), redis_url: Some(redis.url()), ..Setup::default() };
@@ -267,7 +267,7 @@ async fn an_exam_that_goes_from_service_to_service_is_one_exam() -> Result<()> {
 
 /// A plan that was made while the tables were small is kept while they grow.
 #[tokio::test]
-async fn tables_that_grow_are_read_by_their_keys() -> Result<()> {
+async fn growing_tables_are_read_by_primary_key() -> Result<()> {
     let postgres = Postgres::start().await?;
     let mut service = service(&postgres).await?;
     let client = service.client();

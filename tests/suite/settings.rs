@@ -17,7 +17,7 @@ async fn refusal(settings: &str, files: &[(&str, &str)]) -> Result<String> {
 }
 
 #[tokio::test]
-async fn every_fault_of_a_settings_file_is_told() -> Result<()> {
+async fn every_fault_of_a_settings_file_is_reported() -> Result<()> {
     let said =
         refusal("[api]\nbind = \"here\"\nport = 1\n[store]\nmode = \"sentinel\"\n[extra]\n", &[]).await?;
     for fault in ["settings.toml", "api.bind", "api.port", "store.mode", "extra"] {
@@ -27,7 +27,7 @@ async fn every_fault_of_a_settings_file_is_told() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_bank_without_a_good_row_is_refused_and_every_row_told() -> Result<()> {
+async fn a_bank_without_a_valid_row_is_refused_with_every_reason() -> Result<()> {
     let bank = "item_id,a,b,c,d,key,choice_1,choice_2\n\
                 flat,0,0,,,,,\n\
                 word,one,0,,,,,\n\

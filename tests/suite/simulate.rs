@@ -102,7 +102,7 @@ async fn two_policies_meet_the_same_answers() -> Result<()> {
 }
 
 #[tokio::test]
-async fn files_that_are_wrong_are_told_by_line() -> Result<()> {
+async fn faulty_files_are_reported_by_line() -> Result<()> {
     let folder = tempfile::TempDir::new()?;
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
     let (bank, thetas, answers, policy) =
@@ -150,7 +150,7 @@ async fn a_bank_is_surveyed() -> Result<()> {
 
 /// Real banks hold rows that cannot be: they are kept out, with their reasons, and the rest is used.
 #[tokio::test]
-async fn bad_rows_are_quarantined() -> Result<()> {
+async fn invalid_rows_are_quarantined() -> Result<()> {
     let folder = tempfile::TempDir::new()?;
     let bank = folder.path().join("bank.csv");
     let rows = [

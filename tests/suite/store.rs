@@ -41,7 +41,9 @@ fn text(version: i64) -> String {
 
 #[rstest]
 #[tokio::test]
-async fn what_is_saved_is_loaded(#[values(Backend::Memory, Backend::Basic)] backend: Backend) -> Result<()> {
+async fn a_saved_snapshot_is_loaded(
+    #[values(Backend::Memory, Backend::Basic)] backend: Backend,
+) -> Result<()> {
     let (store, _redis) = store(backend, 60).await?;
     assert_eq!(store.load(1).await?, None);
     assert_eq!(save(&store, 1, 0).await?, [Written::Saved]);
@@ -71,7 +73,7 @@ async fn an_older_version_never_wins(
 
 #[rstest]
 #[tokio::test]
-async fn many_at_once_leave_the_newest(
+async fn concurrent_saves_leave_the_newest(
     #[values(Backend::Memory, Backend::Basic)] backend: Backend,
 ) -> Result<()> {
     let (store, _redis) = store(backend, 60).await?;
@@ -87,7 +89,7 @@ async fn many_at_once_leave_the_newest(
 
 #[rstest]
 #[tokio::test]
-async fn what_is_written_at_once_is_written_in_order(
+async fn a_batch_is_written_in_order(
     #[values(Backend::Memory, Backend::Basic)] backend: Backend,
 ) -> Result<()> {
     let (store, _redis) = store(backend, 60).await?;
@@ -103,7 +105,7 @@ async fn what_is_written_at_once_is_written_in_order(
 
 #[rstest]
 #[tokio::test]
-async fn a_snapshot_ends_by_itself_and_can_be_made_anew(
+async fn a_snapshot_expires_and_can_be_saved_again(
     #[values(Backend::Memory, Backend::Basic)] backend: Backend,
 ) -> Result<()> {
     let (store, _redis) = store(backend, 1).await?;
@@ -117,7 +119,7 @@ async fn a_snapshot_ends_by_itself_and_can_be_made_anew(
 }
 
 #[tokio::test]
-async fn a_value_without_a_version_is_overwritten() -> Result<()> {
+async fn a_value_of_another_type_is_overwritten() -> Result<()> {
     let (store, redis) = store(Backend::Basic, 60).await?;
     let redis = redis.expect("basic has a server");
     let mut connection = redis.connection().await?;
@@ -134,7 +136,7 @@ async fn a_value_without_a_version_is_overwritten() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_store_comes_back_by_itself() -> Result<()> {
+async fn a_store_recovers_without_a_restart() -> Result<()> {
     let (store, redis) = store(Backend::Basic, 60).await?;
     let mut redis = redis.expect("basic has a server");
     save(&store, 1, 1).await?;

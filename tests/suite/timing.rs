@@ -35,7 +35,7 @@ fn left(reply: &Value) -> (f64, f64) {
 
 /// What is left is the same after a kill, on another replica, and from the log alone.
 #[tokio::test]
-async fn time_outlives_whoever_told_it() -> Result<()> {
+async fn remaining_time_survives_restarts_and_replicas() -> Result<()> {
     let (postgres, redis) = (Postgres::start().await?, Redis::start().await?);
     let (mut one, other) = tokio::try_join!(on(&postgres, &redis), on(&postgres, &redis))?;
     let client = one.client();
@@ -80,7 +80,7 @@ async fn time_outlives_whoever_told_it() -> Result<()> {
 
 /// An answer after its item's time is wrong, on the record as such, and the same to whoever repeats it.
 #[tokio::test]
-async fn a_late_answer_is_wrong_and_told() -> Result<()> {
+async fn a_late_answer_is_graded_wrong_and_marked() -> Result<()> {
     let service = Service::start_with(Setup { settings: Some(TYPES.into()), ..Setup::default() }).await?;
     let client = service.client();
     let start = client.post("/start", json!({"exam_type": "quick"})).await?.body;
@@ -110,7 +110,7 @@ async fn a_late_answer_is_wrong_and_told() -> Result<()> {
 
 /// After the exam's time an answer is refused and nothing of it counts, whoever notices first.
 #[tokio::test]
-async fn after_the_exams_time_nothing_counts() -> Result<()> {
+async fn an_answer_after_the_exams_time_is_refused() -> Result<()> {
     let service = Service::start_with(Setup { settings: Some(TYPES.into()), ..Setup::default() }).await?;
     let client = service.client();
     let starts = (0..8).map(|_| client.post("/start", json!({"exam_type": "brief"})));
@@ -140,7 +140,7 @@ async fn after_the_exams_time_nothing_counts() -> Result<()> {
 
 /// More time for all: every open exam of the type, each once, however often and wherever it is repeated.
 #[tokio::test]
-async fn an_extension_for_all_reaches_each_once() -> Result<()> {
+async fn an_extension_for_all_is_applied_once_to_each_exam() -> Result<()> {
     let (postgres, redis) = (Postgres::start().await?, Redis::start().await?);
     let (one, other) = tokio::try_join!(on(&postgres, &redis), on(&postgres, &redis))?;
     let clients = [one.client(), other.client()];
@@ -175,7 +175,7 @@ async fn an_extension_for_all_reaches_each_once() -> Result<()> {
 
 /// When an exam closes is not under its hash, so a snapshot that says it has closed ends nothing.
 #[tokio::test]
-async fn a_changed_snapshot_closes_no_exam() -> Result<()> {
+async fn a_modified_snapshot_ends_no_exam() -> Result<()> {
     let redis = Redis::start().await?;
     let setup = Setup { redis_url: Some(redis.url()), ..Setup::default() };
     let service = Service::start_with(setup).await?;

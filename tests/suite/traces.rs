@@ -185,7 +185,7 @@ fn hex(text: &str) -> Vec<u8> {
 
 /// Answers that were committed together: the transaction is in the trace of one and links to the others.
 #[tokio::test]
-async fn a_transaction_of_many_links_to_all_of_them() -> Result<()> {
+async fn a_transaction_links_to_all_its_requests() -> Result<()> {
     let collector = Collector::start().await?;
     let postgres = Postgres::start().await?;
     let env = vec![("OTEL_SERVICE_NAME", "exams-of-the-school".to_owned())];
@@ -249,7 +249,7 @@ async fn three_exams(service: &Service) -> Result<(Duration, Duration)> {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_away_costs_nothing() -> Result<()> {
+async fn an_unreachable_collector_costs_nothing() -> Result<()> {
     let (untraced, _) = three_exams(&Service::start().await?).await?;
     // Frozen: connections are taken up by the system and never answered. Dead: nobody listens.
     let frozen = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -281,7 +281,7 @@ async fn a_collector_that_is_away_costs_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_collector_that_comes_later_gets_what_is_left_at_the_end() -> Result<()> {
+async fn a_late_collector_gets_the_remaining_spans_at_shutdown() -> Result<()> {
     let port = harness::process::free_port()?;
     // The Settings name it, whatever the environment says; spans wait longer than the service runs.
     let settings = Some(format!("[trace]\nendpoint = \"http://127.0.0.1:{port}\"\n"));
@@ -307,7 +307,7 @@ async fn a_collector_that_comes_later_gets_what_is_left_at_the_end() -> Result<(
 }
 
 #[tokio::test]
-async fn an_endpoint_that_cannot_be_one_is_refused_at_the_start() -> Result<()> {
+async fn an_invalid_collector_endpoint_is_refused_at_start() -> Result<()> {
     let setup =
         Setup { env: vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318".to_owned())], ..Setup::default() };
     let refused = format!("{:#}", Service::start_with(setup).await.err().context("it started")?);

@@ -85,7 +85,7 @@ async fn each_role_does_what_it_may() -> Result<()> {
 
 /// A student neither grades, nor bends an exam, nor is somebody else.
 #[tokio::test]
-async fn a_student_is_not_believed_what_is_not_theirs_to_say() -> Result<()> {
+async fn a_student_may_not_send_trusted_fields() -> Result<()> {
     let school = Signer::new("school");
     let service = service(&[&school], "").await?;
     let ada = as_(&service, school.token("ada", "student"));
@@ -116,7 +116,7 @@ async fn a_student_is_not_believed_what_is_not_theirs_to_say() -> Result<()> {
 
 /// A student sees of the measurement what the exam type shows, and nothing else, in every reply.
 #[tokio::test]
-async fn a_student_sees_what_the_type_shows() -> Result<()> {
+async fn a_student_sees_only_what_the_exam_type_shows() -> Result<()> {
     let school = Signer::new("school");
     let types = "[exam_types.blind]\nmax_items = 3\nmin_items = 3\n\
                  [exam_types.open]\nmax_items = 3\nmin_items = 3\nstudents_see = [\"correct\", \"ability\", \"score\"]\n\
@@ -195,7 +195,7 @@ async fn keys_rotate_without_a_restart() -> Result<()> {
 
 /// Each caller has their own allowance, and no header gives them another.
 #[tokio::test]
-async fn who_comes_too_often_is_told_when_to_come_again() -> Result<()> {
+async fn rate_limited_callers_get_retry_after() -> Result<()> {
     let school = Signer::new("school");
     let service = service(&[&school], "[limits]\nrequests_per_second = 1\nburst = 5\n").await?;
     let (ada, bob) = (school.token("ada", "student"), school.token("bob", "student"));
