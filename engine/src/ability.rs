@@ -107,6 +107,11 @@ impl Grid {
         (0..self.nodes).map(move |index| self.from + (self.to - self.from) * f64::from(index) / last)
     }
 
+    /// Distance between two nodes.
+    pub fn spacing(self) -> f64 {
+        (self.to - self.from) / f64::from(self.nodes.saturating_sub(1).max(1))
+    }
+
     /// Whether it has an extent.
     pub fn is_proper(self) -> bool {
         self.from.is_finite()

@@ -4,7 +4,7 @@
 //! at a bound. Likelihoods with several maxima are scanned, instead of depending on a start value. Must not know:
 //! item selection, when an exam ends.
 
-use crate::ability::{Ability, Grid, Posterior, Prior};
+use crate::ability::{Ability, Grid, Posterior, Prior, mean_and_sd};
 use crate::curve::Curve;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 const SCAN: u32 = 201;
 /// Halvings of a bracket: more than a double has digits.
 const HALVINGS: usize = 70;
+/// Densities below `exp(-40)` of the greatest add nothing to a sum of doubles.
+const NEGLIGIBLE: f64 = 40.0;
 
 /// An estimator.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +27,17 @@ pub enum Estimator {
         /// Where it is computed.
         #[serde(default)]
         grid: Grid,
+    },
+    /// Expected a posteriori by quadrature that follows the posterior: 201 nodes over the interval that holds it, found
+    /// anew with every answer. For items so discriminating that the posterior is narrower than the spacing of a
+    /// fixed grid. Cost of an answer: some 800 evaluations of each curve answered so far.
+    AdaptiveEap {
+        /// What is known before.
+        #[serde(default)]
+        prior: Prior,
+        /// Where the posterior is looked for.
+        #[serde(default)]
+        range: Range,
     },
     /// Maximum a posteriori (Birnbaum, 1969; Samejima, 1969): mode of the posterior.
     Map {
@@ -111,7 +124,7 @@ impl Estimator {
     pub fn fault(&self) -> Option<String> {
         let (prior, range) = match *self {
             Self::Eap { prior, grid } => return grid.fault(prior),
-            Self::Map { prior, range } => (prior, range),
+            Self::AdaptiveEap { prior, range } | Self::Map { prior, range } => (prior, range),
             Self::Ml { range } | Self::Wl { range } => (Prior::Jeffreys, range),
         };
         if !prior.is_proper() {
@@ -128,6 +141,20 @@ impl Estimator {
         }
     }
 
+    /// Distance between the nodes of a fixed grid, in units of ability; `None` for estimators without one. A standard
+    /// error below it is not to be trusted: the grid is too coarse for the posterior.
+    pub fn node_spacing(&self) -> Option<f64> {
+        match self {
+            Self::Eap { grid, .. } => Some(grid.spacing()),
+            _ => None,
+        }
+    }
+
+    /// Whether this ability, estimated so, has a standard error below the node spacing.
+    pub fn is_too_coarse_for(&self, ability: Ability) -> bool {
+        self.node_spacing().zip(ability.standard_error).is_some_and(|(spacing, error)| error < spacing)
+    }
+
     /// The estimate from these answers. Without any: the prior's own mean and standard deviation, or
     /// the middle of the range.
     pub fn estimate(&self, answers: &Answers<'_>) -> Estimate {
@@ -137,6 +164,10 @@ impl Estimator {
                 answers.iter().for_each(|(curve, category)| posterior.observe(curve, *category));
                 Estimate::of_mean(&posterior)
             }
+            Self::AdaptiveEap { prior, .. } if answers.is_empty() => {
+                Estimate { ability: prior.ability(), formula: Formula::PosteriorSd, is_bounded: false }
+            }
+            Self::AdaptiveEap { prior, range } => adaptive_mean(prior, range, answers),
             Self::Map { prior, .. } if answers.is_empty() => {
                 Estimate { ability: prior.ability(), formula: Formula::PosteriorCurvature, is_bounded: false }
             }
@@ -154,22 +185,56 @@ impl Estimator {
                 by_information(answers, theta, is_bounded)
             }
             Self::Wl { range } => {
-                let weighted = |theta| {
-                    let sums = sums(answers, theta);
-                    sums.score + sums.bias / (2.0 * sums.information)
-                };
-                let (theta, is_bounded) = root_of_greatest_area(range, weighted);
+                let (theta, is_bounded) = weighted_maximum(range, answers);
                 by_information(answers, theta, is_bounded)
             }
         }
     }
 }
 
-fn map(prior: Prior, range: Range, answers: &Answers<'_>) -> Estimate {
-    let range = match prior {
+/// Mean and standard deviation of the posterior on nodes that close in on it: the interval of the scan shrinks to the
+/// nodes whose density is above `exp(-NEGLIGIBLE)` of the greatest, and one node beyond, until it shrinks no more.
+fn adaptive_mean(prior: Prior, range: Range, answers: &Answers<'_>) -> Estimate {
+    let log_density = |theta: f64| {
+        let jeffreys = match prior {
+            Prior::Jeffreys => 0.5 * libm::log(sums(answers, theta).information),
+            _ => prior.log_density(theta),
+        };
+        log_likelihood(answers, theta) + jeffreys
+    };
+    let mut range = within(prior, range);
+    loop {
+        let nodes = scan(range);
+        let logs: Vec<f64> = nodes.iter().map(|node| log_density(*node)).collect();
+        let peak = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let counts = |log: &f64| *log > peak - NEGLIGIBLE;
+        let first = logs.iter().position(counts).unwrap_or(0).saturating_sub(1);
+        let last =
+            logs.iter().rposition(counts).map_or(nodes.len() - 1, |last| (last + 1).min(nodes.len() - 1));
+        // Smooth densities of half the interval or more are integrated to the last digits by so many nodes.
+        if last - first > nodes.len() / 2 {
+            let mut weights: Vec<f64> = logs.iter().map(|log| libm::exp(log - peak)).collect();
+            if let [first, .., last] = weights.as_mut_slice() {
+                *first *= 0.5;
+                *last *= 0.5;
+            }
+            let ability = mean_and_sd(&nodes, &weights);
+            return Estimate { ability, formula: Formula::PosteriorSd, is_bounded: false };
+        }
+        range = Range { from: nodes[first], to: nodes[last] };
+    }
+}
+
+/// The part of a range where a prior has a density.
+fn within(prior: Prior, range: Range) -> Range {
+    match prior {
         Prior::Uniform { from, to } => Range { from: range.from.max(from), to: range.to.min(to) },
         _ => range,
-    };
+    }
+}
+
+fn map(prior: Prior, range: Range, answers: &Answers<'_>) -> Estimate {
+    let range = within(prior, range);
     let slope = |theta: f64| {
         let sums = sums(answers, theta);
         sums.score
@@ -268,27 +333,43 @@ fn maximum(range: Range, slope: impl Fn(f64) -> f64, height: impl Fn(f64) -> f64
     best.unwrap_or((range.from, true))
 }
 
-/// Warm's equation has no likelihood of its own under 3PL. Of several roots the one is taken whose
-/// side of the curve holds the greatest area: the maximum of the function that it is the slope of.
-fn root_of_greatest_area(range: Range, slope: impl Fn(f64) -> f64) -> (f64, bool) {
+/// The root of Warm's weighted score (Warm, 1989, eq. 7) with the largest weighted likelihood, and whether it is a bound.
+///
+/// The weighted likelihood is the function whose logarithm has the weighted score as its derivative: the likelihood
+/// times `exp(integral of J / (2 I))`. Under the 1PL and 2PL models it is the likelihood times `sqrt(I)`; under 3PL and 4PL
+/// the integral has no closed form and is computed by Simpson's rule between the scanned abilities. A bound is
+/// the estimate only if the weighted score has no root inside the range.
+fn weighted_maximum(range: Range, answers: &Answers<'_>) -> (f64, bool) {
+    let correction = |theta: f64| {
+        let sums = sums(answers, theta);
+        sums.bias / (2.0 * sums.information)
+    };
+    let slope = |theta: f64| sums(answers, theta).score + correction(theta);
+    let integral = |from: f64, to: f64| {
+        let middle = from + (to - from) / 2.0;
+        (to - from) / 6.0 * (correction(from) + 4.0 * correction(middle) + correction(to))
+    };
     let nodes = scan(range);
     let slopes: Vec<f64> = nodes.iter().map(|node| slope(*node)).collect();
-    let mut area = 0.0;
-    let mut best = if slopes[0] <= 0.0 { Some((range.from, true, 0.0)) } else { None };
+    let (mut weight, mut best) = (0.0, None);
     for (pair, ends) in slopes.windows(2).zip(nodes.windows(2)) {
         if pair[0] > 0.0 && pair[1] <= 0.0 {
             let root = bisect(ends[0], ends[1], &slope);
-            let here = area + pair[0] * (root - ends[0]) / 2.0;
-            if best.is_none_or(|(_, _, most)| here > most) {
-                best = Some((root, false, here));
+            let height = log_likelihood(answers, root) + weight + integral(ends[0], root);
+            if best.is_none_or(|(_, highest)| height > highest) {
+                best = Some((root, height));
             }
         }
-        area += (pair[0] + pair[1]) / 2.0 * (ends[1] - ends[0]);
+        weight += integral(ends[0], ends[1]);
     }
-    if slopes.last().is_some_and(|slope| *slope > 0.0) && best.is_none_or(|(_, _, most)| area > most) {
-        best = Some((range.to, true, area));
+    match best {
+        Some((root, _)) => (root, false),
+        // Without a root that is a maximum, the higher end.
+        None if log_likelihood(answers, range.to) + weight > log_likelihood(answers, range.from) => {
+            (range.to, true)
+        }
+        None => (range.from, true),
     }
-    best.map_or((range.from, true), |(theta, is_bound, _)| (theta, is_bound))
 }
 
 /// The root between a positive and a negative slope.

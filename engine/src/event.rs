@@ -31,6 +31,21 @@ pub struct Started {
     pub constrained: Constrained,
 }
 
+/// What an answer counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// This category: 0 wrong and 1 right under the logistic models.
+    Category(u8),
+    /// No response: it is not scored and carries no information.
+    Missing,
+}
+
+impl From<u8> for Given {
+    fn from(category: u8) -> Self {
+        Self::Category(category)
+    }
+}
+
 /// An item was answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answered {
@@ -38,6 +53,9 @@ pub struct Answered {
     pub item: usize,
     /// The category given: 0 wrong and 1 right under the logistic models.
     pub category: u8,
+    /// Whether there is no response: the item was shown and is not scored; `category` is 0 then and says nothing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub missing: bool,
     /// The estimate from this and all earlier answers that are scored.
     pub ability: Ability,
     /// The next item or the end.
@@ -45,6 +63,18 @@ pub struct Answered {
     /// What constrained the choice.
     #[serde(default, skip_serializing_if = "Constrained::is_none")]
     pub constrained: Constrained,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form serde calls")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl Answered {
+    /// What the answer counts as.
+    pub fn given(&self) -> Given {
+        if self.missing { Given::Missing } else { Given::Category(self.category) }
+    }
 }
 
 /// An event of an exam.

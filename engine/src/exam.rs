@@ -11,7 +11,7 @@ use crate::bank::Bank;
 use crate::constraint::Constrained;
 use crate::curve::Curve;
 use crate::estimate::{Estimate, Estimator};
-use crate::event::{Answered, Event, Next, ReplayError};
+use crate::event::{Answered, Event, Given, Next, ReplayError};
 use crate::policy::{Policy, WhileConstant};
 use crate::random::Random;
 use crate::stop::EndReason;
@@ -48,7 +48,9 @@ impl Exam {
             Estimator::Eap { prior, grid } => {
                 (Some(Posterior::new(prior, grid)), bank.table(grid), prior.ability().standard_error)
             }
-            Estimator::Map { prior, .. } => (None, None, prior.ability().standard_error),
+            Estimator::AdaptiveEap { prior, .. } | Estimator::Map { prior, .. } => {
+                (None, None, prior.ability().standard_error)
+            }
             Estimator::Ml { .. } | Estimator::Wl { .. } => (None, None, None),
         };
         let off = if policy.start.band > 0.0 { 2.0 * Random::of(seed, START).unit() - 1.0 } else { 0.0 };
@@ -89,13 +91,18 @@ impl Exam {
         answers.extend(
             self.steps
                 .iter()
-                .filter(|step| self.is_scored(step.item))
+                .filter(|step| self.is_scored(step))
                 .map(|step| (&self.bank.curves()[step.item], usize::from(step.category))),
         );
         answers
     }
 
-    fn is_scored(&self, item: usize) -> bool {
+    fn is_scored(&self, step: &Answered) -> bool {
+        !step.missing && self.counts(step.item)
+    }
+
+    /// Whether answers to this item are scored: it is not on field test.
+    fn counts(&self, item: usize) -> bool {
         !self.bank.structure().is_field_test(item)
     }
 
@@ -128,8 +135,9 @@ impl Exam {
                 self.first = started.constrained.clone();
                 Ok(())
             }
-            Event::Answered(Answered { item, category, next, constrained, .. }) => {
-                self.record(*item, *category, next.clone(), constrained.clone()).map(drop)
+            Event::Answered(answered) => {
+                let Answered { item, next, constrained, .. } = answered;
+                self.record(*item, answered.given(), next.clone(), constrained.clone()).map(drop)
             }
             Event::Completed { reason } => match self.next {
                 Some(Next::Item(_)) => {
@@ -148,10 +156,14 @@ impl Exam {
     pub fn record(
         &mut self,
         item: usize,
-        category: u8,
+        given: impl Into<Given>,
         next: Next,
         constrained: Constrained,
     ) -> Result<Ability, ReplayError> {
+        let (category, missing) = match given.into() {
+            Given::Category(category) => (category, false),
+            Given::Missing => (0, true),
+        };
         let bank = Arc::clone(&self.bank);
         match self.next {
             Some(Next::Item(current)) if current != item => return Err(ReplayError::Item(item)),
@@ -161,14 +173,14 @@ impl Exam {
             Some(Next::Item(_)) => self.set_next(next.clone())?,
             _ => return Err(ReplayError::Order("only an exam that goes on can be answered")),
         }
-        let scored = self.is_scored(item);
+        let scored = !missing && self.counts(item);
         if let Some(posterior) = &mut self.posterior
             && scored
         {
             let logs = self.table.as_ref().map(|table| table.logs(item, usize::from(category)));
             posterior.observe_with(&bank.curves()[item], usize::from(category), logs);
         }
-        self.steps.push(Answered { item, category, ability: self.ability, next, constrained });
+        self.steps.push(Answered { item, category, missing, ability: self.ability, next, constrained });
         if !scored {
             return Ok(self.ability);
         }
@@ -225,6 +237,11 @@ impl Exam {
     /// The answers, in order.
     pub fn steps(&self) -> &[Answered] {
         &self.steps
+    }
+
+    /// Number of answers that are scored: those to items on field test and missing ones are not.
+    pub fn items_scored(&self) -> usize {
+        self.steps.iter().filter(|step| self.is_scored(step)).count()
     }
 
     /// Number of answers.

@@ -12,7 +12,8 @@
 //! | [`constraint`], [`exposure`] | eligible items |
 //! | [`table`] | precomputed probabilities |
 //! | [`stop`] | stop rules |
-//! | [`score`] | reporting scales |
+//! | [`omission`] | what an omitted answer counts as |
+//! | [`score`], [`reporting`] | reporting scales; when there is a score |
 //! | [`policy`] | the policy of an exam |
 //! | [`event`], [`exam`] | an exam as a fold over its events: decide and apply |
 //! | [`explain`], [`verify`] | reasons for an item; verification of stored events |
@@ -49,8 +50,10 @@ pub mod exam;
 pub mod explain;
 pub mod exposure;
 pub mod item;
+pub mod omission;
 pub mod policy;
 pub mod random;
+pub mod reporting;
 pub mod score;
 pub mod select;
 pub mod stop;
@@ -63,12 +66,14 @@ pub use bank::{Bank, BankFault};
 pub use constraint::{Constrained, Constraint, Constraints, Content, Exposure, Outside};
 pub use curve::Curve;
 pub use estimate::{Estimate, Estimator, Formula, Range};
-pub use event::{Answered, Event, Next, Refusal, ReplayError, Started};
+pub use event::{Answered, Event, Given, Next, Refusal, ReplayError, Started};
 pub use exam::Exam;
 pub use explain::Explanation;
 pub use exposure::{Control, Counts};
 pub use item::Item;
+pub use omission::{Omission, OmittedAs};
 pub use policy::{Policy, PolicyFault, Start, WhileConstant};
+pub use reporting::{Incomplete, Reporting};
 pub use select::{Selection, Situation};
 pub use stop::{EndReason, Rule, Stop, When};
 pub use verify::verify;

@@ -6,8 +6,10 @@ use crate::ability::{Grid, Prior};
 use crate::bank::Bank;
 use crate::constraint::Constraints;
 use crate::estimate::Estimator;
+use crate::omission::Omission;
+use crate::reporting::Reporting;
 use crate::select::Selection;
-use crate::stop::Stop;
+use crate::stop::{Rule, Stop};
 use serde::{Deserialize, Serialize};
 
 /// The rules of an exam. Its scaling constant belongs to the bank.
@@ -30,6 +32,12 @@ pub struct Policy {
     pub constraints: Constraints,
     /// When it ends.
     pub stop: Stop,
+    /// What omitted answers count as.
+    #[serde(skip_serializing_if = "Omission::is_default")]
+    pub omitted: Omission,
+    /// When there is a score.
+    #[serde(skip_serializing_if = "Reporting::is_default")]
+    pub reporting: Reporting,
 }
 
 /// How an exam starts.
@@ -133,6 +141,9 @@ impl Policy {
                 check(field, false, &fault);
             }
         }
+        if let Some(fault) = self.target_fault() {
+            check("stop", false, &fault);
+        }
         if let Some(fault) = self.selection.fault() {
             check("selection", false, &fault);
         }
@@ -145,6 +156,19 @@ impl Policy {
         faults
     }
 
+    /// A target of the standard error that the grid of the estimator cannot hold.
+    fn target_fault(&self) -> Option<String> {
+        let spacing = self.estimator.node_spacing()?;
+        let target = |rule: &Rule| match rule {
+            Rule::StandardError { at_most } if *at_most > 0.0 && *at_most < spacing => Some(*at_most),
+            _ => None,
+        };
+        let target = self.stop.rules.iter().find_map(target)?;
+        Some(format!(
+            "rules: standard_error is to be at most {target}, below the node spacing {spacing} of the estimator; take more nodes or method = \"adaptive_eap\""
+        ))
+    }
+
     /// Every rule that does not go with a bank.
     pub fn faults_on(&self, bank: &Bank) -> Vec<PolicyFault> {
         let first = self
@@ -155,6 +179,7 @@ impl Policy {
         let unusable = |item| format!("items has {item}; the bank has no such item to score");
         let named = |field| move |message| PolicyFault { field, message };
         let constraints = self.constraints.faults_on(bank).into_iter().map(named("constraints"));
-        first.map(unusable).map(named("start")).chain(constraints).collect()
+        let omitted = self.omitted.fault_on(bank).map(named("omitted"));
+        first.map(unusable).map(named("start")).chain(constraints).chain(omitted).collect()
     }
 }

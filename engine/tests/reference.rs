@@ -12,6 +12,7 @@ use engine::{
 use std::sync::Arc;
 
 const SAMPLE: &str = include_str!("data/catr_sample.json");
+const POLYTOMOUS: &str = include_str!("data/catr_polytomous_sample.json");
 const TCALS: &str = include_str!("data/tcals_items.csv");
 const ANSWERS: &str = include_str!("data/tcals_simulation/responses_tcals.txt");
 const EXPECTED: &str = include_str!("data/tcals_simulation/expected_tcals.csv");
@@ -41,6 +42,77 @@ fn every_reference_case_holds() {
         println!("{}: {} cases, largest deviation {:e}", group.name, group.cases, group.deviation);
         assert!(group.failures.is_empty(), "{}: {:#?}", group.name, group.failures);
     }
+}
+
+#[test]
+fn every_polytomous_reference_case_holds() {
+    let groups = check::check(POLYTOMOUS).unwrap();
+    assert_eq!(groups.iter().map(|group| group.cases).sum::<usize>(), 30);
+    for group in &groups {
+        assert!(group.failures.is_empty(), "{}: {:#?}", group.name, group.failures);
+    }
+}
+
+/// A run of 1PL items with these stop rules, where each answer is right, and the reason that is expected.
+fn run_with(stop: &str, items: usize, reason: &str) -> String {
+    let rows: Vec<String> = (0..8).map(|item| format!("[1.5, {}, 0, 1]", 0.3 * f64::from(item))).collect();
+    let bank = Arc::new(
+        Bank::new(1.0, (0..8).map(|item| Item::logistic(1.5, 0.3 * f64::from(item), 0.0, 1.0)).collect())
+            .unwrap(),
+    );
+    let exam = sit(&bank, Policy::cat_r(u32::try_from(items).unwrap()), &[1; 8]);
+    let ability = |step: &Answered| (step.ability.theta, step.ability.standard_error);
+    let (thetas, errors): (Vec<f64>, Vec<Option<f64>>) = exam.steps().iter().map(ability).unzip();
+    let chosen: Vec<usize> = exam.steps().iter().map(|step| step.item).collect();
+    let method = r#"{"method": "EAP", "quad": [-4, 4, 33]}"#;
+    let (theta, error) = (thetas[items - 1], errors[items - 1].unwrap());
+    let errors: Vec<f64> = errors.into_iter().flatten().collect();
+    format!(
+        r#"{{"banks": {{"eight": {{"items": [{}]}}}}, "runs": [{{"id": "one", "bank": "eight", "D": 1,
+        "start_theta": 0, "test": {method}, "final": {method}, "stop": {stop}, "full_responses": "11111111",
+        "expected": {{"items": {chosen:?}, "theta_path": {thetas:?}, "se_path": {errors:?},
+        "theta": {theta:?}, "se": {error:?}, "stop_reason": ["{reason}"]}}}}]}}"#,
+        rows.join(", ")
+    )
+}
+
+/// What a case asks for is checked or refused, never passed over.
+#[test]
+fn the_checker_knows_every_rule_it_takes_and_refuses_the_others() {
+    let good = [
+        (r#"{"rules": [{"rule": "length", "thr": 3}]}"#, 3, "length"),
+        // After one right answer the interval at 50 % excludes a cut of -1.
+        (r#"{"rules": [{"rule": "classification", "thr": -1, "alpha": 0.5}]}"#, 1, "classification"),
+        (
+            r#"{"rules": [{"rule": "classification", "thr": [-1], "alpha": 0.5}], "min_length": 4}"#,
+            4,
+            "classification",
+        ),
+        (r#"{"rules": [{"rule": "minInfo", "thr": 9}, {"rule": "min_length", "thr": 2}]}"#, 2, "minInfo"),
+    ];
+    for (stop, items, reason) in good {
+        let groups = check::check(&run_with(stop, items, reason)).unwrap();
+        assert!(groups.len() == 1 && groups[0].failures.is_empty(), "{stop}: {groups:?}");
+        let other = check::check(&run_with(stop, items + 1, reason)).unwrap();
+        assert_eq!(other[0].failures.len(), 1, "{stop}: one item more is no match");
+    }
+    let wrong_reason = check::check(&run_with(good[0].0, 3, "precision")).unwrap();
+    assert_eq!(wrong_reason[0].failures.len(), 1);
+    let length = run_with(good[0].0, 3, "length");
+    for (of, word) in [
+        (length.replace("\"length\", \"thr\"", "\"lengths\", \"thr\""), "lengths"),
+        (length.replace("\"thr\"", "\"threshold\""), "threshold"),
+        (length.replace("\"stop\": {", "\"stop\": {\"when\": \"all\", "), "when"),
+        (length.replace("\"runs\"", "\"run\""), "run"),
+        (length.replace("\"bank\": \"eight\"", "\"bank\": \"eight\", \"speed\": 1"), "speed"),
+        (length.replace("\"EAP\"", "\"EPA\""), "EPA"),
+        (POLYTOMOUS.replace("\"GRM\"", "\"GMR\""), "GMR"),
+    ] {
+        let error = check::check(&of).unwrap_err();
+        assert!(error.contains(word), "{error}");
+    }
+    let beyond = POLYTOMOUS.replace("estimation_poly", "beyond_catR");
+    assert!(check::check(&beyond).unwrap().iter().all(|group| group.failures.is_empty()));
 }
 
 #[test]
@@ -94,7 +166,7 @@ fn events_that_do_not_fit_are_refused() {
     let ability = exam.ability();
     let answered = |item, category, next| {
         let constrained = Constrained::default();
-        Event::Answered(Answered { item, category, ability, next, constrained })
+        Event::Answered(Answered { item, category, missing: false, ability, next, constrained })
     };
     let started = |item| {
         let constrained = Constrained::default();

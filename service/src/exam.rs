@@ -18,7 +18,8 @@ pub mod time;
 use bank::ItemBank;
 use contract::Fault;
 use conversion::{constrained, engine_constrained, engine_event, engine_next, index, item_id, next};
-use engine::{Ability, EndReason, Estimate, Exposure, Outside, Policy};
+use engine::score::Scale;
+use engine::{Ability, EndReason, Estimate, Exposure, Given, Outside, Policy};
 use event::{Chain, Constrained, Entry, Event, Head, Next, Sealed};
 use item::{ItemId, Submitted};
 use response::Response;
@@ -179,10 +180,10 @@ impl Exam {
     /// # Errors
     /// The answer does not fit; the exam is unchanged.
     pub fn apply_response(&mut self, response: Response, next: Next) -> Result<(), ReplayError> {
-        let Response { item, category, ref constrained, .. } = response;
         let seq = self.version() + 1;
+        let constrained = engine_constrained(&response.constrained);
         let recorded =
-            self.engine.record(index(item), category, engine_next(&next), engine_constrained(constrained));
+            self.engine.record(index(response.item), response.given(), engine_next(&next), constrained);
         let ability = recorded.map_err(|error| ReplayError { seq, reason: error.to_string() })?;
         self.push(response.entry(seq, ability, next));
         Ok(())
@@ -223,14 +224,26 @@ impl Exam {
             return Err(Refusal::NotCurrent);
         }
         let late = self.is_late(now);
-        let category = if late { 0 } else { category };
+        let given = if late || submitted == Submitted::Omitted {
+            self.omission(item)
+        } else {
+            Given::Category(category)
+        };
         let outside = Outside { exposure, elapsed: self.elapsed(now) };
-        let answered = self.engine.decide_answer(index(item), category, &outside);
-        let engine::Answered { ability, next: after, constrained: why, .. } =
+        let answered = self.engine.decide_answer(index(item), given, &outside);
+        let engine::Answered { category, missing, ability, next: after, constrained: why, .. } =
             answered.map_err(|_| Refusal::NotCurrent)?;
+        let coarse = self.head.policy.estimator.is_too_coarse_for(ability);
         let (at, constrained) = (self.at(now), constrained(&why));
-        let response = Response { item, submitted, category, response_time_ms, late, at, constrained };
+        let response =
+            Response { item, submitted, category, missing, response_time_ms, late, coarse, at, constrained };
         Ok(Verdict::Append(response.entry(self.version() + 1, ability, next(&after))))
+    }
+
+    /// What the omission of an item counts as.
+    fn omission(&self, item: ItemId) -> Given {
+        let categories = self.bank.item(item).map_or(2, |item| item.parameters.categories());
+        self.head.policy.omitted.given(categories)
     }
 
     /// The event that ends the exam for this reason; `None` if it has ended already.
@@ -301,6 +314,26 @@ impl Exam {
             0 => Estimate { ability: self.ability(), ..self.engine.result() },
             _ => self.engine.result(),
         }
+    }
+
+    /// The score of the result (ability -3 is 0, 3 is 100) as the policy reports it; `None` below its minimum of answers.
+    pub fn score(&self) -> Option<f64> {
+        let policy = &self.head.policy;
+        let score = Scale::PERCENT.score(self.result().ability).value;
+        policy.reporting.score(score, self.items_given(), self.end(), &policy.stop)
+    }
+
+    /// Number of answers that were not omitted.
+    fn items_given(&self) -> usize {
+        let given = |entry: &&Entry| matches!(&entry.event, Event::Answered { submitted, .. } if *submitted != Submitted::Omitted);
+        self.entries.iter().filter(given).count()
+    }
+
+    /// Whether the standard error of the result is below the node spacing of the final estimator's grid.
+    pub fn is_coarse(&self) -> bool {
+        let policy = &self.head.policy;
+        let estimator = policy.final_estimator.unwrap_or(policy.estimator);
+        self.items_completed() > 0 && estimator.is_too_coarse_for(self.result().ability)
     }
 
     /// The current item; `None` once the exam has ended.

@@ -45,7 +45,7 @@ struct AnswerRow<'e> {
     item: u32,
     item_id: &'e str,
     submitted: String,
-    category: u8,
+    category: Option<u8>,
     late: bool,
     response_time_ms: Option<u32>,
     theta: f64,
@@ -65,7 +65,7 @@ struct ExamRow<'e> {
     items_completed: usize,
     theta: f64,
     standard_error: Option<f64>,
-    score: f64,
+    score: Option<f64>,
     bank_version: &'e str,
     engine_version: &'e str,
 }
@@ -216,7 +216,15 @@ fn answers(exam: &Exam, table: &mut Table) -> Result<(), String> {
     let mut position = 0;
     for Entry { at, event, .. } in exam.entries() {
         let Event::Answered {
-            item, submitted, category, response_time_ms, late, theta, standard_error, ..
+            item,
+            submitted,
+            category,
+            missing,
+            response_time_ms,
+            late,
+            theta,
+            standard_error,
+            ..
         } = event
         else {
             continue;
@@ -234,7 +242,7 @@ fn answers(exam: &Exam, table: &mut Table) -> Result<(), String> {
                 Submitted::Correct(correct) => (if *correct { "correct" } else { "wrong" }).to_owned(),
                 Submitted::Omitted => "omitted".to_owned(),
             },
-            category: *category,
+            category: (!missing).then_some(*category),
             late: *late,
             response_time_ms: *response_time_ms,
             theta: *theta,
@@ -247,7 +255,7 @@ fn answers(exam: &Exam, table: &mut Table) -> Result<(), String> {
 
 fn exam_row(exam: &Exam) -> ExamRow<'_> {
     let head = exam.head();
-    let Estimate { ability: ability @ Ability { theta, standard_error }, .. } = exam.result();
+    let Estimate { ability: Ability { theta, standard_error }, .. } = exam.result();
     ExamRow {
         exam_session_id: head.id,
         exam_type: &head.exam_type,
@@ -258,7 +266,7 @@ fn exam_row(exam: &Exam) -> ExamRow<'_> {
         items_completed: exam.items_completed(),
         theta,
         standard_error,
-        score: engine::score::Scale::PERCENT.score(ability).value,
+        score: exam.score(),
         bank_version: &head.bank_version,
         engine_version: &head.engine_version,
     }

@@ -35,6 +35,8 @@ pub struct Sitting {
     pub items: Vec<usize>,
     /// Standard error after each answer.
     pub errors: Vec<Option<f64>>,
+    /// Whether the standard error of the result is below the node spacing of its estimator's grid.
+    pub coarse: bool,
     /// Items that exposure control held back.
     pub wanted: Vec<usize>,
     /// Constraints that were relaxed, once for each choice.
@@ -104,6 +106,7 @@ fn sit(bank: &Arc<Bank>, policy: &Policy, simulee: &Simulee, seed: u64, exposure
     Sitting {
         theta: simulee.theta,
         ability: exam.result().ability,
+        coarse: policy.final_estimator.unwrap_or(policy.estimator).is_too_coarse_for(exam.result().ability),
         items: steps.iter().map(|step| step.item).collect(),
         errors: steps.iter().map(|step| step.ability.standard_error).collect(),
         wanted: (0..=steps.len()).filter_map(|position| exam.constrained(position)?.wanted).collect(),

@@ -25,6 +25,7 @@ mod page;
 mod policies;
 mod poolers;
 mod postgres;
+mod scoring;
 mod settings;
 mod simulate;
 mod store;

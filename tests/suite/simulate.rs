@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Output;
 use tokio::process::Command;
 
-async fn run(words: &[&str]) -> Result<Output> {
+pub async fn run(words: &[&str]) -> Result<Output> {
     Ok(Command::new(program("exam-service")?).args(words).output().await?)
 }
 

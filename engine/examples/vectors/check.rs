@@ -3,12 +3,15 @@
 //! Input: a JSON text of estimations, selections and runs. Output: a [`Group`] for each estimator, each criterion,
 //! and the runs by estimator. Must not know: files.
 
+#[path = "form.rs"]
+mod form;
+
 use engine::{
-    Ability, Bank, Curve, Estimator, Event, Exam, Grid, Item, Outside, Policy, Prior, Range, Rule, Selection,
-    Situation, Start, Stop, WhileConstant,
+    Ability, Bank, Curve, EndReason, Estimator, Event, Exam, Grid, Item, Outside, Policy, Prior, Range, Rule,
+    Selection, Situation, Start, Stop, WhileConstant,
 };
-use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap};
+use form::{Chosen, Cuts, Estimation, Method, Point, Polytomous, PriorOf, RuleOf, Run, Sample, StopOf};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Cases of one kind.
@@ -22,108 +25,6 @@ pub struct Group {
     pub deviation: f64,
     /// What is off, by case.
     pub failures: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Sample {
-    banks: HashMap<String, BankOf>,
-    #[serde(default)]
-    estimation: Vec<Estimation>,
-    #[serde(default)]
-    selection: Vec<Chosen>,
-    #[serde(default)]
-    runs: Vec<Run>,
-}
-
-#[derive(Deserialize)]
-struct BankOf {
-    items: Vec<[f64; 4]>,
-}
-
-#[derive(Deserialize)]
-struct Estimation {
-    id: String,
-    items: Vec<[f64; 4]>,
-    responses: Vec<usize>,
-    estimator: Method,
-    expected: Point,
-}
-
-#[derive(Deserialize)]
-struct Point {
-    theta: f64,
-    se: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct Method {
-    method: String,
-    #[serde(rename = "D")]
-    scaling: Option<f64>,
-    prior: Option<PriorOf>,
-    quad: Option<(f64, f64, u32)>,
-    range: Option<(f64, f64)>,
-}
-
-#[derive(Deserialize)]
-struct PriorOf {
-    dist: String,
-    #[serde(default)]
-    par: Vec<f64>,
-}
-
-#[derive(Deserialize)]
-struct Chosen {
-    id: String,
-    bank: String,
-    criterion: String,
-    theta: f64,
-    #[serde(rename = "D")]
-    scaling: f64,
-    administered: Vec<usize>,
-    responses: Vec<usize>,
-    prior: PriorOf,
-    quad: (f64, f64, u32),
-    range: (f64, f64),
-    method: Option<String>,
-    info_type: Option<String>,
-    expected_item: usize,
-}
-
-#[derive(Deserialize)]
-struct Run {
-    id: String,
-    bank: String,
-    #[serde(rename = "D")]
-    scaling: f64,
-    start_theta: f64,
-    test: Method,
-    #[serde(rename = "final")]
-    last: Method,
-    stop: StopOf,
-    full_responses: String,
-    constant_pattern: Option<String>,
-    expected: Path,
-}
-
-#[derive(Deserialize)]
-struct StopOf {
-    rules: Vec<RuleOf>,
-}
-
-#[derive(Deserialize)]
-struct RuleOf {
-    rule: String,
-    thr: f64,
-}
-
-#[derive(Deserialize)]
-struct Path {
-    items: Vec<usize>,
-    theta_path: Vec<f64>,
-    se_path: Vec<Option<f64>>,
-    theta: f64,
-    se: Option<f64>,
 }
 
 /// Checks every case of a file.
@@ -142,6 +43,13 @@ pub fn check(text: &str) -> Result<Vec<Group>, String> {
     };
     for case in &sample.estimation {
         group(&mut groups, &format!("estimator {}", case.estimator.method), estimation(case)?);
+    }
+    for case in &sample.estimation_poly {
+        let name = format!("{}, estimator {}", case.model.as_deref().unwrap_or("4PL"), case.estimator.method);
+        group(&mut groups, &name, polytomous(case)?);
+    }
+    for case in &sample.beyond_cat_r {
+        group(&mut groups, &format!("beyond catR, estimator {}", case.estimator.method), polytomous(case)?);
     }
     for case in &sample.selection {
         group(&mut groups, &format!("criterion {}", case.criterion), selection(&sample, case)?);
@@ -216,16 +124,62 @@ fn distance(found: Ability, theta: f64, error: Option<f64>) -> f64 {
 }
 
 fn estimation(case: &Estimation) -> Result<Outcome, String> {
-    let scaling = case.estimator.scaling.unwrap_or(1.0);
-    let curves: Vec<Curve> = items(&case.items).iter().map(|item| Curve::new(item, scaling)).collect();
-    let answers: Vec<(&Curve, usize)> = curves.iter().zip(case.responses.iter().copied()).collect();
-    let ability = case.estimator.estimator()?.estimate(&answers).ability;
-    let deviation = distance(ability, case.expected.theta, case.expected.se);
+    estimate(&case.id, &items(&case.items), &case.responses, &case.estimator, &case.expected)
+}
+
+fn polytomous(case: &Polytomous) -> Result<Outcome, String> {
+    let of = |row: &Vec<Option<f64>>| item(case.model.as_deref(), row);
+    let items = case.items.iter().map(of).collect::<Result<Vec<Item>, String>>();
+    let items = items.map_err(|error| format!("{}: {error}", case.id))?;
+    estimate(&case.id, &items, &case.responses, &case.estimator, &case.expected)
+}
+
+fn estimate(
+    id: &str,
+    items: &[Item],
+    responses: &[usize],
+    method: &Method,
+    expected: &Point,
+) -> Result<Outcome, String> {
+    if items.len() != responses.len() {
+        return Err(format!("{id}: {} items and {} responses", items.len(), responses.len()));
+    }
+    let scaling = method.scaling.unwrap_or(1.0);
+    let curves: Vec<Curve> = items.iter().map(|item| Curve::new(item, scaling)).collect();
+    let answers: Vec<(&Curve, usize)> = curves.iter().zip(responses.iter().copied()).collect();
+    if let Some((curve, category)) = answers.iter().find(|(curve, category)| *category >= curve.categories())
+    {
+        return Err(format!("{id}: response {category} to an item of {} categories", curve.categories()));
+    }
+    let ability = method.estimator()?.estimate(&answers).ability;
+    let deviation = distance(ability, expected.theta, expected.se);
     // Without an answer the prior's own figures are given, the reference gives its grid's.
-    let close = if answers.is_empty() { 1e-3 } else { case.estimator.close() };
-    let Point { theta, se } = &case.expected;
-    let failure = (deviation > close).then(|| format!("{}: {ability:?}, not {theta} and {se:?}", case.id));
+    let close = if answers.is_empty() { 1e-3 } else { method.close() };
+    let Point { theta, se } = expected;
+    let failure = (deviation > close).then(|| format!("{id}: {ability:?}, not {theta} and {se:?}"));
     Ok(Outcome { deviation, failure })
+}
+
+/// An item from a row of parameters: GRM `a, b1 …`, GPCM `a, step1 …`, NRM `a1, c1, a2, c2 …`, otherwise `a, b, c, d`.
+fn item(model: Option<&str>, row: &[Option<f64>]) -> Result<Item, String> {
+    let values: Vec<f64> = row.iter().map_while(|value| *value).collect();
+    if row[values.len()..].iter().any(Option::is_some) {
+        return Err(format!("{row:?} has a parameter after an absent one"));
+    }
+    let item = match (model, values.as_slice()) {
+        (Some("GRM"), [a, b @ ..]) => Item::Graded { a: *a, b: b.to_vec() },
+        (Some("GPCM"), [a, delta @ ..]) => Item::GeneralizedPartialCredit { a: *a, delta: delta.to_vec() },
+        (Some("NRM"), pairs) if pairs.len() % 2 == 0 => Item::Nominal {
+            alpha: pairs.iter().copied().step_by(2).collect(),
+            c: pairs.iter().copied().skip(1).step_by(2).collect(),
+        },
+        (None | Some("4PL"), [a, b, c, d]) => Item::logistic(*a, *b, *c, *d),
+        _ => return Err(format!("a row {row:?} of model {model:?} is unknown")),
+    };
+    match item.faults().as_slice() {
+        [] => Ok(item),
+        faults => Err(format!("{row:?}: {}", faults.join("; "))),
+    }
 }
 
 fn selection(sample: &Sample, case: &Chosen) -> Result<Outcome, String> {
@@ -274,15 +228,48 @@ fn selection(sample: &Sample, case: &Chosen) -> Result<Outcome, String> {
     Ok(Outcome { deviation: 0.0, failure })
 }
 
-fn run(sample: &Sample, case: &Run) -> Result<Outcome, String> {
-    let bank = Arc::new(bank(sample, &case.bank, case.scaling)?);
-    let threshold = |name: &str| case.stop.rules.iter().find(|rule| rule.rule == name).map(|rule| rule.thr);
+/// The rules of an exam: each alone ends it.
+fn stop(of: &StopOf, bank: usize) -> Stop {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a length is a small whole number"
     )]
-    let length = threshold("length").unwrap_or(bank.len() as f64) as u32;
+    let whole = |thr: f64| thr as u32;
+    let mut stop = Stop { max_items: whole(bank as f64), min_items: 1, rules: Vec::new(), ..Stop::default() };
+    stop.min_items = of.min_length.unwrap_or(1);
+    for rule in &of.rules {
+        match rule {
+            RuleOf::Length { thr } => stop.max_items = whole(*thr),
+            RuleOf::MinLength { thr } => stop.min_items = whole(*thr),
+            RuleOf::Precision { thr } => stop.rules.push(Rule::StandardError { at_most: *thr }),
+            RuleOf::MinInfo { thr } => stop.rules.push(Rule::MinimumInformation { at_most: *thr }),
+            RuleOf::Classification { thr, alpha } => {
+                let cuts = match thr {
+                    Cuts::One(cut) => vec![*cut],
+                    Cuts::Several(cuts) => cuts.clone(),
+                };
+                let confidence = 1.0 - alpha.or(of.alpha).unwrap_or(0.05);
+                stop.rules.push(Rule::Interval { cuts, confidence });
+            }
+        }
+    }
+    stop
+}
+
+/// The rule of a file that a reason is of.
+fn rule_of(reason: EndReason) -> Option<&'static str> {
+    match reason {
+        EndReason::MaxItems | EndReason::BankExhausted => Some("length"),
+        EndReason::StandardError => Some("precision"),
+        EndReason::MinimumInformation => Some("minInfo"),
+        EndReason::Classified => Some("classification"),
+        _ => None,
+    }
+}
+
+fn run(sample: &Sample, case: &Run) -> Result<Outcome, String> {
+    let bank = Arc::new(bank(sample, &case.bank, case.scaling)?);
     let while_constant = match case.constant_pattern.as_deref() {
         None => None,
         Some("fixed4") => Some(WhileConstant::Step(0.4)),
@@ -294,15 +281,7 @@ fn run(sample: &Sample, case: &Run) -> Result<Outcome, String> {
         estimator: case.test.estimator()?,
         while_constant,
         final_estimator: Some(case.last.estimator()?),
-        stop: Stop {
-            max_items: length,
-            min_items: 1,
-            rules: threshold("precision")
-                .into_iter()
-                .map(|at_most| Rule::StandardError { at_most })
-                .collect(),
-            ..Stop::default()
-        },
+        stop: stop(&case.stop, bank.len()),
         ..Policy::default()
     };
     let answers: Vec<u8> = case.full_responses.bytes().map(|byte| byte - b'0').collect();
@@ -321,6 +300,13 @@ fn run(sample: &Sample, case: &Run) -> Result<Outcome, String> {
     let expected = &case.expected;
     if chosen != expected.items {
         let failure = format!("{}: items {chosen:?}, not {:?}", case.id, expected.items);
+        return Ok(Outcome { deviation: f64::INFINITY, failure: Some(failure) });
+    }
+    let reason = exam.end().and_then(rule_of);
+    if !expected.stop_reason.is_empty()
+        && !expected.stop_reason.iter().any(|rule| Some(rule.as_str()) == reason)
+    {
+        let failure = format!("{}: ended by {:?}, not {:?}", case.id, exam.end(), expected.stop_reason);
         return Ok(Outcome { deviation: f64::INFINITY, failure: Some(failure) });
     }
     let steps = exam.steps().iter().zip(expected.theta_path.iter().zip(&expected.se_path));

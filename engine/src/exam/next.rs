@@ -9,7 +9,7 @@ use crate::constraint::{
     self, Constrained, Constraint, Constraints, Content, Eligible, Exposure, Outside, Stage,
 };
 use crate::curve::Curve;
-use crate::event::{Answered, Next, Refusal, Started};
+use crate::event::{Answered, Given, Next, Refusal, Started};
 use crate::exposure::{Control, Counts};
 use crate::random::Random;
 use crate::select::{Penalties, Priced, Selection, Situation};
@@ -34,9 +34,13 @@ impl Exam {
     pub fn decide_answer(
         &self,
         item: usize,
-        category: u8,
+        given: impl Into<Given>,
         outside: &Outside<'_>,
     ) -> Result<Answered, Refusal> {
+        let (category, missing) = match given.into() {
+            Given::Category(category) => (category, false),
+            Given::Missing => (0, true),
+        };
         match self.next {
             None => return Err(Refusal::NotStarted),
             Some(Next::End(_)) => return Err(Refusal::Ended),
@@ -47,7 +51,7 @@ impl Exam {
         if usize::from(category) >= curve.categories() {
             return Err(Refusal::Category);
         }
-        let told = self.is_scored(item);
+        let told = !missing && self.counts(item);
         let mut answers = self.answers();
         if told && self.reads_answers() {
             answers.push((curve, usize::from(category)));
@@ -57,7 +61,7 @@ impl Exam {
         let position = self.steps.len() + 1;
         let progress = Progress {
             position,
-            scored: self.steps.iter().filter(|step| self.is_scored(step.item)).count() + usize::from(told),
+            scored: self.items_scored() + usize::from(told),
             told,
             elapsed: outside.elapsed,
             ability,
@@ -69,7 +73,7 @@ impl Exam {
             Some(reason) => (Next::End(reason), Constrained::default()),
             None => self.select(ability, &answers, Some(item), outside),
         };
-        Ok(Answered { item, category, ability, next, constrained })
+        Ok(Answered { item, category, missing, ability, next, constrained })
     }
 
     fn after(&self, item: usize, category: u8, answers: &[(&Curve, usize)]) -> Ability {

@@ -1,4 +1,7 @@
-//! Criteria that integrate over ability, by the trapezoid rule on a grid.
+//! Criteria that integrate over ability on a grid: by the trapezoid rule, except global discrimination.
+//!
+//! Input: the situation of a step, a prior, a grid. Output: a value for each eligible item. Must not know: which item is
+//! taken.
 
 use super::{Situation, open};
 use crate::ability::{Grid, Posterior, Prior};
@@ -71,10 +74,15 @@ fn sums(
     }
 }
 
-/// Variance of the category probabilities under the density; both categories of a dichotomous item
-/// have the same, which counts once.
+/// Global discrimination index (Kaplan, de la Torre & Barrada, 2015, eq. 8): variance of the category probabilities under
+/// the density; both categories of a dichotomous item have the same, which counts once. As in catR, the density is
+/// normalised over the nodes with equal weights, so the end nodes count in full.
 pub(super) fn discrimination(at: &Situation<'_>, prior: Option<Prior>, grid: Grid) -> Vec<f64> {
-    let (nodes, weights) = density(at, prior, grid);
+    let (nodes, mut weights) = density(at, prior, grid);
+    if let [first, .., last] = weights.as_mut_slice() {
+        *first *= 2.0;
+        *last *= 2.0;
+    }
     let mass: f64 = weights.iter().sum();
     let table = at.bank.table(grid);
     let mut values = vec![f64::NEG_INFINITY; at.bank.len()];

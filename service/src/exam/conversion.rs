@@ -16,15 +16,16 @@ pub(crate) fn engine_event(event: &Event) -> Option<engine::Event> {
                 constrained: engine_constrained(constrained),
             })
         }
-        Event::Answered { item, category, theta, standard_error, ref next, ref constrained, .. } => {
-            engine::Event::Answered(engine::Answered {
-                item: index(item),
-                category,
-                ability: Ability { theta, standard_error },
-                next: engine_next(next),
-                constrained: engine_constrained(constrained),
-            })
-        }
+        Event::Answered {
+            item, category, missing, theta, standard_error, ref next, ref constrained, ..
+        } => engine::Event::Answered(engine::Answered {
+            item: index(item),
+            category,
+            missing,
+            ability: Ability { theta, standard_error },
+            next: engine_next(next),
+            constrained: engine_constrained(constrained),
+        }),
         Event::Completed { reason } => engine::Event::Completed { reason },
         Event::Paused | Event::Resumed | Event::Extended { .. } => return None,
     })

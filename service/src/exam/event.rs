@@ -88,16 +88,22 @@ pub enum Event {
         submitted: Submitted,
         /// The graded answer: 0 wrong, 1 right.
         category: u8,
+        /// Whether it counts as no response: `category` says nothing then.
+        #[serde(default, skip_serializing_if = "is_false")]
+        missing: bool,
         /// Milliseconds the examinee took, as the caller measured them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         response_time_ms: Option<u32>,
-        /// Whether it arrived after the item's time limit; a late answer is wrong.
+        /// Whether it arrived after the item's time limit; it counts as omitted then.
         #[serde(default, skip_serializing_if = "is_false")]
         late: bool,
         /// Ability from this and all earlier answers.
         theta: f64,
         /// Its standard error, if there is one.
         standard_error: Option<f64>,
+        /// Whether the standard error is below the node spacing of the estimator's grid, and so not to be trusted.
+        #[serde(default, skip_serializing_if = "is_false")]
+        coarse: bool,
         /// The next item, chosen and committed with this answer, or the end.
         next: Next,
         /// What constrained its choice.

@@ -4,7 +4,7 @@
 
 use super::event::{Constrained, Entry, Event, Next, is_false};
 use super::item::{ItemId, Submitted};
-use engine::Ability;
+use engine::{Ability, Given};
 use serde::{Deserialize, Serialize};
 
 /// An answer without the values that can be recomputed.
@@ -17,12 +17,18 @@ pub struct Response {
     pub submitted: Submitted,
     /// The graded answer: 0 wrong, 1 right.
     pub category: u8,
+    /// Whether it counts as no response.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub missing: bool,
     /// Milliseconds the examinee took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_time_ms: Option<u32>,
     /// Whether it arrived after the item's time limit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub late: bool,
+    /// Whether the standard error after it is below the node spacing of the estimator's grid.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub coarse: bool,
     /// When it was decided, in milliseconds since 1970 UTC.
     pub at: i64,
     /// What constrained the choice of the next item.
@@ -43,18 +49,26 @@ pub struct Timed {
 }
 
 impl Response {
+    /// What it counts as.
+    pub(super) fn given(&self) -> Given {
+        if self.missing { Given::Missing } else { Given::Category(self.category) }
+    }
+
     /// The answered event at this position, with the ability after it and what follows.
     pub fn entry(self, seq: i64, ability: Ability, next: Next) -> Entry {
-        let Self { item, submitted, category, response_time_ms, late, at, constrained } = self;
+        let Self { item, submitted, category, missing, response_time_ms, late, coarse, at, constrained } =
+            self;
         let Ability { theta, standard_error } = ability;
         let event = Event::Answered {
             item,
             submitted,
             category,
+            missing,
             response_time_ms,
             late,
             theta,
             standard_error,
+            coarse,
             next,
             constrained,
         };

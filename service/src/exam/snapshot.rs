@@ -56,17 +56,27 @@ impl Snapshot {
     pub fn of(exam: &Exam) -> Option<Self> {
         let ability = exam.ability();
         let response = |entry: &Entry| match &entry.event {
-            Event::Answered { item, submitted, category, response_time_ms, late, constrained, .. } => {
-                Some(Response {
-                    item: *item,
-                    submitted: *submitted,
-                    category: *category,
-                    response_time_ms: *response_time_ms,
-                    late: *late,
-                    at: entry.at,
-                    constrained: constrained.clone(),
-                })
-            }
+            Event::Answered {
+                item,
+                submitted,
+                category,
+                missing,
+                response_time_ms,
+                late,
+                coarse,
+                constrained,
+                ..
+            } => Some(Response {
+                item: *item,
+                submitted: *submitted,
+                category: *category,
+                missing: *missing,
+                response_time_ms: *response_time_ms,
+                late: *late,
+                coarse: *coarse,
+                at: entry.at,
+                constrained: constrained.clone(),
+            }),
             _ => None,
         };
         let timed = |Entry { seq, at, event }: &Entry| {

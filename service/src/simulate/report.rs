@@ -28,6 +28,8 @@ pub struct Report {
     pub exposure: Vec<f64>,
     /// Test overlap: mean share of common items over all pairs of examinees.
     pub overlap: f64,
+    /// Share of results whose standard error is below the node spacing of the estimator's grid: the grid is too coarse.
+    pub coarse: f64,
     /// Mean number of items.
     pub length: f64,
     /// Mean number of choices in an exam for which a constraint was relaxed.
@@ -71,6 +73,7 @@ impl Report {
             by_theta: by_theta.collect(),
             overlap: if total > 1.0 { pairs / (total * (total - 1.0) * length) } else { 0.0 },
             exposure: counts.into_iter().map(|count| count as f64 / total).collect(),
+            coarse: sittings.iter().filter(|sitting| sitting.coarse).count() as f64 / total,
             length,
             relaxed: sittings.iter().map(|sitting| sitting.relaxed.len()).sum::<usize>() as f64 / total,
         }
@@ -142,6 +145,9 @@ impl fmt::Display for Beside<'_> {
         row("mean SE", &|report| format!("{:.4}", report.all.mean_error))?;
         row("correlation", &|report| format!("{:.4}", report.all.correlation))?;
         row("coverage of 1.96 SE", &|report| format!("{:.3}", report.all.coverage))?;
+        if self.0.iter().any(|(_, report)| report.coarse > 0.0) {
+            row("grid too coarse", &|report| format!("{:.3}", report.coarse))?;
+        }
         row("mean length", &|report| format!("{:.1}", report.length))?;
         row("exposure, max", &|report| format!("{:.3}", report.max_exposure()))?;
         row("exposure, mean", &|report| format!("{:.3}", report.mean_exposure()))?;

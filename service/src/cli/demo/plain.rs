@@ -95,7 +95,8 @@ fn outcome(outcome: &Outcome, to: &mut impl Write) -> std::io::Result<()> {
 /// The result as text.
 pub fn words(outcome: &Outcome) -> Vec<String> {
     let Outcome { ability, score, items, reason } = outcome;
-    let mut estimate = format!("score {score:.1}, theta {:.2}", ability.theta);
+    let score = score.map_or("no score".to_owned(), |score| format!("score {score:.1}"));
+    let mut estimate = format!("{score}, theta {:.2}", ability.theta);
     if let (Some(error), Some((low, high))) = (ability.standard_error, interval::of(*ability)) {
         estimate += &format!(", SE {error:.2}, 95 % interval {low:.2} to {high:.2}");
     }

@@ -3,10 +3,9 @@
 //! Input: a bank, a policy, a seed, and answers. Output: the question, the answers with the ability after each, and
 //! the result. Must not know: the terminal, the time.
 
-use engine::score::Scale;
 use engine::{Ability, EndReason, Exposure, Policy};
 use service::exam::bank::ItemBank;
-use service::exam::event::Head;
+use service::exam::event::{Event, Head};
 use service::exam::item::Submitted;
 use service::exam::terms::Terms;
 use service::exam::{Exam, Verdict};
@@ -45,7 +44,7 @@ pub struct Taken {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     pub ability: Ability,
-    pub score: f64,
+    pub score: Option<f64>,
     pub items: usize,
     /// Why it ended; `None` while it is open.
     pub reason: Option<EndReason>,
@@ -94,13 +93,15 @@ impl Sitting {
     pub fn answer(&mut self, submitted: Submitted, at: i64) {
         let Some(item) = self.exam.current_item() else { return };
         let bank = Arc::clone(self.exam.bank());
-        let (Some(asked), Ok(category)) = (bank.item(item), bank.grade(item, submitted)) else { return };
+        let Some(asked) = bank.item(item) else { return };
         let Ok(Verdict::Append(entry)) = self.exam.answer(item, submitted, None, at, Exposure::Unknown)
         else {
             return;
         };
+        let Event::Answered { category, missing, .. } = entry.event else { return };
         self.exam.apply(entry).expect("an exam should accept what it decided");
         let grade = match (asked.parameters.categories(), category) {
+            _ if missing => "omitted".to_owned(),
             (2, 0) => "wrong".to_owned(),
             (2, _) => "right".to_owned(),
             (count, category) => format!("{category} of {}", count - 1),
@@ -141,7 +142,6 @@ impl Sitting {
     /// The result, final or current.
     pub fn outcome(&self) -> Outcome {
         let ability = self.exam.result().ability;
-        let score = Scale::PERCENT.score(ability).value;
-        Outcome { ability, score, items: self.taken.len(), reason: self.exam.end() }
+        Outcome { ability, score: self.exam.score(), items: self.taken.len(), reason: self.exam.end() }
     }
 }

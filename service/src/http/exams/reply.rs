@@ -175,11 +175,20 @@ struct AbilityReply {
     standard_error: Option<f64>,
 }
 
+/// The ability after an answer, if the caller may see it.
+#[derive(Debug, Serialize)]
+struct AbilityAfter {
+    #[serde(flatten)]
+    ability: AbilityReply,
+    #[serde(skip_serializing_if = "is_false")]
+    coarse: bool,
+}
+
 /// Reply of `POST /answer`.
 #[derive(Debug, Serialize)]
 pub struct AnswerReply {
     #[serde(flatten)]
-    ability: Option<AbilityReply>,
+    ability: Option<AbilityAfter>,
     #[serde(skip_serializing_if = "Option::is_none")]
     correct: Option<bool>,
     #[serde(skip_serializing_if = "is_false")]
@@ -201,8 +210,9 @@ impl AnswerReply {
     /// no answer at `seq`.
     pub fn of(exam: &Exam, seq: i64, view: View, now: i64) -> Option<Self> {
         let place = usize::try_from(seq).ok()?;
-        let Event::Answered { category, late, theta, standard_error, next, constrained, .. } =
-            &exam.entries().get(place)?.event
+        let Event::Answered {
+            category, missing, late, theta, standard_error, coarse, next, constrained, ..
+        } = &exam.entries().get(place)?.event
         else {
             return None;
         };
@@ -212,9 +222,10 @@ impl AnswerReply {
         };
         let answers = exam.entries()[..=place].iter().filter(|entry| entry.event.kind() == "answered");
         let ability = AbilityReply { theta: *theta, standard_error: *standard_error };
+        let ability = AbilityAfter { ability, coarse: *coarse };
         Some(Self {
             ability: view.ability.then_some(ability),
-            correct: view.correct.then_some(*category > 0),
+            correct: (view.correct && !missing).then_some(*category > 0),
             late: *late,
             items_completed: answers.count(),
             completed: end.is_some(),

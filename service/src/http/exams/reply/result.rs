@@ -5,6 +5,7 @@
 use super::{AbilityReply, ItemReply, TimeReply, seconds};
 use crate::access::caller::View;
 use crate::exam::Exam;
+use crate::exam::event::is_false;
 use engine::{EndReason, Estimate, Formula};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,8 +15,9 @@ use serde::Serialize;
 pub struct ResultReply {
     #[serde(flatten)]
     estimate: Option<EstimateReply>,
+    /// Absent if the caller may not see it; `null` if the policy reports none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    score: Option<f64>,
+    score: Option<Option<f64>>,
     items_completed: usize,
     max_items: u32,
     termination_reason: Option<&'static str>,
@@ -28,6 +30,8 @@ struct EstimateReply {
     ability: AbilityReply,
     standard_error_formula: Formula,
     at_bound: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    coarse: bool,
 }
 
 impl ResultReply {
@@ -37,10 +41,11 @@ impl ResultReply {
             ability: AbilityReply { theta: ability.theta, standard_error: ability.standard_error },
             standard_error_formula: formula,
             at_bound: is_bounded,
+            coarse: exam.is_coarse(),
         };
         Self {
             estimate: view.ability.then(estimate),
-            score: view.score.then(|| engine::score::Scale::PERCENT.score(ability).value),
+            score: view.score.then(|| exam.score()),
             items_completed: exam.items_completed(),
             max_items: exam.head().policy.stop.max_items,
             termination_reason: exam.end().map(EndReason::as_str),
