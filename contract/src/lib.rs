@@ -61,6 +61,9 @@ pub struct State {
     pub database: Option<String>,
     /// Exams that have started and not ended, from the database of record; while it does not answer, as it said last.
     pub open_exams: u64,
+    /// Seconds added to the database's clock, because it was set while exams were open; absent if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_correction_seconds: Option<i64>,
     /// Version of the service.
     pub version: String,
 }

@@ -49,6 +49,10 @@ pub const DB_CONNECTIONS_MAX: &str = "adaptive_exam_db_connections_max";
 pub const WRITES_WAITING: &str = "adaptive_exam_writes_waiting";
 /// Gauge: 1 while the database of record answers.
 pub const DATABASE_UP: &str = "adaptive_exam_database_up";
+/// Gauge: seconds added to the database's clock because it was set while exams were open.
+pub const CLOCK_CORRECTION_SECONDS: &str = "adaptive_exam_clock_correction_seconds";
+/// Counter: seconds in which no replica could reach the database of record.
+pub const OUTAGE_SECONDS_TOTAL: &str = "adaptive_exam_outage_seconds_total";
 /// Gauge: 1 while a Settings text is refused and an older one is in use.
 pub const SETTINGS_REJECTED: &str = "adaptive_exam_settings_rejected";
 /// Gauge: always 1; labels `version` and `settings_revision`.

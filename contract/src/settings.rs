@@ -35,6 +35,9 @@ pub struct Settings {
     pub store: Store,
     /// How the log is written.
     pub log: Log,
+    /// What holds after an outage.
+    #[serde(skip_serializing_if = "Outage::is_default")]
+    pub outage: Outage,
     /// Where traces go.
     #[serde(skip_serializing_if = "Trace::is_off")]
     pub trace: Trace,
@@ -175,6 +178,25 @@ impl Store {
     }
 }
 
+/// What holds after the service or its database could not be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Outage {
+    /// How long after an outage the exams whose time it took are not ended, in seconds (0 to 86400).
+    pub grace_seconds: u32,
+}
+
+impl Outage {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for Outage {
+    fn default() -> Self {
+        Self { grace_seconds: 600 }
+    }
+}
+
 /// Where traces go.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Trace {
@@ -229,6 +251,7 @@ impl Default for Settings {
             database: Database { url: "sqlite:exams.db".to_owned(), password_file: None },
             store: Store::Memory { ttl_seconds: SNAPSHOT_TTL_SECONDS },
             log: Log { format: LogFormat::Text },
+            outage: Outage::default(),
             trace: Trace::default(),
             banks: Vec::new(),
             exam_types: exams::defaults(),

@@ -90,11 +90,21 @@ pub enum Event {
         /// Why.
         reason: EndReason,
     },
+    /// The ended exam goes on.
+    Reopened {
+        /// The next item: the one that was current, or a new one if the exam ended with an answer.
+        next: Next,
+        /// What constrained the choice.
+        #[serde(default, skip_serializing_if = "Constrained::is_none")]
+        constrained: Constrained,
+    },
 }
 
 /// Why an answer is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
+    /// The exam has not ended.
+    NotEnded,
     /// The exam has not started.
     NotStarted,
     /// The exam is over.

@@ -39,6 +39,8 @@ pub struct Exam {
     open: Vec<bool>,
     steps: Vec<Answered>,
     next: Option<Next>,
+    /// The item that was current when the exam was ended without an answer.
+    interrupted: Option<usize>,
 }
 
 impl Exam {
@@ -69,6 +71,7 @@ impl Exam {
             open,
             steps,
             next: None,
+            interrupted: None,
         }
     }
 
@@ -140,11 +143,21 @@ impl Exam {
                 self.record(*item, answered.given(), next.clone(), constrained.clone()).map(drop)
             }
             Event::Completed { reason } => match self.next {
-                Some(Next::Item(_)) => {
+                Some(Next::Item(item)) => {
+                    self.interrupted = Some(item);
                     self.next = Some(Next::End(*reason));
                     Ok(())
                 }
                 _ => Err(ReplayError::Order("only an exam that goes on can be completed")),
+            },
+            Event::Reopened { next, .. } => match (&self.next, self.interrupted, next) {
+                (Some(Next::End(_)), Some(item), Next::Item(again)) if item == *again => {
+                    self.interrupted = None;
+                    self.next = Some(next.clone());
+                    Ok(())
+                }
+                (Some(Next::End(_)), None, Next::Item(_)) => self.set_next(next.clone()),
+                _ => Err(ReplayError::Order("only an ended exam can be reopened, with an item")),
             },
         }
     }

@@ -55,7 +55,7 @@ fn decide(exam: &Exam, stored: &Event) -> Option<Event> {
         }
         Event::Answered(answered) => {
             let outside = then(&answered.constrained);
-            let mut decided = exam.decide_answer(answered.item, answered.category, &outside).ok()?;
+            let mut decided = exam.decide_answer(answered.item, answered.given(), &outside).ok()?;
             decided.constrained.wanted = answered.constrained.wanted;
             if answered.next == Next::End(EndReason::TimeLimit) {
                 decided.next = answered.next.clone();
@@ -64,6 +64,11 @@ fn decide(exam: &Exam, stored: &Event) -> Option<Event> {
             Some(Event::Answered(decided))
         }
         Event::Completed { .. } => None,
+        Event::Reopened { constrained, .. } => {
+            let (next, mut decided) = exam.decide_reopen(&then(constrained)).ok()?;
+            decided.wanted = constrained.wanted;
+            Some(Event::Reopened { next, constrained: decided })
+        }
     }
 }
 

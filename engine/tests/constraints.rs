@@ -6,7 +6,7 @@ use engine::constraint::Bounds;
 use engine::explain::ChosenBy;
 use engine::random::Random;
 use engine::{
-    Attributes, Bank, Constraint, Constraints, Content, Control, Counts, EndReason, Event, Exam, Exposure,
+    Attributes, Bank, Constrained, Constraint, Constraints, Content, Control, Counts, EndReason, Event, Exam, Exposure,
     Item, Next, Outside, Policy, Rule, Selection, Start, Stop, verify,
 };
 use std::collections::BTreeMap;
@@ -303,4 +303,41 @@ fn every_step_explains_itself() {
     let Event::Answered(answered) = &mut changed[8] else { panic!("an answer") };
     answered.next = Next::Item(59);
     assert!(verify(&bank, &policy, 11, &changed).is_err(), "the next answer is not to that item");
+}
+
+#[test]
+fn a_reopened_exam_goes_on_where_it_ended() {
+    let bank = bank(by_area);
+    let stop = Stop { max_seconds: Some(600), min_items: 10, ..Stop::default() };
+    let policy = Policy { stop, ..Policy::default() };
+    let mut exam = Exam::new(Arc::clone(&bank), policy.clone(), 1);
+    let mut events = Vec::new();
+    let mut apply = |exam: &mut Exam, event: Event| {
+        exam.apply(&event).unwrap();
+        events.push(event);
+    };
+    let started = Event::Started(exam.decide_start(&Outside::default()));
+    apply(&mut exam, started);
+    assert!(exam.decide_reopen(&Outside::default()).is_err(), "it has not ended");
+    // Ended while an item is current, that item is current again.
+    let item = exam.current_item().unwrap();
+    apply(&mut exam, Event::Completed { reason: EndReason::TimeLimit });
+    let (next, constrained) = exam.decide_reopen(&Outside::default()).unwrap();
+    assert_eq!(next, Next::Item(item));
+    let other = Event::Reopened { next: Next::Item(item + 1), constrained: Constrained::default() };
+    assert!(exam.apply(&other).is_err());
+    apply(&mut exam, Event::Reopened { next, constrained });
+    // Ended by an answer, another item is chosen.
+    let late = Outside { elapsed: 600.0, ..Outside::default() };
+    let answered = Event::Answered(exam.decide_answer(item, 1, &late).unwrap());
+    apply(&mut exam, answered);
+    assert_eq!(exam.end(), Some(EndReason::TimeLimit));
+    let (next, constrained) = exam.decide_reopen(&Outside::default()).unwrap();
+    assert_ne!(next, Next::Item(item));
+    apply(&mut exam, Event::Reopened { next, constrained });
+    let item = exam.current_item().unwrap();
+    let answered = Event::Answered(exam.decide_answer(item, 0, &Outside::default()).unwrap());
+    apply(&mut exam, answered);
+    assert_eq!((exam.end(), exam.items_completed()), (None, 2));
+    assert_eq!(verify(&bank, &policy, 1, &events), Ok(vec![]));
 }

@@ -241,9 +241,9 @@ fn a_missing_answer_carries_no_information_and_does_not_count_as_scored() {
     let graded = Item::Graded { a: 1.5, b: vec![-1.0, 0.0, 1.0] };
     let of_bank = Arc::new(Bank::new(1.0, vec![graded; 10]).unwrap());
     let policy = Policy { stop: Stop { max_items: 9, ..Stop::default() }, ..Policy::default() };
-    let mut exam = Exam::new(Arc::clone(&of_bank), policy, 0);
-    exam.apply(&Event::Started(exam.decide_start(&Outside::default()))).unwrap();
-    let mut events = Vec::new();
+    let mut exam = Exam::new(Arc::clone(&of_bank), policy.clone(), 0);
+    let mut events = vec![Event::Started(exam.decide_start(&Outside::default()))];
+    exam.apply(&events[0]).unwrap();
     for _ in 0..8 {
         let item = exam.current_item().unwrap();
         let answered = exam.decide_answer(item, Given::Missing, &Outside::default()).unwrap();
@@ -255,8 +255,9 @@ fn a_missing_answer_carries_no_information_and_does_not_count_as_scored() {
     let prior = Ability { theta: 0.0, standard_error: Some(1.0) };
     assert_eq!((exam.ability(), exam.result().ability), (prior, prior));
     // Stored and read again it is the same; an answer of before has no such field.
-    let text = serde_json::to_string(&events[0]).unwrap();
-    assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), events[0]);
+    let text = serde_json::to_string(&events[1]).unwrap();
+    assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), events[1]);
+    assert_eq!(engine::verify(&of_bank, &policy, 0, &events), Ok(vec![]));
     let item = exam.current_item().unwrap();
     let answered = exam.decide_answer(item, 3, &Outside::default()).unwrap();
     assert!(!serde_json::to_string(&answered).unwrap().contains("missing"));

@@ -20,7 +20,7 @@ pub struct Rules {
     /// The items.
     pub bank: Arc<ItemBank>,
     /// Longest time an exam may stay open, in milliseconds.
-    pub lasts: i64,
+    pub lasts: u32,
     /// Time limit of an item, in seconds.
     pub item_seconds: Option<u32>,
     /// Most exams of this type for one examinee.
@@ -103,7 +103,7 @@ impl Catalogue {
                         Rules {
                             policy,
                             bank: Arc::clone(bank),
-                            lasts: i64::from(exam_type.expires_after_seconds) * 1000,
+                            lasts: exam_type.expires_after_seconds,
                             item_seconds: exam_type.item_seconds,
                             attempts: exam_type.attempts,
                             resume: exam_type.resume,

@@ -9,6 +9,7 @@ pub(crate) mod conversion;
 pub mod digest;
 pub mod event;
 pub mod item;
+pub mod outage;
 pub mod policy;
 pub mod response;
 pub mod snapshot;
@@ -45,8 +46,8 @@ pub struct Exam {
 pub enum Verdict {
     /// A new answer: append this entry to the log.
     Append(Entry),
-    /// The time ended before the submission: append this ending and refuse the submission.
-    Over(Entry),
+    /// The time ended before the submission, which is to be refused once the exam has ended.
+    Over,
     /// A repeated submission, in the log at this seq: send the first reply again.
     Repeat(i64),
 }
@@ -153,6 +154,7 @@ impl Exam {
             Event::Paused => !self.is_paused(),
             Event::Resumed => self.is_paused(),
             Event::Answered { .. } => !self.is_paused(),
+            Event::Reopened { .. } => self.is_over_by_time(),
             Event::Started { .. } | Event::Extended { .. } | Event::Completed { .. } => true,
         };
         match engine_event(event) {
@@ -217,8 +219,8 @@ impl Exam {
         if self.is_paused() {
             return Err(Refusal::Paused);
         }
-        if let Some(reason) = self.is_over(now) {
-            return Ok(Verdict::Over(self.entry(Event::Completed { reason }, now)));
+        if self.over(now).is_some() {
+            return Ok(Verdict::Over);
         }
         if self.current_item() != Some(item) {
             return Err(Refusal::NotCurrent);
@@ -246,9 +248,10 @@ impl Exam {
         self.head.policy.omitted.given(categories)
     }
 
-    /// The event that ends the exam for this reason; `None` if it has ended already.
+    /// The event that ends the exam by request, or by time if its time is over; `None` if it has ended already.
     pub fn complete(&self, reason: EndReason, now: i64) -> Option<Entry> {
-        self.end().is_none().then(|| self.entry(Event::Completed { reason }, now))
+        let by_request = || self.entry(Event::Completed { reason }, now);
+        self.end().is_none().then(|| self.over(now).unwrap_or_else(by_request))
     }
 
     /// Every event that differs from what the engine decides now, with that decision. Item selection is repeated.

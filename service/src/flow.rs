@@ -13,7 +13,7 @@ mod time;
 
 pub use answer::Answer;
 pub use start::{Origin, Start};
-pub use time::Extended;
+pub use time::{By, Extended};
 
 use crate::access::caller::Caller;
 use crate::catalogue::Catalogue;
@@ -28,6 +28,7 @@ use crate::store::saver::Saver;
 use crate::telemetry::trace::{self, TARGET};
 use contract::Fault;
 use engine::EndReason;
+use jiff::Timestamp;
 use recent::Recent;
 use std::sync::Arc;
 use std::time::Instant;
@@ -50,6 +51,8 @@ pub struct Flow {
     pub exposure: Shared,
     /// The process's metrics.
     pub metrics: Metrics,
+    /// How long the end of an exam is held after an outage that took of its time, in milliseconds.
+    pub outage_grace: i64,
 }
 
 /// Why a call was refused.
@@ -79,6 +82,9 @@ pub enum Error {
     /// The exam has ended.
     #[error("the exam has ended")]
     Ended(EndReason),
+    /// Its time ran out in an outage, and its end is held until then, in milliseconds since 1970 UTC.
+    #[error("the time of this exam ran out while the service was unavailable; until {} a proctor can extend it", time(*.0))]
+    Held(i64),
     /// The database of record failed.
     #[error(transparent)]
     Records(#[from] records::Error),
@@ -91,7 +97,7 @@ impl Flow {
     /// There is no such exam for this caller, or database errors.
     pub async fn exam(&self, caller: &Caller, id: i64) -> Result<Arc<Exam>, Error> {
         trace::exam(id);
-        authorized(caller, self.load(id).await?)
+        Ok(self.settle(authorized(caller, self.load(id).await?)?).await?.0)
     }
 
     /// Appends an event and, once it is durable, applies it to the exam and queues its snapshot.
@@ -121,6 +127,11 @@ impl Flow {
         }
         Ok(appended)
     }
+}
+
+/// Formats a time in milliseconds since 1970 UTC as RFC 3339, in seconds.
+fn time(milliseconds: i64) -> String {
+    Timestamp::from_second(milliseconds / 1000).unwrap_or_default().to_string()
 }
 
 /// An exam that the caller may not access is reported as unknown.

@@ -123,7 +123,16 @@ impl Live {
         metrics.build(revision);
         let (records, metrics) = (records.clone(), metrics.clone());
         Ok(Self {
-            flow: Flow { records, store, saver, catalogue: Arc::new(catalogue), recent, exposure, metrics },
+            flow: Flow {
+                records,
+                store,
+                saver,
+                catalogue: Arc::new(catalogue),
+                recent,
+                exposure,
+                metrics,
+                outage_grace: i64::from(settings.outage.grace_seconds) * 1000,
+            },
             auth,
             limits,
             revision: revision.into(),

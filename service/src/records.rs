@@ -8,6 +8,7 @@ mod batch;
 mod clock;
 mod dedicated;
 mod examinees;
+pub mod heartbeat;
 mod id_allocation;
 mod list;
 mod pool;
@@ -29,6 +30,7 @@ use dedicated::{Dedicated, DedicatedUsage};
 use pool::{Pool, on};
 use reader::Reader;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use write_request::{NewEvent, Outcome, WriteRequest};
 use writer::Writer;
 
@@ -41,6 +43,8 @@ pub struct Records {
     reader: Reader,
     writer: Writer,
     clock: Clock,
+    /// The last heartbeat of this replica, in milliseconds since 1970 UTC.
+    beat_at: Arc<AtomicI64>,
     durability: String,
 }
 
@@ -169,11 +173,15 @@ impl Records {
         let dedicated = [&writes, &reads].into_iter().filter_map(Dedicated::usage).collect();
         let writer = Writer::start(writes, metrics);
         let reader = Reader::start(reads);
-        let clock = Clock::start(pool.clone()).await;
-        Ok(Self { pool, dedicated, reader, writer, clock, durability })
+        let clock = Clock::start(pool.clone()).await.map_err(|reason| OpenError::Connect {
+            url: pool::without_password(url),
+            reason,
+            hint: "Its clock cannot be read",
+        })?;
+        Ok(Self { pool, dedicated, reader, writer, clock, beat_at: Arc::default(), durability })
     }
 
-    /// The time on the database's clock, in milliseconds since 1970 UTC.
+    /// The time on the clock of exams, in milliseconds since 1970 UTC.
     pub fn now(&self) -> i64 {
         self.clock.now()
     }

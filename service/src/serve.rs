@@ -6,7 +6,7 @@
 use crate::app::App;
 use crate::http::listener::{self, Phase};
 use crate::http::router;
-use crate::jobs::{expire, rewarm};
+use crate::jobs::{expire, heartbeat, rewarm};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -31,6 +31,9 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let (phase, phases) = watch::channel(Phase::Serving);
     let (ops_phase, ops_phases) = watch::channel(Phase::Serving);
+    // An outage is recorded before anything can end an exam.
+    heartbeat::once(&app).await;
+    let beating = tokio::spawn(heartbeat::run(app.clone()));
     let expiring = tokio::spawn(expire::run(app.clone()));
     let rewarming = tokio::spawn(rewarm::run(app.clone()));
     let ops = tokio::spawn(listener::serve(ops, router::ops(app.clone()), OPS_CONNECTIONS, ops_phases));
@@ -53,6 +56,8 @@ pub async fn serve(
     };
     expiring.abort();
     rewarming.abort();
+    beating.abort();
+    heartbeat::once(&app).await;
     let flow = &app.live().flow;
     flow.saver.flush().await;
     flow.records.close().await;

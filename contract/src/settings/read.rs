@@ -3,7 +3,7 @@
 //! Input: a TOML text. Output: Settings, or every fault. Must not know: files.
 
 use super::{
-    Api, Auth, Bank, BankFrom, Database, ExamType, Limits, Listener, Log, SAMPLE_BANK, Settings, Store, Trace,
+    Api, Auth, Bank, BankFrom, Database, ExamType, Limits, Listener, Log, Outage, SAMPLE_BANK, Settings, Store, Trace,
 };
 use crate::{Fault, Fields};
 use serde_json::Value;
@@ -26,6 +26,7 @@ pub(super) fn settings(text: &str) -> Result<Settings, Vec<Fault>> {
         database: database(root.section("database"), default.database),
         store: store(root.section("store")),
         log: log(root.section("log"), default.log),
+        outage: outage(root.section("outage")),
         trace: trace(root.section("trace")),
         banks: root.list("banks", bank),
         exam_types: if root.has("exam_types") {
@@ -104,6 +105,13 @@ fn log(mut fields: Fields<'_>, default: Log) -> Log {
     let format = fields.or("format", default.format);
     fields.finish();
     Log { format }
+}
+
+fn outage(mut fields: Fields<'_>) -> Outage {
+    let grace_seconds = fields.or("grace_seconds", Outage::default().grace_seconds);
+    fields.expect("grace_seconds", grace_seconds <= 86_400, "must be 0 to 86400");
+    fields.finish();
+    Outage { grace_seconds }
 }
 
 fn trace(mut fields: Fields<'_>) -> Trace {
@@ -235,6 +243,10 @@ fn exam_type(name: &str, fields: &mut Fields<'_>) -> ExamType {
     };
     let lasts = (1..=31_536_000).contains(&read.expires_after_seconds);
     fields.expect("expires_after_seconds", lasts, "must be 1 to 31536000");
+    let limit = read.max_seconds.filter(|limit| *limit > read.expires_after_seconds);
+    let message = "must be at least max_seconds: the exam would close before its time is over";
+    fields.expect("expires_after_seconds", limit.is_none(), message);
+    fields.expect("min_items", read.min_items <= read.max_items, "must be at most max_items");
     let in_range = |value: Option<u32>, most| value.is_none_or(|value| (1..=most).contains(&value));
     fields.expect("max_seconds", in_range(read.max_seconds, 604_800), "must be 1 to 604800");
     fields.expect("item_seconds", in_range(read.item_seconds, 86_400), "must be 1 to 86400");

@@ -76,6 +76,19 @@ impl Exam {
         Ok(Answered { item, category, missing, ability, next, constrained })
     }
 
+    /// The next item of an ended exam that is to go on: the one that was current, or a new one if the exam ended
+    /// with an answer. It is the end if no item is left.
+    ///
+    /// # Errors
+    /// The exam has not ended.
+    pub fn decide_reopen(&self, outside: &Outside<'_>) -> Result<(Next, Constrained), Refusal> {
+        match (&self.next, self.interrupted) {
+            (Some(Next::End(_)), Some(item)) => Ok((Next::Item(item), Constrained::default())),
+            (Some(Next::End(_)), None) => Ok(self.select(self.ability, &self.answers(), None, outside)),
+            _ => Err(Refusal::NotEnded),
+        }
+    }
+
     fn after(&self, item: usize, category: u8, answers: &[(&Curve, usize)]) -> Ability {
         let category = usize::from(category);
         self.estimate(answers, |posterior: &Posterior| {

@@ -127,6 +127,16 @@ pub enum Event {
         /// Why.
         reason: EndReason,
     },
+    /// An exam that ended by time goes on.
+    Reopened {
+        /// Added to every limit, in milliseconds.
+        milliseconds: i64,
+        /// The next item: the one that was current, or a new one if the exam ended with an answer.
+        next: Next,
+        /// What constrained its choice.
+        #[serde(default, skip_serializing_if = "Constrained::is_none")]
+        constrained: Constrained,
+    },
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -144,6 +154,7 @@ impl Event {
             Self::Resumed => "resumed",
             Self::Extended { .. } => "extended",
             Self::Completed { .. } => "completed",
+            Self::Reopened { .. } => "reopened",
         }
     }
 
@@ -151,14 +162,14 @@ impl Event {
     pub fn is_ending(&self) -> bool {
         match self {
             Self::Started { next, .. } | Self::Answered { next, .. } => matches!(next, Next::End(_)),
-            Self::Paused | Self::Resumed | Self::Extended { .. } => false,
+            Self::Paused | Self::Resumed | Self::Extended { .. } | Self::Reopened { .. } => false,
             Self::Completed { .. } => true,
         }
     }
 
-    /// Whether it is a timing event, which does not affect the measurement.
+    /// Whether it changes the time of the exam, and nothing of the measurement. The exam is open after it.
     pub fn is_timing(&self) -> bool {
-        matches!(self, Self::Paused | Self::Resumed | Self::Extended { .. })
+        matches!(self, Self::Paused | Self::Resumed | Self::Extended { .. } | Self::Reopened { .. })
     }
 }
 

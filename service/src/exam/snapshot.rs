@@ -52,8 +52,12 @@ pub fn has_version(text: &str, version: i64) -> bool {
 }
 
 impl Snapshot {
-    /// The snapshot of an open exam; `None` once it has ended.
+    /// The snapshot of an open exam; `None` once it has ended, also if it was reopened after that: the form has no
+    /// place for an end.
     pub fn of(exam: &Exam) -> Option<Self> {
+        if exam.entries().iter().any(|entry| matches!(entry.event, Event::Reopened { .. })) {
+            return None;
+        }
         let ability = exam.ability();
         let response = |entry: &Entry| match &entry.event {
             Event::Answered {

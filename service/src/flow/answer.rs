@@ -41,7 +41,6 @@ impl Flow {
             None => (self.load(id).await?, true),
         };
         let mut exam = authorized(caller, exam)?;
-        let mut is_from_log = false;
         loop {
             let verdict = info_span!(target: TARGET, "decide").in_scope(|| {
                 self.exposure.with(&exam.head().bank_version, |exposure| {
@@ -58,11 +57,14 @@ impl Flow {
                     // reloaded exam.
                     self.metrics.repeated("conflict");
                 }
-                // `closes_at` is not covered by the hash chain, so an ending by time is decided on the log only.
-                Ok(Verdict::Over(_)) if !is_from_log => is_from_log = true,
-                Ok(Verdict::Over(entry)) => {
-                    // Whether or not the append succeeded, the reloaded exam decides.
-                    self.commit(&mut exam, entry).await?;
+                // The settled exam decides.
+                Ok(Verdict::Over) => {
+                    let (settled, held) = Box::pin(self.settle(exam)).await?;
+                    if let Some(until) = held {
+                        return Err(Error::Held(until));
+                    }
+                    (exam, checked) = (settled, true);
+                    continue;
                 }
                 _ if !checked => {}
                 Ok(Verdict::Repeat(seq)) => {
@@ -71,9 +73,8 @@ impl Flow {
                 }
                 Err(refusal) => return Err(refusal_error(refusal, exam)),
             }
-            is_from_log |= checked;
             let version = exam.version();
-            exam = if is_from_log { Box::pin(self.replay(id)).await? } else { self.load(id).await? };
+            exam = if checked { Box::pin(self.replay(id)).await? } else { self.load(id).await? };
             if exam.version() > version {
                 self.recent.mark_shared(id);
             }

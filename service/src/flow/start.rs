@@ -9,6 +9,7 @@ use crate::exam::Exam;
 use crate::exam::digest::digest;
 use crate::exam::event::Head;
 use crate::exam::terms::{Terms, pseudonym};
+use crate::exam::time::GRACE;
 use crate::records::{Created, Examinee, NewExam};
 use crate::telemetry::trace::{self, TARGET};
 use contract::Fault;
@@ -84,8 +85,8 @@ impl Flow {
                 }
                 let open = before.iter().rev().find(|attempt| attempt.ended_at.is_none());
                 if let Some(open) = open.filter(|_| rules.resume) {
-                    let exam = self.load(open.id).await?;
-                    // It may have ended in the meantime.
+                    let (exam, _) = self.settle(self.load(open.id).await?).await?;
+                    // It may have ended in the meantime, or end now.
                     if exam.end().is_none() {
                         return Ok((exam, Origin::Open));
                     }
@@ -104,9 +105,10 @@ impl Flow {
                 owner: start.examinee.subject.as_deref().map(|subject| pseudonym(subject, seed)),
                 item_seconds: rules.item_seconds,
                 extra_time: start.extra_time,
-                closes_at: Some(now + rules.lasts),
+                closes_at: None,
                 shown: rules.shown.clone(),
             };
+            let terms = Terms { closes_at: Some(now + terms.lengthened(rules.lasts)), ..terms };
             let head = Head {
                 id: 0,
                 exam_type: start.exam_type.clone(),
@@ -161,9 +163,9 @@ fn invalid(field: &str, message: String) -> Error {
 
 /// The expiry of an exam with this head, before any other event.
 fn expires_at(head: &Head) -> i64 {
-    let closes = head.terms.closes_at.unwrap_or(i64::MAX);
-    let limit = head.policy.stop.max_seconds.map(|limit| head.terms.lengthened(limit));
-    limit.map_or(closes, |limit| closes.min(head.started_at + limit + crate::exam::time::GRACE))
+    let limit = head.policy.stop.max_seconds.map(|limit| head.started_at + head.terms.lengthened(limit));
+    let ends_at = head.terms.closes_at.into_iter().chain(limit).min();
+    ends_at.map_or(i64::MAX, |ends_at| ends_at + GRACE)
 }
 
 /// Fingerprint of a start: equal for retries of the same request.

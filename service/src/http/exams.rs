@@ -111,17 +111,27 @@ pub async fn resume(
 
 /// `POST /extend`: for those who run exams.
 pub async fn extend(CurrentState(live): CurrentState, headers: HeaderMap, body: Bytes) -> Reply<ExtendReply> {
-    let Extension { whose, seconds, key } = request::extension(&headers, &body)?;
-    let extended = match (whose, key) {
-        (Whose::One(id), key) => {
-            let (_, changed) = live.flow.time(id, &Timing::Extend(seconds, key)).await?;
+    let Extension { whose, by } = request::extension(&headers, &body)?;
+    let extended = match whose {
+        Whose::One(id) => {
+            let changed = live.flow.extend(id, &by).await?;
             Extended { extended: u64::from(changed), before: u64::from(!changed) }
         }
-        (Whose::All(exam_type), key) => {
-            live.flow.extend_all(exam_type, seconds, key.unwrap_or_default()).await?
-        }
+        Whose::All(exam_type) => live.flow.extend_all(exam_type, &by).await?,
     };
-    Ok(Json(ExtendReply::of(extended, seconds)))
+    Ok(Json(ExtendReply::of(extended, &by)))
+}
+
+/// `POST /reopen`: for admins; an exam that ended by time goes on.
+pub async fn reopen(
+    CurrentState(live): CurrentState,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Reply<StatusReply> {
+    let (id, seconds) = request::reopening(&headers, &body)?;
+    let (exam, _) = live.flow.time(id, &Timing::Reopen(seconds)).await?;
+    status_reply(&live, &caller, &exam, live.flow.records.student(id).await)
 }
 
 fn status_reply(

@@ -39,6 +39,7 @@ pub async fn metrics(State(app): State<App>) -> Response {
         open_exams,
         database_up: open_exams.is_some(),
         database: flow.records.usage(),
+        clock_correction: flow.records.clock_correction(),
         settings_rejected: app.rejected().is_some(),
     };
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
@@ -60,6 +61,7 @@ pub async fn state(State(app): State<App>) -> Json<contract::State> {
         durability: flow.records.durability().to_owned(),
         database: Some(if counted.is_some() { "up" } else { "down" }.to_owned()),
         open_exams: counted.unwrap_or_else(|| flow.metrics.open_exams()),
+        clock_correction_seconds: Some(flow.records.clock_correction() / 1000).filter(|seconds| *seconds != 0),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }

@@ -153,6 +153,7 @@ impl From<flow::Error> for Problem {
             }
             flow::Error::Paused => Self::new(StatusCode::CONFLICT, "exam_paused", detail),
             flow::Error::NoAttemptLeft(_) => Self::new(StatusCode::CONFLICT, "no_attempt_left", detail),
+            flow::Error::Held(_) => Self::new(StatusCode::CONFLICT, "time_ran_out_in_outage", detail),
             flow::Error::Ended(reason) => {
                 let problem = Self::new(StatusCode::GONE, "exam_finished", detail);
                 Self { termination_reason: Some(reason.as_str()), ..problem }

@@ -36,6 +36,7 @@ pub fn api(app: App) -> Router {
         ("/resume", post(exams::resume)),
         ("/extend", post(exams::extend)),
     ]);
+    let reopening = api(vec![("/reopen", post(exams::reopen))]);
     let admins = api(vec![
         ("/banks", put(banks::import).get(banks::list)),
         ("/banks/{version}", get(banks::survey)),
@@ -52,6 +53,7 @@ pub fn api(app: App) -> Router {
     };
     guarded(callers, RouteAccess::Role(Role::Student, SMALL))
         .merge(guarded(proctors, RouteAccess::Role(Role::Proctor, SMALL)))
+        .merge(guarded(reopening, RouteAccess::Role(Role::Admin, SMALL)))
         .merge(guarded(admins, RouteAccess::Role(Role::Admin, LARGE)))
         .merge(guarded(public, RouteAccess::Public))
         .with_state(app)

@@ -192,7 +192,7 @@ impl Records {
                 }
                 Event::Completed { reason } => (Next::End(reason), None),
                 // Other events administer no item.
-                Event::Paused | Event::Resumed | Event::Extended { .. } => return Ok(None),
+                Event::Paused | Event::Resumed | Event::Extended { .. } | Event::Reopened { .. } => return Ok(None),
             };
             Ok(Some(Given { exam, seed, next, wanted }))
         };

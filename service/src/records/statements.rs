@@ -117,9 +117,9 @@ SELECT new.exam_id, new.seq, new.at, new.kind, new.body, new.hash, new.recovered
 FROM new_events AS new JOIN events AS last ON last.exam_id = new.exam_id AND last.seq = new.seq - 1 \
 AND last.hash = new.before WHERE true ON CONFLICT (exam_id, seq) DO NOTHING RETURNING exam_id, seq";
 
-/// Columns of the exam that lists and the expiry job read.
+/// Columns of the exam that lists and the expiry job read. An exam is open after a change of its time.
 const CHANGES: &str = "\
-UPDATE exams SET ended_at = COALESCE(new.ended_at, exams.ended_at), \
+UPDATE exams SET ended_at = CASE WHEN new.is_timing THEN NULL ELSE COALESCE(new.ended_at, exams.ended_at) END, \
 expires_at = CASE WHEN new.is_timing THEN new.expires_at ELSE exams.expires_at END \
 FROM new_events AS new JOIN appended ON appended.exam_id = new.exam_id AND appended.seq = new.seq \
 WHERE exams.id = new.exam_id AND (new.ended_at IS NOT NULL OR new.is_timing)";

@@ -44,6 +44,8 @@ pub struct Metrics {
     writes_waiting: IntGauge,
     settings_rejected: IntGauge,
     database_up: IntGauge,
+    clock_correction: IntGauge,
+    outage_seconds: IntCounter,
     measured: Measured,
 }
 
@@ -56,6 +58,8 @@ pub struct Sampled {
     pub database_up: bool,
     /// Use of the database of record.
     pub database: Usage,
+    /// What is added to the database's clock, in milliseconds.
+    pub clock_correction: i64,
     /// Whether a Settings text is rejected.
     pub settings_rejected: bool,
 }
@@ -156,6 +160,15 @@ impl Metrics {
                 names::SETTINGS_REJECTED,
                 "1 while the current Settings text is rejected and an older one is in use.",
             ),
+            clock_correction: gauge(
+                names::CLOCK_CORRECTION_SECONDS,
+                "Seconds added to the database's clock because it was set while exams were open.",
+            ),
+            outage_seconds: IntCounter::with_opts(Opts::new(
+                names::OUTAGE_SECONDS_TOTAL,
+                "Seconds in which no replica could reach the database of record.",
+            ))
+            .expect("a metric's name should be valid"),
             database_up: gauge(names::DATABASE_UP, "1 while the database of record answers."),
             measured: Measured::new(),
             registry,
@@ -186,6 +199,8 @@ impl Metrics {
             Box::new(self.writes_waiting.clone()),
             Box::new(self.settings_rejected.clone()),
             Box::new(self.database_up.clone()),
+            Box::new(self.clock_correction.clone()),
+            Box::new(self.outage_seconds.clone()),
             Box::new(prometheus::process_collector::ProcessCollector::for_self()),
         ];
         for collector in collectors.into_iter().chain(self.measured.collectors()) {
@@ -236,6 +251,10 @@ impl Metrics {
         self.rebuilds.with_label_values(&[reason]).inc();
     }
 
+    pub(crate) fn outage(&self, seconds: i64) {
+        self.outage_seconds.inc_by(u64::try_from(seconds).unwrap_or(0));
+    }
+
     pub(crate) fn rewarmed(&self) {
         self.rewarmed.inc();
     }
@@ -267,6 +286,7 @@ impl Metrics {
         self.writes_waiting.set(number(waiting));
         self.settings_rejected.set(sampled.settings_rejected.into());
         self.database_up.set(sampled.database_up.into());
+        self.clock_correction.set(sampled.clock_correction / 1000);
         self.measured.update_ratios();
         let mut buffer = Vec::new();
         TextEncoder::new()

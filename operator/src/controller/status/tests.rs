@@ -25,6 +25,7 @@ fn state(mode: &str, revision: &str, store: &str) -> State {
         store: store.to_owned(),
         durability: "SQLite".to_owned(),
         open_exams: 0,
+        clock_correction_seconds: None,
         version: "0".to_owned(),
     }
 }

@@ -51,7 +51,7 @@ fn answer(exam: &mut Exam, at: i64) -> Entry {
 }
 
 fn left(exam: &Exam) -> (Option<i64>, Option<i64>) {
-    (exam.deadline().map(|at| at - START), exam.item_deadline().map(|at| at - START))
+    (exam.time_limit().map(|at| at - START), exam.item_deadline().map(|at| at - START))
 }
 
 #[test]
@@ -77,8 +77,9 @@ fn a_pause_adds_what_it_lasted_and_an_extension_what_it_says() {
     let item = exam.current_item().unwrap();
     let refused = exam.answer(item, Submitted::Omitted, None, START + 26_000, Exposure::Unknown);
     assert_eq!(refused, Err(Refusal::Paused));
-    assert_eq!(exam.is_over(START + 3_599_999), None, "time stands still");
-    assert_eq!(exam.is_over(START + 3_600_000), Some(EndReason::Expired), "but not for ever");
+    assert_eq!(exam.over(START + 3_601_999), None, "time stands still");
+    let over = exam.over(START + 3_602_000).unwrap();
+    assert_eq!(over.event, Event::Completed { reason: EndReason::Expired }, "but not for ever");
     assert!(change(&mut exam, Timing::Resume, 50_000));
     assert!(!change(&mut exam, Timing::Resume, 51_000));
     assert_eq!(left(&exam), (Some(630_000), Some(100_000)));
@@ -112,7 +113,9 @@ fn an_answer_after_the_exams_time_ends_it_and_does_not_count() {
         crate::exam::event::Next::End(EndReason::TimeLimit),
         "the last one in the moment of grace"
     );
-    let Verdict::Over(entry) = at(602_000) else { panic!() };
+    assert_eq!(at(602_000), Verdict::Over);
+    let entry = exam.over(START + 700_000).unwrap();
+    assert_eq!(entry.at, START + 602_000, "it ended when its time was over, whenever that is noticed");
     assert_eq!(entry.event, Event::Completed { reason: EndReason::TimeLimit });
     exam.apply(entry).unwrap();
     assert_eq!((exam.items_completed(), exam.end()), (0, Some(EndReason::TimeLimit)));
@@ -143,4 +146,25 @@ fn a_clock_that_goes_back_takes_no_event_with_it() {
     let mut exam = exam(0.0);
     answer(&mut exam, 30_000);
     assert_eq!(answer(&mut exam, 29_000).at, START + 30_000);
+}
+
+#[test]
+fn a_reopened_exam_has_the_time_it_is_given_and_its_item_again() {
+    let mut exam = exam(0.0);
+    assert!(exam.timing(&Timing::Reopen(60), START).unwrap().is_none(), "it is open");
+    let item = exam.current_item();
+    let over = exam.over(START + 700_000).unwrap();
+    exam.apply(over).unwrap();
+    assert!(change(&mut exam, Timing::Reopen(120), 900_000));
+    assert_eq!((exam.end(), exam.current_item()), (None, item));
+    assert_eq!(exam.ends_at(), Some(START + 1_020_000));
+    assert_eq!(exam.item_deadline(), Some(START + 960_000));
+    assert!(Snapshot::of(&exam).is_none(), "it is read from the log");
+    answer(&mut exam, 950_000);
+    let again = Exam::replay(exam.head().clone(), Arc::clone(exam.bank()), exam.entries().to_vec()).unwrap();
+    assert_eq!((again.ends_at(), again.current_item()), (exam.ends_at(), exam.current_item()));
+    assert!(exam.differences().is_empty());
+    let manual = exam.complete(EndReason::Manual, START + 960_000).unwrap();
+    exam.apply(manual).unwrap();
+    assert_eq!(exam.timing(&Timing::Reopen(60), START + 961_000), Err(Refusal::Ended(EndReason::Manual)));
 }

@@ -68,7 +68,7 @@ impl TimeReply {
     /// The remaining time; `None` without limits unless the exam is paused, and once it has ended.
     fn at(exam: &Exam, now: i64) -> Option<Self> {
         let left = |until: Option<i64>| until.map(|until| seconds((until - now).max(0)));
-        let (whole, item) = (left(exam.deadline()), left(exam.item_deadline()));
+        let (whole, item) = (left(exam.ends_at()), left(exam.item_deadline()));
         let told = exam.end().is_none() && (exam.is_paused() || whole.is_some() || item.is_some());
         told.then(|| Self { paused: exam.is_paused(), seconds_left: whole, item_seconds_left: item })
     }

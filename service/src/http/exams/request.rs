@@ -6,7 +6,7 @@
 use crate::access::caller::{Caller, Role};
 use crate::exam::item::Submitted;
 use crate::export::{Format, What};
-use crate::flow::{Answer, Start};
+use crate::flow::{Answer, By, Start};
 use crate::http::problem::Problem;
 use crate::records::{Examinee, Filter};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -20,6 +20,10 @@ const KEY_LIMIT: usize = 255;
 const PAGE_LIMIT: i64 = 500;
 /// Names of the choice field: ours, and those of the predecessor.
 const CHOICE_NAMES: [&str; 3] = ["choice", "selected_choice", "submitted_answer"];
+
+/// Most seconds of an extension.
+const MOST: u32 = 604_800;
+const SECONDS: &str = "must be 1 to 604800";
 
 /// Fields of a start that students may not send.
 const TRUSTED: [&str; 5] = ["max_items", "initial_theta", "student_id", "class_id", "extra_time"];
@@ -92,10 +96,8 @@ pub enum Whose {
 pub struct Extension {
     /// The exams.
     pub whose: Whose,
-    /// Additional seconds.
-    pub seconds: u32,
-    /// Idempotency key; always present for an extension of all exams.
-    pub key: Option<String>,
+    /// By how much; a number of seconds for all exams always comes with a key.
+    pub by: By,
 }
 
 /// Reads the body of `POST /extend`.
@@ -107,19 +109,34 @@ pub fn extension(headers: &HeaderMap, body: &[u8]) -> Result<Extension, Problem>
         let one: Option<i64> = fields.optional("exam_session_id");
         let exam_type: Option<String> = fields.optional("exam_type");
         let all = fields.or("all", false);
-        let seconds = fields.required("seconds").unwrap_or(1);
-        fields.expect("seconds", (1..=604_800).contains(&seconds), "must be 1 to 604800");
+        let outage = fields.or("outage", false);
+        let seconds: Option<u32> = fields.optional("seconds");
+        fields.expect("seconds", outage != seconds.is_some(), "send either seconds, or outage = true");
+        fields.expect("seconds", seconds.is_none_or(|seconds| (1..=MOST).contains(&seconds)), SECONDS);
         let key = idempotency_key(headers, fields);
         let named = usize::from(one.is_some()) + usize::from(exam_type.is_some()) + usize::from(all);
         fields.expect("exam_session_id", named == 1, "send one of exam_session_id, exam_type and all = true");
-        let needed = one.is_some() || headers.contains_key("idempotency-key");
+        let needed = outage || one.is_some() || headers.contains_key("idempotency-key");
         fields.expect(
             "Idempotency-Key",
             needed,
             "is required: with it, repeating this gives nobody time twice",
         );
         let whose = one.map_or(Whose::All(exam_type), Whose::One);
-        Extension { whose, seconds, key }
+        Extension { whose, by: seconds.map_or(By::Outage, |seconds| By::Seconds(seconds, key)) }
+    })
+}
+
+/// Reads the body of `POST /reopen`: the exam, and the seconds it has from now.
+///
+/// # Errors
+/// Every fault of the body.
+pub fn reopening(headers: &HeaderMap, body: &[u8]) -> Result<(i64, u32), Problem> {
+    read(json(headers, body)?, |fields| {
+        let exam = fields.required("exam_session_id").unwrap_or_default();
+        let seconds = fields.required("seconds").unwrap_or(1);
+        fields.expect("seconds", (1..=MOST).contains(&seconds), SECONDS);
+        (exam, seconds)
     })
 }
 

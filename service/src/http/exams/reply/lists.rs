@@ -3,7 +3,7 @@
 //! Input: pages, counts, health. Output: reply bodies. Must not know: HTTP.
 
 use super::result::time;
-use crate::flow::Extended;
+use crate::flow::{By, Extended};
 use crate::records::{Listed, Page};
 use crate::store::Health;
 use jiff::Timestamp;
@@ -66,12 +66,18 @@ impl HealthReply {
 pub struct ExtendReply {
     extended: u64,
     before: u64,
-    seconds: u32,
+    /// Absent if each exam got back what it lost in outages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<u32>,
 }
 
 impl ExtendReply {
     /// The reply to an extension.
-    pub fn of(Extended { extended, before }: Extended, seconds: u32) -> Self {
+    pub fn of(Extended { extended, before }: Extended, by: &By) -> Self {
+        let seconds = match by {
+            By::Seconds(seconds, _) => Some(*seconds),
+            By::Outage => None,
+        };
         Self { extended, before, seconds }
     }
 }
