@@ -180,6 +180,21 @@ impl Policy {
         let named = |field| move |message| PolicyFault { field, message };
         let constraints = self.constraints.faults_on(bank).into_iter().map(named("constraints"));
         let omitted = self.omitted.fault_on(bank).map(named("omitted"));
-        first.map(unusable).map(named("start")).chain(constraints).chain(omitted).collect()
+        let first = first.map(unusable).map(named("start")).chain(constraints).chain(omitted);
+        first.chain(self.length_fault_on(bank).map(named("stop"))).collect()
+    }
+
+    /// An exam that cannot be as short as it may be.
+    fn length_fault_on(&self, bank: &Bank) -> Option<String> {
+        let Stop { min_items, max_items, .. } = self.stop;
+        match () {
+            () if min_items > max_items => {
+                Some(format!("min_items ({min_items}) is above max_items ({max_items})"))
+            }
+            () if min_items as usize > bank.len() => {
+                Some(format!("min_items ({min_items}) is above the {} items of the bank", bank.len()))
+            }
+            () => None,
+        }
     }
 }

@@ -6,8 +6,8 @@ use engine::constraint::Bounds;
 use engine::explain::ChosenBy;
 use engine::random::Random;
 use engine::{
-    Attributes, Bank, Constrained, Constraint, Constraints, Content, Control, Counts, EndReason, Event, Exam, Exposure,
-    Item, Next, Outside, Policy, Rule, Selection, Start, Stop, verify,
+    Attributes, Bank, Constrained, Constraint, Constraints, Content, Control, Counts, EndReason, Event, Exam,
+    Exposure, Item, Next, Outside, Policy, Rule, Selection, Start, Stop, verify,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;

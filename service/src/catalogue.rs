@@ -91,7 +91,7 @@ impl Catalogue {
             let checked = match &exam_type.policy {
                 Some(written) => policy::read(written.clone().into(), bank),
                 None => {
-                    let policy = plain(exam_type);
+                    let policy = plain(exam_type, bank.len());
                     let faults = policy::check(&policy, bank);
                     if faults.is_empty() { Ok(policy) } else { Err(faults) }
                 }
@@ -207,7 +207,8 @@ impl Catalogue {
     }
 }
 
-fn plain(exam_type: &ExamType) -> Policy {
+fn plain(exam_type: &ExamType, items: usize) -> Policy {
+    let longest = exam_type.max_items.min(u32::try_from(items).unwrap_or(u32::MAX));
     Policy {
         start: engine::Start { theta: exam_type.start_theta, ..engine::Start::default() },
         estimator: Estimator::Eap {
@@ -217,7 +218,7 @@ fn plain(exam_type: &ExamType) -> Policy {
         stop: Stop {
             max_items: exam_type.max_items,
             max_seconds: exam_type.max_seconds,
-            min_items: exam_type.min_items,
+            min_items: exam_type.min_items.unwrap_or(ExamType::MIN_ITEMS.min(longest)),
             rules: exam_type
                 .target_standard_error
                 .into_iter()

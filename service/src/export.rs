@@ -3,6 +3,10 @@
 //! Input: a database of record and a filter. Output: the text of a table, page by page, so memory stays bounded.
 //! Tables do not identify examinees: identity is separate from measurement. Must not know: where the text goes.
 
+mod sheet;
+
+pub use sheet::{Format, Layout};
+
 use crate::exam::Exam;
 use crate::exam::bank::ItemBank;
 use crate::exam::event::{Entry, Event};
@@ -11,6 +15,7 @@ use crate::records::{self, Filter, Records};
 use engine::{Ability, Estimate};
 use jiff::Timestamp;
 use serde::Serialize;
+use sheet::Sheet;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -24,15 +29,6 @@ pub enum What {
     Answers,
     /// One row for each exam.
     Exams,
-}
-
-/// The format of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// CSV with a header (RFC 4180).
-    Csv,
-    /// One JSON object a line.
-    JsonLines,
 }
 
 /// A row of the table of answers.
@@ -104,11 +100,10 @@ impl Export {
         let page = self.records.page(&self.filter).await?;
         let Some(last) = page.last() else {
             // A table without rows has a header too.
-            return Ok(if std::mem::take(&mut self.is_first) { Some((self.heading(), 0)) } else { None });
+            return Ok(if self.is_first { Some((self.sheet().end(), 0)) } else { None });
         };
         self.filter.after = last.id;
-        let mut table = Table::new(self.format, self.is_first);
-        self.is_first = false;
+        let mut table = self.sheet();
         for listed in &page {
             let exam = self.exam(listed.id).await?;
             let written = match self.what {
@@ -134,15 +129,12 @@ impl Export {
         Exam::replay(head, bank, entries).map_err(|error| damaged(error.to_string()))
     }
 
-    fn heading(&self) -> Vec<u8> {
+    fn sheet(&mut self) -> Sheet {
         let names = match self.what {
             What::Answers => ANSWERS.as_slice(),
             What::Exams => EXAMS.as_slice(),
         };
-        match self.format {
-            Format::Csv => format!("{}\n", names.join(",")).into_bytes(),
-            Format::JsonLines => Vec::new(),
-        }
+        Sheet::new(self.format, names, std::mem::take(&mut self.is_first))
     }
 }
 
@@ -176,43 +168,7 @@ const EXAMS: [&str; 12] = [
     "engine_version",
 ];
 
-/// Rows in the chosen format.
-enum Table {
-    Csv(Box<csv::Writer<Vec<u8>>>),
-    JsonLines(Vec<u8>),
-}
-
-impl Table {
-    fn new(format: Format, has_heading: bool) -> Self {
-        match format {
-            Format::Csv => {
-                let writer = csv::WriterBuilder::new().has_headers(has_heading).from_writer(Vec::new());
-                Self::Csv(Box::new(writer))
-            }
-            Format::JsonLines => Self::JsonLines(Vec::new()),
-        }
-    }
-
-    fn write(&mut self, row: &impl Serialize) -> Result<(), String> {
-        match self {
-            Self::Csv(writer) => writer.serialize(row).map_err(|error| error.to_string()),
-            Self::JsonLines(text) => {
-                serde_json::to_writer(&mut *text, row).map_err(|error| error.to_string())?;
-                text.push(b'\n');
-                Ok(())
-            }
-        }
-    }
-
-    fn end(self) -> Vec<u8> {
-        match self {
-            Self::Csv(writer) => writer.into_inner().expect("a Vec should take any text"),
-            Self::JsonLines(text) => text,
-        }
-    }
-}
-
-fn answers(exam: &Exam, table: &mut Table) -> Result<(), String> {
+fn answers(exam: &Exam, table: &mut Sheet) -> Result<(), String> {
     let mut position = 0;
     for Entry { at, event, .. } in exam.entries() {
         let Event::Answered {

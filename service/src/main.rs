@@ -12,7 +12,12 @@ use std::process::ExitCode;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    if !matches!(command, Command::Serve(_)) {
+        // A program whose reader goes away, as in `exam-service export | head`, ends silently.
+        sigpipe::reset();
+    }
+    let outcome = match command {
         Command::Serve(serve) => cli::serve::run(&serve),
         Command::Demo(demo) => cli::demo::run(&demo),
         Command::Simulate(simulate) => cli::simulate::run(&simulate),

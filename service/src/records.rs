@@ -8,9 +8,11 @@ mod batch;
 mod clock;
 mod dedicated;
 mod examinees;
+mod external_id;
 pub mod heartbeat;
 mod id_allocation;
 mod list;
+pub mod period;
 mod pool;
 mod reader;
 mod rows;
@@ -20,6 +22,7 @@ mod write_request;
 mod writer;
 
 pub use examinees::{Attempt, Examinee};
+pub use external_id::ExternalId;
 pub use list::{Filter, Given, Listed, Page};
 
 use crate::exam::Exam;

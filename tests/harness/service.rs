@@ -72,6 +72,12 @@ impl Service {
         self.setup.settings = Some(text.into());
     }
 
+    /// Sets a variable of its environment for its next start.
+    pub fn set_env(&mut self, name: &'static str, value: impl Into<String>) {
+        self.setup.env.retain(|(set, _)| *set != name);
+        self.setup.env.push((name, value.into()));
+    }
+
     /// Starts it (again) on the same database. `crash` names a crash point, as in
     /// `answer.commit.after:3`.
     ///

@@ -21,6 +21,7 @@ mod metrics;
 mod openapi;
 mod origins;
 mod outage;
+mod outage_time;
 mod page;
 mod policies;
 mod poolers;

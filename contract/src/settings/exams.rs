@@ -45,8 +45,10 @@ pub struct ExamType {
     pub bank: String,
     /// The exam ends after so many items (1 to 500).
     pub max_items: u32,
-    /// No other rule ends the exam before so many items (1 to 500).
-    pub min_items: u32,
+    /// No other rule ends the exam before so many items (1 to 500, at most `max_items` and the items of the bank);
+    /// absent: [`ExamType::MIN_ITEMS`], or fewer if the exam cannot be so long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_items: Option<u32>,
     /// The exam ends when the standard error is at most this; absent: length alone ends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_standard_error: Option<f64>,
@@ -94,12 +96,17 @@ pub enum Shown {
     Score,
 }
 
+impl ExamType {
+    /// Items before which no other rule ends an exam, if nothing else is said.
+    pub const MIN_ITEMS: u32 = 10;
+}
+
 impl Default for ExamType {
     fn default() -> Self {
         Self {
             bank: SAMPLE_BANK.to_owned(),
             max_items: 20,
-            min_items: 10,
+            min_items: None,
             target_standard_error: Some(0.30),
             start_theta: 0.0,
             prior_mean: 0.0,

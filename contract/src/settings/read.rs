@@ -3,7 +3,8 @@
 //! Input: a TOML text. Output: Settings, or every fault. Must not know: files.
 
 use super::{
-    Api, Auth, Bank, BankFrom, Database, ExamType, Limits, Listener, Log, Outage, SAMPLE_BANK, Settings, Store, Trace,
+    Api, Auth, Bank, BankFrom, Database, ExamType, Limits, Listener, Log, Outage, SAMPLE_BANK, Settings,
+    Store, Trace,
 };
 use crate::{Fault, Fields};
 use serde_json::Value;
@@ -225,7 +226,7 @@ fn exam_type(name: &str, fields: &mut Fields<'_>) -> ExamType {
     let read = ExamType {
         bank: fields.or("bank", default.bank),
         max_items: fields.or("max_items", default.max_items),
-        min_items: fields.or("min_items", default.min_items),
+        min_items: fields.optional("min_items"),
         target_standard_error: fields.optional("target_standard_error"),
         start_theta: fields.or("start_theta", default.start_theta),
         prior_mean: fields.or("prior_mean", default.prior_mean),
@@ -246,7 +247,8 @@ fn exam_type(name: &str, fields: &mut Fields<'_>) -> ExamType {
     let limit = read.max_seconds.filter(|limit| *limit > read.expires_after_seconds);
     let message = "must be at least max_seconds: the exam would close before its time is over";
     fields.expect("expires_after_seconds", limit.is_none(), message);
-    fields.expect("min_items", read.min_items <= read.max_items, "must be at most max_items");
+    let fits = read.min_items.is_none_or(|least| least <= read.max_items);
+    fields.expect("min_items", fits, "must be at most max_items");
     let in_range = |value: Option<u32>, most| value.is_none_or(|value| (1..=most).contains(&value));
     fields.expect("max_seconds", in_range(read.max_seconds, 604_800), "must be 1 to 604800");
     fields.expect("item_seconds", in_range(read.item_seconds, 86_400), "must be 1 to 86400");
@@ -255,7 +257,7 @@ fn exam_type(name: &str, fields: &mut Fields<'_>) -> ExamType {
     fields.expect("policy", alone, format!("holds all rules; remove {}", beside.join(", ")));
     let within = |value: f64| (-6.0..=6.0).contains(&value);
     fields.expect("max_items", (1..=500).contains(&read.max_items), "must be 1 to 500");
-    fields.expect("min_items", (1..=500).contains(&read.min_items), "must be 1 to 500");
+    fields.expect("min_items", in_range(read.min_items, 500), "must be 1 to 500");
     let target = read.target_standard_error.unwrap_or(1.0);
     fields.expect("target_standard_error", target > 0.0 && target <= 10.0, "must be above 0 and at most 10");
     fields.expect("start_theta", within(read.start_theta), "must be -6 to 6");

@@ -154,7 +154,7 @@ fn resolve(given: &crd::ExamType) -> ExamType {
     let max_items = count(given.max_items, default.max_items);
     ExamType {
         max_items,
-        min_items: count(given.min_items, default.min_items.min(max_items)),
+        min_items: Some(count(given.min_items, ExamType::MIN_ITEMS.min(max_items))),
         target_standard_error: given.target_standard_error.or(default.target_standard_error),
         start_theta: given.start_theta.unwrap_or(default.start_theta),
         ..default

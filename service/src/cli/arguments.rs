@@ -3,6 +3,7 @@
 //! Input: the command line. Output: typed arguments. Must not know: what the subcommands do.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use service::records::period;
 use std::path::PathBuf;
 
 /// Adaptive exams over HTTP.
@@ -241,17 +242,36 @@ pub struct Export {
     /// Only exams of this type.
     #[arg(long, value_name = "NAME")]
     pub exam_type: Option<String>,
-    /// Only exams that started at this time or later, such as 2026-11-23T08:00:00Z.
-    #[arg(long, value_name = "TIME")]
-    pub from: Option<jiff::Timestamp>,
-    /// Only exams that started before this time.
-    #[arg(long, value_name = "TIME")]
-    pub to: Option<jiff::Timestamp>,
+    /// Only exams of this student: their id, or the subject of their token.
+    #[arg(long, value_name = "ID")]
+    pub student_id: Option<String>,
+    /// Only exams of this class.
+    #[arg(long, value_name = "ID")]
+    pub class_id: Option<String>,
+    /// Only exams that started on this day (UTC) or at this time, or later: 2026-11-23, or 2026-11-23T08:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = period::read)]
+    pub from: Option<(i64, i64)>,
+    /// Only exams that started before the end of this day (UTC), or before this time.
+    #[arg(long, value_name = "TIME", value_parser = period::read)]
+    pub to: Option<(i64, i64)>,
+    /// CSV for Excel: a byte order mark, and the separators of the language of --locale.
+    #[arg(long = "for", value_enum, value_name = "PROGRAM")]
+    pub reader: Option<Program>,
+    /// The language of that program, such as de: with semicolons and decimal commas where it writes them.
+    #[arg(long, value_name = "LANGUAGE", requires = "reader")]
+    pub locale: Option<String>,
     /// The file; absent: standard output.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     #[command(flatten)]
     pub database: Where,
+}
+
+/// Who reads an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Program {
+    /// Microsoft Excel.
+    Excel,
 }
 
 /// What to export.

@@ -4,8 +4,7 @@ use super::arguments;
 use super::report::progress;
 use super::sources::database;
 use anyhow::Context;
-use jiff::Timestamp;
-use service::export::{Export, Format, What};
+use service::export::{Export, Format, Layout, What};
 use service::records::{Filter, Records};
 use std::io::Write;
 
@@ -17,13 +16,15 @@ pub fn run(arguments: &arguments::Export) -> anyhow::Result<()> {
         arguments::What::Exams => What::Exams,
     };
     let format = match arguments.format {
-        arguments::Format::Csv => Format::Csv,
+        arguments::Format::Csv => Format::Csv(layout(arguments)?),
         arguments::Format::Jsonl => Format::JsonLines,
     };
     let filter = Filter {
         exam_type: arguments.exam_type.clone(),
-        from: arguments.from.map(Timestamp::as_millisecond),
-        to: arguments.to.map(Timestamp::as_millisecond),
+        student_id: arguments.student_id.clone(),
+        class_id: arguments.class_id.clone(),
+        from: arguments.from.map(|(from, _)| from),
+        to: arguments.to.map(|(_, to)| to),
         ..Filter::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -51,6 +52,16 @@ pub fn run(arguments: &arguments::Export) -> anyhow::Result<()> {
         records.close().await;
         anyhow::Ok(())
     })
+}
+
+fn layout(arguments: &arguments::Export) -> anyhow::Result<Layout> {
+    let language = arguments.locale.as_deref().unwrap_or("en");
+    match arguments.reader {
+        None => Ok(Layout::PLAIN),
+        Some(arguments::Program::Excel) => Layout::excel(language).with_context(|| {
+            format!("--locale {language:?} is not known; it is one of {}", Layout::languages())
+        }),
+    }
 }
 
 async fn write(export: &mut Export, to: &mut impl Write, bar: &indicatif::ProgressBar) -> anyhow::Result<()> {

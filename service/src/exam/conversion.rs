@@ -27,10 +27,9 @@ pub(crate) fn engine_event(event: &Event) -> Option<engine::Event> {
             constrained: engine_constrained(constrained),
         }),
         Event::Completed { reason } => engine::Event::Completed { reason },
-        Event::Reopened { ref next, ref constrained, .. } => engine::Event::Reopened {
-            next: engine_next(next),
-            constrained: engine_constrained(constrained),
-        },
+        Event::Reopened { ref next, ref constrained, .. } => {
+            engine::Event::Reopened { next: engine_next(next), constrained: engine_constrained(constrained) }
+        }
         Event::Paused | Event::Resumed | Event::Extended { .. } => return None,
     })
 }

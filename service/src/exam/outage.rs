@@ -43,7 +43,8 @@ impl Exam {
     /// after the outage. `None` if it is to be ended.
     pub fn held_until(&self, outages: &[Outage], grace: i64, now: i64) -> Option<i64> {
         let ends_at = self.ends_at()?;
-        let reaches = |outage: &Outage| ends_at + GRACE > outage.began_at && ends_at < outage.ended_at + grace;
+        let reaches =
+            |outage: &Outage| ends_at + GRACE > outage.began_at && ends_at < outage.ended_at + grace;
         let until = self.lost(outages).filter(|(outage, _)| reaches(outage));
         until.map(|(outage, _)| outage.ended_at + grace).max().filter(|until| now < *until)
     }

@@ -14,7 +14,7 @@ use crate::export::{Export, Format};
 use crate::flow::{self, Extended};
 use crate::http::problem::Problem;
 use crate::live::Live;
-use crate::records;
+use crate::records::{self, ExternalId};
 use axum::Json;
 use axum::body::{Body as Stream, Bytes};
 use axum::extract::RawQuery;
@@ -138,7 +138,7 @@ fn status_reply(
     live: &Live,
     caller: &Caller,
     exam: &Exam,
-    student: Result<Option<i64>, records::Error>,
+    student: Result<Option<ExternalId>, records::Error>,
 ) -> Reply<StatusReply> {
     let student = student.map_err(flow::Error::from)?;
     let (view, now) = (caller.view(exam), live.flow.records.now());
@@ -160,7 +160,7 @@ pub async fn export(
     let (filter, what, format) = request::export(query)?;
     let export = Export::new(live.flow.records.clone(), filter, what, format);
     let kind = match format {
-        Format::Csv => "text/csv; charset=utf-8",
+        Format::Csv(_) => "text/csv; charset=utf-8",
         Format::JsonLines => "application/jsonl",
     };
     let pages = stream::try_unfold(export, async |mut export| {

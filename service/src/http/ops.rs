@@ -61,7 +61,8 @@ pub async fn state(State(app): State<App>) -> Json<contract::State> {
         durability: flow.records.durability().to_owned(),
         database: Some(if counted.is_some() { "up" } else { "down" }.to_owned()),
         open_exams: counted.unwrap_or_else(|| flow.metrics.open_exams()),
-        clock_correction_seconds: Some(flow.records.clock_correction() / 1000).filter(|seconds| *seconds != 0),
+        clock_correction_seconds: Some(flow.records.clock_correction() / 1000)
+            .filter(|seconds| *seconds != 0),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }

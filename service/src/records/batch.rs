@@ -4,6 +4,7 @@
 //! that two services cannot deadlock. Must not know: who waits for an outcome.
 
 use super::dedicated::{Dedicated, by};
+use super::external_id::ExternalId;
 use super::id_allocation::IdAllocator;
 use super::statements::{self, EventRow, ExamRow};
 use super::write_request::{CreateExam, NewEvent, Outcome, WriteRequest};
@@ -75,8 +76,10 @@ impl<'w> StartedExam<'w> {
             ended_at: ended_at(&self.first),
             expires_at: self.new.expires_at,
             terms: rows::terms_text(&head.terms),
-            student_id: examinee.student_id,
-            class_id: examinee.class_id,
+            student_id: examinee.student_id.as_ref().and_then(ExternalId::number),
+            class_id: examinee.class_id.as_ref().and_then(ExternalId::number),
+            student: examinee.student_id.as_ref().and_then(ExternalId::text),
+            class: examinee.class_id.as_ref().and_then(ExternalId::text),
             subject: examinee.subject.as_deref(),
             slot: self.new.slot.as_deref(),
             has_examinee: self.new.slot.is_some() || *examinee != Examinee::default(),

@@ -118,7 +118,10 @@ impl Clock {
         let change = measured.origin + measured.correction - self.shown.origin.load(Ordering::Relaxed);
         if change.abs() <= STEP {
             if change.unsigned_abs() > MAX_DRIFT {
-                tracing::warn!(milliseconds = change, "the clock of the database has changed; it is followed");
+                tracing::warn!(
+                    milliseconds = change,
+                    "the clock of the database has changed; it is followed"
+                );
             }
             self.show(measured.origin, measured.correction);
             return;
@@ -128,17 +131,14 @@ impl Clock {
         let stored: Result<u64, sqlx::Error> = on!(pool, pool => {
             sqlx::query(update).bind(correction).bind(measured.correction).execute(pool).await.map(|done| done.rows_affected())
         });
-        match stored {
-            Ok(1) => {
-                tracing::error!(
-                    seconds = change / 1000,
-                    correction_seconds = correction / 1000,
-                    "the clock of the database was set by so many seconds; the clock of exams goes on as before, so nobody loses time"
-                );
-                self.show(measured.origin, correction);
-            }
-            // Another replica was first, or the database does not answer: the next measurement tells.
-            Ok(_) | Err(_) => {}
+        // Otherwise another replica was first, or the database does not answer: the next measurement tells.
+        if let Ok(1) = stored {
+            tracing::error!(
+                seconds = change / 1000,
+                correction_seconds = correction / 1000,
+                "the clock of the database was set by so many seconds; the clock of exams goes on as before, so nobody loses time"
+            );
+            self.show(measured.origin, correction);
         }
     }
 

@@ -2,16 +2,34 @@
 //!
 //! Input: an examinee as a caller identifies them. Output: their exams. Must not know: what was measured.
 
+use super::external_id::ExternalId;
 use super::pool::on;
 use super::{Error, Records};
+
+/// SQL: the student of a row of `examinees`, with a mark of the kind: `n` for an integer, `t` for a text. It is the id
+/// that a trusted caller gave, otherwise the subject of the token.
+macro_rules! student {
+    () => {
+        "COALESCE('t' || student, 'n' || CAST(student_id AS TEXT), 't' || subject)"
+    };
+}
+pub(super) use student;
+
+/// Reads what `student!` selects.
+pub(super) fn student_id(marked: &str) -> Option<ExternalId> {
+    match marked.strip_prefix('n') {
+        Some(number) => number.parse().ok().map(ExternalId::Number),
+        None => marked.strip_prefix('t').map(|text| ExternalId::Text(text.to_owned())),
+    }
+}
 
 /// An examinee, as far as the caller identifies them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Examinee {
     /// Their id, from a trusted caller.
-    pub student_id: Option<i64>,
+    pub student_id: Option<ExternalId>,
     /// The id of their class.
-    pub class_id: Option<i64>,
+    pub class_id: Option<ExternalId>,
     /// The subject of their signed tokens.
     pub subject: Option<String>,
 }
@@ -22,9 +40,14 @@ impl Examinee {
         self.subject.is_some() || self.student_id.is_some()
     }
 
+    /// The examinee's name, whoever gave it: the subject of the token, otherwise the student id as a text.
+    fn name(&self) -> Option<String> {
+        self.subject.clone().or_else(|| self.student_id.as_ref().map(ToString::to_string))
+    }
+
     /// The slot of an attempt at an exam type, counted from 1: at most one exam has it.
     pub fn slot(&self, exam_type: &str, attempt: usize) -> Option<String> {
-        match (&self.subject, self.student_id) {
+        match (&self.subject, &self.student_id) {
             (Some(subject), _) => Some(format!("{exam_type}\u{1f}{attempt}\u{1f}subject {subject}")),
             (None, Some(student)) => Some(format!("{exam_type}\u{1f}{attempt}\u{1f}student {student}")),
             (None, None) => None,
@@ -47,18 +70,12 @@ impl Records {
     /// # Errors
     /// The database's.
     pub async fn attempts(&self, exam_type: &str, examinee: &Examinee) -> Result<Vec<Attempt>, Error> {
-        let by_subject = "SELECT exams.id, ended_at FROM examinees JOIN exams ON exams.id = exam_id \
-                          WHERE subject = $1 AND exam_type = $2 ORDER BY exams.id";
-        let by_number = "SELECT exams.id, ended_at FROM examinees JOIN exams ON exams.id = exam_id \
-                         WHERE student_id = $1 AND subject IS NULL AND exam_type = $2 ORDER BY exams.id";
-        on!(&self.pool, pool => match (&examinee.subject, examinee.student_id) {
-            (Some(subject), _) => {
-                Ok(sqlx::query_as(by_subject).bind(subject).bind(exam_type).fetch_all(pool).await?)
-            }
-            (None, Some(student)) => {
-                Ok(sqlx::query_as(by_number).bind(student).bind(exam_type).fetch_all(pool).await?)
-            }
-            (None, None) => Ok(Vec::new()),
+        let select = "SELECT exams.id, ended_at FROM examinees JOIN exams ON exams.id = exam_id \
+                      WHERE (subject = $1 OR student = $1 OR student_id = $2) AND exam_type = $3 ORDER BY exams.id";
+        let Some(name) = examinee.name() else { return Ok(Vec::new()) };
+        let number: Option<i64> = name.parse().ok();
+        on!(&self.pool, pool => {
+            Ok(sqlx::query_as(select).bind(&name).bind(number).bind(exam_type).fetch_all(pool).await?)
         })
     }
 
@@ -71,11 +88,11 @@ impl Records {
         on!(&self.pool, pool => Ok(sqlx::query_as(select).bind(key).fetch_optional(pool).await?))
     }
 
-    /// The student id of an exam, if there is one. One indexed read, batched with others.
+    /// The student of an exam, if they are identified. One indexed read, batched with others.
     ///
     /// # Errors
     /// The database's.
-    pub async fn student(&self, exam: i64) -> Result<Option<i64>, Error> {
+    pub async fn student(&self, exam: i64) -> Result<Option<ExternalId>, Error> {
         self.reader.student(exam).await
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Input: a filter. Output: pages of exams, counts. Must not know: who asks.
 
+use super::examinees::{self, student};
+use super::external_id::ExternalId;
 use super::pool::on;
 use super::{Error, Records};
 use crate::exam::event::{Event, Next};
@@ -14,8 +16,10 @@ pub struct Filter {
     pub ended: Option<bool>,
     /// Only exams of this type.
     pub exam_type: Option<String>,
-    /// Only exams of this examinee.
-    pub student_id: Option<i64>,
+    /// Only exams of this examinee: a student id as a text, or the subject of a token.
+    pub student_id: Option<String>,
+    /// Only exams of this class.
+    pub class_id: Option<String>,
     /// Only exams started at or after this time, in milliseconds since 1970 UTC.
     pub from: Option<i64>,
     /// Only exams started before this time.
@@ -33,14 +37,21 @@ pub struct Listed {
     pub id: i64,
     /// Its type.
     pub exam_type: String,
-    /// The student id, if there is one.
-    pub student_id: Option<i64>,
+    /// The student, as `student!` selects it.
+    student: Option<String>,
     /// Start, in milliseconds since 1970 UTC.
     pub started_at: i64,
     /// End, in milliseconds since 1970 UTC.
     pub ended_at: Option<i64>,
     /// Number of answers.
     pub items_completed: i64,
+}
+
+impl Listed {
+    /// The student, if they are identified.
+    pub fn student_id(&self) -> Option<ExternalId> {
+        examinees::student_id(self.student.as_deref()?)
+    }
 }
 
 /// An item that an exam administered, or its end.
@@ -65,20 +76,26 @@ pub struct Page {
     pub exams: Vec<Listed>,
 }
 
-/// The conditions; a null disables each. `$1` to `$5` in both statements.
+/// The conditions; a null disables each. `$1` to `$8` in both statements.
 macro_rules! fits {
-    ($select:literal, $rest:literal) => {
+    ($select:expr, $rest:literal) => {
         concat!(
             $select,
             " FROM exams LEFT JOIN examinees ON examinees.exam_id = exams.id",
             " WHERE (CAST($1 AS BIGINT) IS NULL OR ($1 = 1) = (ended_at IS NOT NULL))",
             " AND (CAST($2 AS TEXT) IS NULL OR exam_type = $2)",
-            " AND (CAST($3 AS BIGINT) IS NULL OR student_id = $3)",
-            " AND (CAST($4 AS BIGINT) IS NULL OR started_at >= $4)",
-            " AND (CAST($5 AS BIGINT) IS NULL OR started_at < $5)",
+            " AND (CAST($3 AS BIGINT) IS NULL OR started_at >= $3)",
+            " AND (CAST($4 AS BIGINT) IS NULL OR started_at < $4)",
+            " AND (CAST($5 AS TEXT) IS NULL OR student = $5 OR subject = $5 OR student_id = CAST($6 AS BIGINT))",
+            " AND (CAST($7 AS TEXT) IS NULL OR class = $7 OR class_id = CAST($8 AS BIGINT))",
             $rest
         )
     };
+}
+
+/// An id as a number, if it is one.
+fn number(id: Option<&str>) -> Option<i64> {
+    id?.parse().ok()
 }
 
 impl Records {
@@ -96,14 +113,17 @@ impl Records {
     /// The database's.
     pub async fn count(&self, filter: &Filter) -> Result<i64, Error> {
         let ended = filter.ended.map(i64::from);
-        let Filter { exam_type, student_id, from, to, .. } = filter;
+        let Filter { exam_type, student_id, class_id, from, to, .. } = filter;
         let select = fits!("SELECT COUNT(*)", "");
         on!(&self.pool, pool => Ok(sqlx::query_scalar(select)
             .bind(ended)
             .bind(exam_type)
-            .bind(student_id)
             .bind(from)
             .bind(to)
+            .bind(student_id)
+            .bind(number(student_id.as_deref()))
+            .bind(class_id)
+            .bind(number(class_id.as_deref()))
             .fetch_one(pool)
             .await?))
     }
@@ -114,18 +134,25 @@ impl Records {
     /// The database's.
     pub async fn page(&self, filter: &Filter) -> Result<Vec<Listed>, Error> {
         let ended = filter.ended.map(i64::from);
-        let Filter { exam_type, student_id, from, to, .. } = filter;
+        let Filter { exam_type, student_id, class_id, from, to, .. } = filter;
         let select = fits!(
-            "SELECT id, exam_type, student_id, started_at, ended_at, \
-             (SELECT COUNT(*) FROM events WHERE exam_id = exams.id AND kind = 'answered') AS items_completed",
-            " AND id > $6 ORDER BY id LIMIT $7"
+            concat!(
+                "SELECT id, exam_type, ",
+                student!(),
+                " AS student, started_at, ended_at, ",
+                "(SELECT COUNT(*) FROM events WHERE exam_id = exams.id AND kind = 'answered') AS items_completed"
+            ),
+            " AND id > $9 ORDER BY id LIMIT $10"
         );
         on!(&self.pool, pool => Ok(sqlx::query_as(select)
             .bind(ended)
             .bind(exam_type)
-            .bind(student_id)
             .bind(from)
             .bind(to)
+            .bind(student_id)
+            .bind(number(student_id.as_deref()))
+            .bind(class_id)
+            .bind(number(class_id.as_deref()))
             .bind(filter.after)
             .bind(filter.limit)
             .fetch_all(pool)
@@ -192,7 +219,9 @@ impl Records {
                 }
                 Event::Completed { reason } => (Next::End(reason), None),
                 // Other events administer no item.
-                Event::Paused | Event::Resumed | Event::Extended { .. } | Event::Reopened { .. } => return Ok(None),
+                Event::Paused | Event::Resumed | Event::Extended { .. } | Event::Reopened { .. } => {
+                    return Ok(None);
+                }
             };
             Ok(Some(Given { exam, seed, next, wanted }))
         };

@@ -1,9 +1,11 @@
 //! The reader task: batches queries for the end of logs and for student ids.
 //!
 //! Input: exam ids. Output: the end of each log, or the student id. Every read request needs one of them, so a busy
-//! service sends few large queries; an idle one sends each at once. Must not know: why they are request for.
+//! service sends few large queries; an idle one sends each at once. Must not know: why they are requested.
 
 use super::dedicated::{Dedicated, by};
+use super::examinees::{self, student};
+use super::external_id::ExternalId;
 use super::{Error, Tip};
 use crate::batch_receive::receive_batch;
 use sqlx::QueryBuilder;
@@ -32,13 +34,13 @@ struct Request {
 }
 
 /// The row of an exam.
-#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx::FromRow)]
 struct Row {
     id: i64,
     seq: Option<i64>,
     ended_at: Option<i64>,
-    /// Only if a request of the batch needs it.
-    student_id: Option<i64>,
+    /// As `student!` selects it; only if a request of the batch needs it.
+    student: Option<String>,
 }
 
 /// A handle to the task.
@@ -65,7 +67,7 @@ impl Reader {
                 for Request { exam, waiting, .. } in waiting.drain(..) {
                     // The client disconnected.
                     let _disconnected = waiting.send(match &found {
-                        Ok(found) => Ok(found.get(&exam).copied()),
+                        Ok(found) => Ok(found.get(&exam).cloned()),
                         Err(error) => Err(Error::Unavailable(sqlx::Error::Protocol(error.to_string()))),
                     });
                 }
@@ -83,9 +85,9 @@ impl Reader {
         }
     }
 
-    /// The student id of an exam, if there is one.
-    pub(super) async fn student(&self, exam: i64) -> Result<Option<i64>, Error> {
-        Ok(self.query(exam, true).await?.and_then(|row| row.student_id))
+    /// The student of an exam, if they are identified.
+    pub(super) async fn student(&self, exam: i64) -> Result<Option<ExternalId>, Error> {
+        Ok(self.query(exam, true).await?.and_then(|row| examinees::student_id(&row.student?)))
     }
 
     async fn query(&self, exam: i64, with_student: bool) -> Result<Option<Row>, Error> {
@@ -109,10 +111,10 @@ async fn find(
                  ended_at, ",
             );
             select.push(match with_student {
-                true => "(SELECT student_id FROM examinees WHERE exam_id = exams.id)",
-                false => "CAST(NULL AS BIGINT)",
+                true => concat!("(SELECT ", student!(), " FROM examinees WHERE exam_id = exams.id)"),
+                false => "CAST(NULL AS TEXT)",
             });
-            let mut list = select.push(" AS student_id FROM exams WHERE id IN (").separated(", ");
+            let mut list = select.push(" AS student FROM exams WHERE id IN (").separated(", ");
             for exam in some {
                 list.push_bind(*exam);
             }

@@ -28,6 +28,8 @@ pub(super) struct ExamRow<'w> {
     pub terms: Option<String>,
     pub student_id: Option<i64>,
     pub class_id: Option<i64>,
+    pub student: Option<&'w str>,
+    pub class: Option<&'w str>,
     pub subject: Option<&'w str>,
     pub slot: Option<&'w str>,
     /// Whether there is a row in `examinees`.
@@ -67,9 +69,9 @@ AS row (exam_id, seq, at, kind, body, hash, recovered, before, ended_at, is_timi
 const EXAMS_OF_POSTGRES: &str = ", \
 new_exams AS (SELECT * FROM UNNEST($12::BIGINT[], $13::TEXT[], $14::TEXT[], $15::TEXT[], $16::BIGINT[], $17::TEXT[], \
 $18::BIGINT[], $19::TEXT[], $20::TEXT[], $21::BIGINT[], $22::BIGINT[], $23::TEXT[], $24::BIGINT[], $25::BIGINT[], \
-$26::TEXT[], $27::TEXT[], $28::BOOLEAN[]) \
+$26::TEXT[], $27::TEXT[], $28::BOOLEAN[], $29::TEXT[], $30::TEXT[]) \
 AS row (id, exam_type, policy, bank_version, seed, engine_version, started_at, idempotency_key, fingerprint, ended_at, \
-expires_at, terms, student_id, class_id, subject, slot, has_examinee))";
+expires_at, terms, student_id, class_id, subject, slot, has_examinee, student, class))";
 
 /// Input rows in SQLite, and which of them an earlier statement of the transaction has inserted.
 const ROWS_OF_SQLITE: &str = "\
@@ -85,7 +87,7 @@ value->>'bank_version' AS bank_version, value->>'seed' AS seed, value->>'engine_
 value->>'started_at' AS started_at, value->>'idempotency_key' AS idempotency_key, \
 value->>'fingerprint' AS fingerprint, value->>'ended_at' AS ended_at, value->>'expires_at' AS expires_at, \
 value->>'terms' AS terms, value->>'student_id' AS student_id, value->>'class_id' AS class_id, \
-value->>'subject' AS subject, value->>'slot' AS slot, value->>'has_examinee' AS has_examinee FROM json_each($2)), \
+value->>'subject' AS subject, value->>'slot' AS slot, value->>'has_examinee' AS has_examinee, value->>'student' AS student, value->>'class' AS class FROM json_each($2)), \
 made AS MATERIALIZED (SELECT id FROM exams WHERE id IN (SELECT id FROM new_exams)) ";
 
 /// An exam whose key or slot is taken is not inserted; an exam without a slot always is.
@@ -99,8 +101,8 @@ ON CONFLICT (idempotency_key) DO NOTHING RETURNING id";
 
 /// If two services insert the same slot at the same time, the later transaction fails and is retried.
 const EXAMINEES: &str = "\
-INSERT INTO examinees (exam_id, student_id, class_id, subject, slot) \
-SELECT new.id, student_id, class_id, subject, slot FROM new_exams AS new JOIN made ON made.id = new.id \
+INSERT INTO examinees (exam_id, student_id, class_id, subject, slot, student, class) \
+SELECT new.id, student_id, class_id, subject, slot, student, class FROM new_exams AS new JOIN made ON made.id = new.id \
 WHERE has_examinee";
 
 /// The first event of an exam is inserted with the exam.
@@ -225,7 +227,9 @@ async fn at_once<'p>(
             .bind(column!(exams.class_id))
             .bind(column!(exams.subject))
             .bind(column!(exams.slot))
-            .bind(column!(exams.has_examinee));
+            .bind(column!(exams.has_examinee))
+            .bind(column!(exams.student))
+            .bind(column!(exams.class));
     }
     query.fetch_all(pool).await
 }

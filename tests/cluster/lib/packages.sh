@@ -22,6 +22,7 @@ declare -A PACKAGES=(
 	[curl]=curl
 	[xz]=xz-utils
 	[/usr/sbin/pgbouncer]=pgbouncer
+	[/usr/bin/faketime]=faketime
 	[chromium]=chromium
 	[chromedriver]=chromium-driver
 )

@@ -65,9 +65,11 @@ pub struct TimeReply {
 }
 
 impl TimeReply {
-    /// The remaining time; `None` without limits unless the exam is paused, and once it has ended.
+    /// The time until the earliest limit, and that of the item; `None` once the exam has ended, and without limits
+    /// unless it is paused. Nothing is left to tell while it is paused.
     fn at(exam: &Exam, now: i64) -> Option<Self> {
-        let left = |until: Option<i64>| until.map(|until| seconds((until - now).max(0)));
+        let running = |until: Option<i64>| until.filter(|_| !exam.is_paused());
+        let left = |until| running(until).map(|until| seconds((until - now).max(0)));
         let (whole, item) = (left(exam.ends_at()), left(exam.item_deadline()));
         let told = exam.end().is_none() && (exam.is_paused() || whole.is_some() || item.is_some());
         told.then(|| Self { paused: exam.is_paused(), seconds_left: whole, item_seconds_left: item })

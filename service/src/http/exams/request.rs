@@ -5,13 +5,12 @@
 
 use crate::access::caller::{Caller, Role};
 use crate::exam::item::Submitted;
-use crate::export::{Format, What};
+use crate::export::{Format, Layout, What};
 use crate::flow::{Answer, By, Start};
 use crate::http::problem::Problem;
-use crate::records::{Examinee, Filter};
+use crate::records::{Examinee, ExternalId, Filter, period};
 use axum::http::{HeaderMap, StatusCode, header};
 use contract::{Fault, Fields};
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 /// Longest `Idempotency-Key`, in bytes.
@@ -178,9 +177,10 @@ pub fn filter(query: Option<String>) -> Result<Filter, Problem> {
         Filter {
             ended,
             exam_type: fields.optional("exam_type"),
-            student_id: number(fields, "student_id", false),
-            from: moment(fields, "from"),
-            to: moment(fields, "to"),
+            student_id: fields.optional("student_id"),
+            class_id: fields.optional("class_id"),
+            from: from(fields),
+            to: to(fields),
             after: number(fields, "after", false).unwrap_or(0),
             limit,
         }
@@ -256,22 +256,53 @@ pub fn export(query: Option<String>) -> Result<(Filter, What, Format), Problem> 
         fields.expect("format", known, "must be csv or jsonl");
         let filter = Filter {
             exam_type: fields.optional("exam_type"),
-            from: moment(fields, "from"),
-            to: moment(fields, "to"),
+            student_id: fields.optional("student_id"),
+            class_id: fields.optional("class_id"),
+            from: from(fields),
+            to: to(fields),
             ..Filter::default()
         };
         let what = if what.as_deref() == Some("exams") { What::Exams } else { What::Answers };
-        let format = if format.as_deref() == Some("jsonl") { Format::JsonLines } else { Format::Csv };
+        let layout = layout(fields, format.as_deref());
+        let format = if format.as_deref() == Some("jsonl") { Format::JsonLines } else { Format::Csv(layout) };
         (filter, what, format)
     })
 }
 
-/// An RFC 3339 timestamp, in milliseconds since 1970 UTC.
-fn moment(fields: &mut Fields<'_>, name: &str) -> Option<i64> {
+/// How CSV is written: `for` and `locale`.
+fn layout(fields: &mut Fields<'_>, format: Option<&str>) -> Layout {
+    let reader: Option<String> = fields.optional("for");
+    let language: Option<String> = fields.optional("locale");
+    let excel = match reader.as_deref() {
+        None => None,
+        Some("excel") => Layout::excel(language.as_deref().unwrap_or("en")),
+        Some(_) => {
+            fields.fault("for", "must be excel");
+            return Layout::PLAIN;
+        }
+    };
+    let is_csv = reader.is_none() || format != Some("jsonl");
+    fields.expect("for", is_csv, "is for the format csv");
+    fields.expect("locale", language.is_none() || reader.is_some(), "comes with for=excel");
+    let is_known = reader.is_none() || excel.is_some();
+    fields.expect("locale", is_known, format!("must be one of {}", Layout::languages()));
+    excel.unwrap_or(Layout::PLAIN)
+}
+
+/// The start of a period, in milliseconds since 1970 UTC.
+fn from(fields: &mut Fields<'_>) -> Option<i64> {
+    period(fields, "from").map(|period| period.0)
+}
+
+/// The end of a period, in milliseconds since 1970 UTC.
+fn to(fields: &mut Fields<'_>) -> Option<i64> {
+    period(fields, "to").map(|period| period.1)
+}
+
+fn period(fields: &mut Fields<'_>, name: &str) -> Option<(i64, i64)> {
     let text: String = fields.optional(name)?;
-    let moment: Option<Timestamp> = text.parse().ok();
-    fields.expect(name, moment.is_some(), "must be RFC 3339, as in 2026-11-23T08:00:00Z");
-    moment.map(Timestamp::as_millisecond)
+    let read = period::read(&text).map_err(|reason| fields.fault(name, reason));
+    read.ok()
 }
 
 fn number(fields: &mut Fields<'_>, name: &str, required: bool) -> Option<i64> {
@@ -281,10 +312,10 @@ fn number(fields: &mut Fields<'_>, name: &str, required: bool) -> Option<i64> {
     parsed
 }
 
-fn reference(fields: &mut Fields<'_>, name: &str) -> Option<i64> {
-    let id: Option<i64> = fields.optional(name);
-    let exact = id.is_none_or(|id| (0..1 << 53).contains(&id));
-    fields.expect(name, exact, "must be 0 to 9007199254740991 (2^53 - 1)");
+fn reference(fields: &mut Fields<'_>, name: &str) -> Option<ExternalId> {
+    let given: Value = fields.optional(name)?;
+    let id: Option<ExternalId> = serde_json::from_value(given).ok().filter(ExternalId::is_valid);
+    fields.expect(name, id.is_some(), ExternalId::FORM);
     id
 }
 

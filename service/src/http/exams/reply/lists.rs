@@ -4,7 +4,7 @@
 
 use super::result::time;
 use crate::flow::{By, Extended};
-use crate::records::{Listed, Page};
+use crate::records::{ExternalId, Listed, Page};
 use crate::store::Health;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -23,7 +23,7 @@ struct ListedReply {
     exam_session_id: i64,
     status: &'static str,
     exam_type: String,
-    student_id: Option<i64>,
+    student_id: Option<ExternalId>,
     items_completed: i64,
     started_at: String,
     ended_at: Option<String>,
@@ -35,9 +35,9 @@ impl ListReply {
         let next_after = page.exams.last().map(|exam| exam.id);
         let listed = |exam: Listed| ListedReply {
             exam_session_id: exam.id,
+            student_id: exam.student_id(),
             status: if exam.ended_at.is_some() { "completed" } else { "in_progress" },
             exam_type: exam.exam_type,
-            student_id: exam.student_id,
             items_completed: exam.items_completed,
             started_at: time(exam.started_at),
             ended_at: exam.ended_at.map(time),

@@ -6,6 +6,7 @@ use super::{AbilityReply, ItemReply, TimeReply, seconds};
 use crate::access::caller::View;
 use crate::exam::Exam;
 use crate::exam::event::is_false;
+use crate::records::ExternalId;
 use engine::{EndReason, Estimate, Formula};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -84,7 +85,7 @@ pub struct StatusReply {
     started_at: String,
     ended_at: Option<String>,
     duration_sec: Option<f64>,
-    student_id: Option<i64>,
+    student_id: Option<ExternalId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<TimeReply>,
     store: &'static str,
@@ -92,7 +93,13 @@ pub struct StatusReply {
 
 impl StatusReply {
     /// The reply for an exam. `store` is the store mode.
-    pub fn of(exam: &Exam, view: View, now: i64, student_id: Option<i64>, store: &'static str) -> Self {
+    pub fn of(
+        exam: &Exam,
+        view: View,
+        now: i64,
+        student_id: Option<ExternalId>,
+        store: &'static str,
+    ) -> Self {
         let head = exam.head();
         let ended_at = exam.ended_at();
         Self {
