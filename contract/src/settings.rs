@@ -7,7 +7,7 @@
 mod exams;
 mod read;
 
-pub use exams::{Bank, BankFrom, ExamType, SAMPLE_BANK, Shown};
+pub use exams::{Bank, BankFile, BankForm, BankFormat, BankFrom, ExamType, SAMPLE_BANK, Shown};
 
 use crate::{API_PORT, Fault, KEY_PREFIX, OPS_PORT, SNAPSHOT_TTL_SECONDS};
 use serde::Serialize;

@@ -62,7 +62,11 @@ async fn main() -> anyhow::Result<()> {
         .ok()
         .context("a TLS provider was set twice")?;
     match Arguments::parse().command {
-        Command::Crd => Ok(std::io::stdout().write_all(generate::crd_yaml().as_bytes())?),
+        Command::Crd => {
+            // Ends silently when the reader of its pipe goes away.
+            sigpipe::reset();
+            Ok(std::io::stdout().write_all(generate::crd_yaml().as_bytes())?)
+        }
         Command::Run(arguments) => run(arguments).await,
     }
 }

@@ -30,7 +30,7 @@ impl App {
         settings: &Settings,
         revision: &str,
         secrets: &Secrets,
-        read: impl Fn(&str) -> Result<String, String>,
+        read: impl Fn(&str) -> Result<Vec<u8>, String>,
     ) -> Result<Self, StartError> {
         // Settings are checked before any resource is opened.
         Catalogue::build(settings, &read, None).map_err(StartError::Faults)?;
@@ -64,7 +64,7 @@ impl App {
         settings: &Settings,
         revision: &str,
         secrets: &Secrets,
-        read: impl Fn(&str) -> Result<String, String>,
+        read: impl Fn(&str) -> Result<Vec<u8>, String>,
     ) -> Result<(), StartError> {
         let before = self.live();
         let with = (&before.flow.records, &before.flow.metrics);

@@ -3,14 +3,18 @@
 //! Input: Settings, and the texts of their bank files. Output: the rules of an exam type, and any bank version that
 //! was ever used. Must not know: exams, the store, HTTP.
 
+use crate::exam::bank::survey::warnings;
 use crate::exam::bank::{Import, ItemBank};
 use crate::exam::policy;
 use crate::records::{self, Records};
-use contract::settings::{BankFrom, ExamType, SAMPLE_BANK, Shown};
+use contract::settings::{BankFile, BankFrom, ExamType, SAMPLE_BANK, Shown};
 use contract::{Fault, Settings};
 use engine::{Estimator, Grid, Policy, Prior, Rule, Stop, When};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
+
+/// Warnings on a bank's items that are told one by one.
+const WARNINGS: usize = 10;
 
 /// The rules of an exam type.
 #[derive(Clone, Debug)]
@@ -38,26 +42,27 @@ pub struct Catalogue {
     /// Versions by the names that Settings give them.
     names: BTreeMap<String, String>,
     notices: Vec<String>,
+    kept_out: usize,
     // Never held across an await.
     versions: RwLock<HashMap<String, Arc<ItemBank>>>,
 }
 
 impl Catalogue {
-    /// Builds the catalogue. `read` returns the text of a bank file. `stored` are the bank versions that Settings
+    /// Builds the catalogue. `read` returns the bytes of a bank file. `stored` are the bank versions that Settings
     /// name; without them, exam types that use a stored version are not checked.
     ///
     /// # Errors
     /// Every fault of every bank and exam type.
     pub fn build(
         settings: &Settings,
-        read: impl Fn(&str) -> Result<String, String>,
+        read: impl Fn(&str) -> Result<Vec<u8>, String>,
         stored: Option<&HashMap<String, Arc<ItemBank>>>,
     ) -> Result<Self, Vec<Fault>> {
-        let (mut faults, mut notices) = (Vec::new(), Vec::new());
+        let (mut faults, mut notices, mut kept_out) = (Vec::new(), Vec::new(), 0);
         let mut banks = BTreeMap::from([(SAMPLE_BANK, Arc::new(ItemBank::sample()))]);
         for bank in &settings.banks {
-            let (file, scaling) = match &bank.from {
-                BankFrom::File { file, scaling } => (file, *scaling),
+            let BankFile { file, form } = match &bank.from {
+                BankFrom::File(file) => file,
                 BankFrom::Version { version } => {
                     banks.extend(
                         stored
@@ -67,16 +72,28 @@ impl Catalogue {
                     continue;
                 }
             };
-            let text = read(file).map_err(|message| vec![Fault { field: String::new(), message }]);
-            match text.and_then(|text| ItemBank::from_csv(&text, scaling)) {
-                Ok(Import { bank: made, quarantined, ignored }) => {
+            let bytes = read(file).map_err(|message| vec![Fault { field: String::new(), message }]);
+            match bytes.and_then(|bytes| ItemBank::from_csv(&bytes, form)) {
+                Ok(Import { bank: made, quarantined, ignored, notices: found }) => {
                     let of = |fault: Fault| format!("bank {}: {fault}", bank.name);
+                    kept_out += quarantined.len();
+                    notices.extend(found.into_iter().map(of));
                     notices.extend(quarantined.into_iter().map(|fault| format!("kept out of {}", of(fault))));
                     notices.extend(
                         ignored
                             .into_iter()
                             .map(|column| format!("bank {}: column {column:?} is not read", bank.name)),
                     );
+                    let odd = warnings(&made);
+                    let told = odd.iter().take(WARNINGS);
+                    notices.extend(
+                        told.map(|(item, reason)| format!("bank {}: item {item}: {reason}", bank.name)),
+                    );
+                    if odd.len() > WARNINGS {
+                        let more = odd.len() - WARNINGS;
+                        notices
+                            .push(format!("bank {}: {more} more warnings; bank check lists them", bank.name));
+                    }
                     banks.insert(&bank.name, Arc::new(made));
                 }
                 Err(found) => faults.extend(found.into_iter().map(|fault| Fault {
@@ -122,7 +139,7 @@ impl Catalogue {
             banks.iter().map(|(name, bank)| ((*name).to_owned(), bank.version().to_owned())).collect();
         let by_version = banks.into_values().map(|bank| (bank.version().to_owned(), bank)).collect();
         match faults.is_empty() {
-            true => Ok(Self { exam_types, names, notices, versions: RwLock::new(by_version) }),
+            true => Ok(Self { exam_types, names, notices, kept_out, versions: RwLock::new(by_version) }),
             false => Err(faults),
         }
     }
@@ -182,6 +199,11 @@ impl Catalogue {
     /// Quarantined rows of banks, and columns that were not read.
     pub fn notices(&self) -> &[String] {
         &self.notices
+    }
+
+    /// Number of faults that keep rows of banks out.
+    pub fn kept_out(&self) -> usize {
+        self.kept_out
     }
 
     /// The names of all exam types.

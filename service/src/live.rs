@@ -91,7 +91,7 @@ impl Live {
         settings: &Settings,
         revision: &str,
         secrets: &Secrets,
-        read: impl Fn(&str) -> Result<String, String>,
+        read: impl Fn(&str) -> Result<Vec<u8>, String>,
         (records, metrics): (&Records, &Metrics),
         before: Option<&Self>,
     ) -> Result<Self, StartError> {

@@ -2,7 +2,7 @@
 //!
 //! Input: fields of a table. Output: plain values, and faults. Must not know: the engine.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -24,17 +24,55 @@ pub struct Bank {
 #[serde(untagged)]
 pub enum BankFrom {
     /// In a CSV file.
-    File {
-        /// Its path.
-        file: String,
-        /// D, the logistic scaling constant the parameters were calibrated under: 1, 1.7 or 1.702.
-        scaling: f64,
-    },
+    File(BankFile),
     /// In the database of record, where it was imported.
     Version {
         /// The hash of its content, as the import told it.
         version: String,
     },
+}
+
+/// A bank file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct BankFile {
+    /// Its path.
+    pub file: String,
+    /// How it is read.
+    #[serde(flatten)]
+    pub form: BankForm,
+}
+
+/// How a bank file is read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct BankForm {
+    /// D, the logistic scaling constant the parameters were calibrated under: 1, 1.7 or 1.702.
+    pub scaling: f64,
+    /// Which columns hold the parameters.
+    #[serde(skip_serializing_if = "BankFormat::is_standard")]
+    pub format: BankFormat,
+    /// Other columns that the file may carry; they are not read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// Name of the file's encoding, such as `windows-1252`; absent: UTF-8, or UTF-16 with a byte order mark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+}
+
+/// Which columns of a bank file hold the parameters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BankFormat {
+    /// The columns of docs/SETTINGS.md.
+    #[default]
+    Standard,
+    /// Slopes and intercepts as the R package mirt exports them: `a1`, `d`, `g`, `u`; `d1` and so on.
+    Mirt,
+}
+
+impl BankFormat {
+    fn is_standard(&self) -> bool {
+        *self == Self::Standard
+    }
 }
 
 /// The rules of one type of exam. Abilities are in units of the calibration sample's standard

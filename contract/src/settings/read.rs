@@ -3,8 +3,8 @@
 //! Input: a TOML text. Output: Settings, or every fault. Must not know: files.
 
 use super::{
-    Api, Auth, Bank, BankFrom, Database, ExamType, Limits, Listener, Log, Outage, SAMPLE_BANK, Settings,
-    Store, Trace,
+    Api, Auth, Bank, BankFile, BankForm, BankFormat, BankFrom, Database, ExamType, Limits, Listener, Log,
+    Outage, SAMPLE_BANK, Settings, Store, Trace,
 };
 use crate::{Fault, Fields};
 use serde_json::Value;
@@ -193,15 +193,25 @@ fn bank(fields: &mut Fields<'_>) -> Bank {
         let file = fields.required("file").unwrap_or_default();
         let scaling: f64 = fields.required("scaling").unwrap_or(1.0);
         fields.expect("scaling", scaling > 0.0 && scaling <= 10.0, "must be above 0 and at most 10");
-        return Bank { name, from: BankFrom::File { file, scaling } };
+        let format = fields.or("format", BankFormat::default());
+        let (columns, encoding) = (fields.or("columns", Vec::new()), fields.optional("encoding"));
+        return Bank {
+            name,
+            from: BankFrom::File(BankFile { file, form: BankForm { scaling, format, columns, encoding } }),
+        };
     }
     let version: String = fields.optional("version").unwrap_or_default();
     let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     let good = version.len() == 16 && version.chars().all(hex);
     fields.expect("version", good, "must be the 16 hexadecimal digits that an import gave");
-    let alone = !fields.has("file") && !fields.has("scaling");
-    fields.expect("version", alone, "is of a bank that was imported; leave out file and scaling");
-    let _beside: (Option<Value>, Option<Value>) = (fields.optional("file"), fields.optional("scaling"));
+    let of_files = ["file", "scaling", "format", "columns", "encoding"];
+    let alone = !of_files.iter().any(|name| fields.has(name));
+    fields.expect(
+        "version",
+        alone,
+        format!("is of a bank that was imported; leave out {}", of_files.join(", ")),
+    );
+    of_files.iter().for_each(|name| drop(fields.optional::<Value>(name)));
     Bank { name, from: BankFrom::Version { version } }
 }
 

@@ -3,6 +3,7 @@
 //! Input: the command line. Output: typed arguments. Must not know: what the subcommands do.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use contract::settings::{BankForm, BankFormat};
 use service::records::period;
 use std::path::PathBuf;
 
@@ -43,9 +44,8 @@ pub enum Bank {
 pub struct BankImport {
     /// The bank (CSV).
     pub file: PathBuf,
-    /// D of the calibration: 1, 1.7 or 1.702.
-    #[arg(long, value_name = "D")]
-    pub scaling: f64,
+    #[command(flatten)]
+    pub reading: Reading,
     #[command(flatten)]
     pub database: Where,
 }
@@ -68,16 +68,51 @@ pub struct Where {
     pub database: Option<String>,
 }
 
-/// Report a bank's information by ability, its gaps, and items of little use.
+/// Report a bank's information by ability, its gaps, and items to look at.
 ///
-/// Invalid rows are reported by line and left out.
+/// Invalid rows are reported by line and left out; the exit code is 1 then, unless told --quarantine.
 #[derive(Debug, Args)]
 pub struct BankCheck {
     /// The bank (CSV).
     pub file: PathBuf,
-    /// D of the calibration: 1, 1.7 or 1.702.
-    #[arg(long, default_value_t = 1.0, value_name = "D")]
-    pub scaling: f64,
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Rows that are kept out do not fail the check.
+    #[arg(long)]
+    pub quarantine: bool,
+}
+
+/// How a bank file is read.
+#[derive(Clone, Debug, Args)]
+pub struct Reading {
+    /// D of the bank's calibration: 1, 1.7 or 1.702; `bank import` asks for it, the others take 1 if it is absent.
+    #[arg(long, value_name = "D")]
+    pub scaling: Option<f64>,
+    /// Columns of the parameters: standard (a, b, c, d and so on), or mirt (slopes and intercepts a1, d, g, u).
+    #[arg(long, default_value = "standard", value_name = "FORMAT", value_parser = bank_format)]
+    pub format: BankFormat,
+    /// A column that the file may carry and that is not read; may be repeated.
+    #[arg(long, value_name = "COLUMN")]
+    pub carry: Vec<String>,
+    /// Encoding of the file, such as windows-1252; absent: UTF-8, or UTF-16 with a byte order mark.
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<String>,
+}
+
+impl Reading {
+    /// As Settings say it.
+    pub fn form(&self) -> BankForm {
+        let Self { scaling, format, carry, encoding } = self.clone();
+        BankForm { scaling: scaling.unwrap_or(1.0), format, columns: carry, encoding }
+    }
+}
+
+fn bank_format(text: &str) -> Result<BankFormat, String> {
+    match text {
+        "standard" => Ok(BankFormat::Standard),
+        "mirt" => Ok(BankFormat::Mirt),
+        _ => Err("known formats: standard, mirt".to_owned()),
+    }
 }
 
 /// The item bank.
@@ -86,9 +121,8 @@ pub struct Items {
     /// The bank (CSV); absent: the built-in sample.
     #[arg(long, value_name = "FILE")]
     pub bank: Option<PathBuf>,
-    /// D of the bank's calibration: 1, 1.7 or 1.702.
-    #[arg(long, default_value_t = 1.0, value_name = "D")]
-    pub scaling: f64,
+    #[command(flatten)]
+    pub reading: Reading,
 }
 
 /// Simulate exams of examinees with known ability, for a bank and a policy.
@@ -336,6 +370,9 @@ pub struct Serve {
     /// Check the configuration, report every fault, and exit.
     #[arg(long)]
     pub check: bool,
+    /// Rows of a bank that are kept out do not fail --check.
+    #[arg(long, requires = "check")]
+    pub quarantine: bool,
 }
 
 const EXAMPLES: &str = "\

@@ -2,29 +2,33 @@
 //!
 //! Input: bank files, and the database of record. Output: a survey of a bank, a stored bank version, a list.
 
-use super::arguments::{BankCheck, BankImport, BankList, Items};
+use super::arguments::{BankCheck, BankImport, BankList};
 use super::policies;
-use super::report::faults;
-use super::sources::{database, read};
-use anyhow::anyhow;
-use service::exam::bank::{Import, ItemBank};
+use super::sources::database;
+use anyhow::{anyhow, bail};
+use contract::settings::BankFormat;
+use service::exam::bank::ItemBank;
 use service::records::Records;
 use service::telemetry::metrics::Metrics;
 use std::io::Write;
 
 /// Reports a bank's information, its gaps and its unusable items.
 pub fn check(arguments: &BankCheck) -> anyhow::Result<()> {
-    let bank = policies::bank(&Items { bank: Some(arguments.file.clone()), scaling: arguments.scaling })?;
+    let (bank, kept_out) = policies::import(&arguments.file, &arguments.reading)?;
     write!(std::io::stdout(), "{}", service::exam::bank::survey::Survey::of(&bank))?;
+    if kept_out > 0 && !arguments.quarantine {
+        bail!("{kept_out} rows are kept out; mend them, or say --quarantine to go on without them");
+    }
     Ok(())
 }
 
 /// Keeps a bank, and says how Settings name it.
 pub fn import(arguments: &BankImport) -> anyhow::Result<()> {
+    if arguments.reading.scaling.is_none() && arguments.reading.format == BankFormat::Standard {
+        bail!("say --scaling: D of the bank's calibration, 1, 1.7 or 1.702");
+    }
     let (url, password) = database(&arguments.database)?;
-    let name = arguments.file.display().to_string();
-    let made = ItemBank::from_csv(&read(&arguments.file)?, arguments.scaling);
-    let Import { bank, quarantined, ignored } = made.map_err(|found| faults(&name, &found))?;
+    let (bank, kept_out) = policies::import(&arguments.file, &arguments.reading)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let records = Records::open(&url, password.as_deref(), Metrics::new()).await?;
@@ -32,19 +36,8 @@ pub fn import(arguments: &BankImport) -> anyhow::Result<()> {
         records.close().await;
         anyhow::Ok(())
     })?;
-    let mut stderr = std::io::stderr().lock();
-    quarantined.iter().try_for_each(|fault| writeln!(stderr, "kept out: {fault}"))?;
-    if !ignored.is_empty() {
-        writeln!(stderr, "columns not read: {}", ignored.join(", "))?;
-    }
     let mut stdout = std::io::stdout().lock();
-    writeln!(
-        stdout,
-        "{} items, {} rows kept out, version {}",
-        bank.len(),
-        quarantined.len(),
-        bank.version()
-    )?;
+    writeln!(stdout, "{} items, {kept_out} rows kept out, version {}", bank.len(), bank.version())?;
     writeln!(stdout, "\nFor exam types to use it, put into the Settings:")?;
     let stem = arguments.file.file_stem().map_or("bank".into(), |stem| stem.to_string_lossy());
     writeln!(stdout, "[[banks]]\nname = \"{}\"\nversion = \"{}\"", stem.replace('"', ""), bank.version())?;

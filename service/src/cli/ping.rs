@@ -5,7 +5,7 @@ use super::report::faults;
 use super::sources::{secret, settings};
 use anyhow::{Context, anyhow, bail};
 use contract::Settings;
-use contract::settings::{BankFrom, Store};
+use contract::settings::{BankFile, BankFrom, Store};
 use service::exam::bank::{Import, ItemBank};
 use service::records::Records;
 use service::store::{self, Health};
@@ -27,7 +27,7 @@ pub fn run(arguments: &Ping) -> anyhow::Result<()> {
         for bank in &settings.banks {
             let read = async {
                 match &bank.from {
-                    BankFrom::File { file, scaling } => check_bank(file, *scaling),
+                    BankFrom::File(file) => check_bank(file),
                     BankFrom::Version { version } => kept_bank(&settings, version).await,
                 }
             };
@@ -93,9 +93,9 @@ async fn store(settings: &Settings) -> anyhow::Result<String> {
     }
 }
 
-fn check_bank(file: &str, scaling: f64) -> anyhow::Result<String> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+fn check_bank(BankFile { file, form }: &BankFile) -> anyhow::Result<String> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {file}"))?;
     let Import { bank, quarantined, .. } =
-        ItemBank::from_csv(&text, scaling).map_err(|found| faults(file, &found))?;
+        ItemBank::from_csv(&bytes, form).map_err(|found| faults(file, &found))?;
     Ok(format!("{} items, {} rows kept out, version {}", bank.len(), quarantined.len(), bank.version()))
 }

@@ -55,9 +55,15 @@ async fn start(
     secrets: Secrets,
     overrides: Overrides,
 ) -> anyhow::Result<()> {
-    let read = |path: &str| std::fs::read_to_string(path).map_err(|error| error.to_string());
+    let read = |path: &str| std::fs::read(path).map_err(|error| error.to_string());
     let app = App::build(&settings, revision, &secrets, read).await?;
     if serve.check {
+        let kept_out = app.live().flow.catalogue.kept_out();
+        if kept_out > 0 && !serve.quarantine {
+            bail!(
+                "{kept_out} faults keep rows of banks out; mend them, or say --quarantine to go on without them"
+            );
+        }
         tracing::info!(revision, "nothing is wrong; not serving, as --check asks");
         return Ok(());
     }
@@ -118,7 +124,7 @@ async fn watch(path: PathBuf, app: App, overrides: Overrides) {
             app.accept();
             continue;
         }
-        let read = |path: &str| std::fs::read_to_string(path).map_err(|error| error.to_string());
+        let read = |path: &str| std::fs::read(path).map_err(|error| error.to_string());
         if let Err(error) = app.adopt(&settings, &revision, &secrets, read).await {
             reject(error.to_string());
         }

@@ -1,14 +1,21 @@
 //! Item banks with texts, choices and keys.
 //!
-//! Input: a CSV text, or the JSON body of a stored version. Output: an [`ItemBank`] named by the hash of its
+//! Input: the bytes of a bank file, or the JSON body of a stored version. Output: an [`ItemBank`] named by the hash of its
 //! content, and every rejected row with its reasons. Must not know: files, exams, HTTP.
 
+mod cell;
+mod layouts;
+mod mirt;
+mod row;
 mod rows;
+mod sheet;
 pub mod survey;
+mod text;
 
 use super::digest::digest;
 use super::item::{ItemId, Submitted};
 use contract::Fault;
+use contract::settings::{BankForm, BankFormat};
 use engine::{Attributes, BankFault};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -37,9 +44,62 @@ pub struct BankItem {
     /// The choices, numbered from 1; under a polytomous model choice n is category n - 1.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<String>,
-    /// Number of the correct choice.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<u8>,
+    /// Numbers of the correct choices: any of them is correct.
+    #[serde(default, rename = "key", with = "keys", skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<u8>,
+    /// The fields that are program code and keep their width.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub code_fields: Vec<CodeField>,
+}
+
+/// A field that is program code, to be set in a fixed-width font.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeField {
+    /// The question.
+    Text,
+    /// The choices.
+    Choices,
+}
+
+impl CodeField {
+    /// Reads `text`, `choices` or `text;choices`.
+    fn list(text: &str) -> Result<Vec<Self>, &'static str> {
+        let each = text.split(';').map(|word| match word.trim() {
+            "text" => Ok(Self::Text),
+            "choices" => Ok(Self::Choices),
+            _ => Err("text, choices or text;choices"),
+        });
+        each.collect()
+    }
+}
+
+/// The stored form of keys: one as a number, as the first release wrote it, several as a list.
+mod keys {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        One(u8),
+        Several(Vec<u8>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(keys: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        match keys {
+            [key] => Stored::One(*key),
+            keys => Stored::Several(keys.to_vec()),
+        }
+        .serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        Ok(match Option::<Stored>::deserialize(deserializer)? {
+            None => Vec::new(),
+            Some(Stored::One(key)) => vec![key],
+            Some(Stored::Several(keys)) => keys,
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -86,8 +146,10 @@ pub struct Import {
     pub bank: ItemBank,
     /// The reasons why each other row is quarantined, by line.
     pub quarantined: Vec<Fault>,
-    /// Columns that are not read.
+    /// Columns that are carried and not read.
     pub ignored: Vec<String>,
+    /// What was read in a way that the author may not expect, by line.
+    pub notices: Vec<Fault>,
 }
 
 /// The version: 16 hexadecimal digits of a hash of the body.
@@ -104,6 +166,11 @@ impl BankItem {
         matches!(self.parameters, engine::Item::Logistic { .. })
     }
 
+    /// Whether it has choices of which none is known to be correct.
+    pub fn lacks_key(&self) -> bool {
+        self.is_dichotomous() && !self.choices.is_empty() && self.keys.is_empty()
+    }
+
     /// Everything that makes the item unusable.
     fn faults(&self) -> Vec<String> {
         let mut reasons = self.parameters.faults();
@@ -113,11 +180,14 @@ impl BankItem {
         }
         let (choices, categories) = (self.choices.len(), self.parameters.categories());
         if self.is_dichotomous() {
-            if self.key.is_some_and(|key| key == 0 || usize::from(key) > choices) {
+            if self.keys.iter().any(|key| *key == 0 || usize::from(*key) > choices) {
                 reasons.push(format!("key must be 1 to {choices}, the number of choices"));
             }
+            if choices > 1 && self.keys.len() == choices {
+                reasons.push("every choice is a key, so no answer is wrong".to_owned());
+            }
         } else {
-            if self.key.is_some() {
+            if !self.keys.is_empty() {
                 reasons.push(
                     "key is for right and wrong; under this model choice n is category n - 1".to_owned(),
                 );
@@ -133,28 +203,33 @@ impl BankItem {
 impl ItemBank {
     /// The built-in sample bank.
     pub fn sample() -> Self {
-        Self::from_csv(SAMPLE, SAMPLE_SCALING).expect("the built-in bank should have good rows").bank
+        let form = BankForm { scaling: SAMPLE_SCALING, ..BankForm::default() };
+        Self::from_csv(SAMPLE.as_bytes(), &form).expect("the built-in bank should have good rows").bank
     }
 
-    /// Reads a bank from CSV with a header; docs/SETTINGS.md lists the columns. Invalid rows are quarantined with
+    /// Reads a bank file with a heading; docs/SETTINGS.md lists the columns. Invalid rows are quarantined with
     /// their reasons.
     ///
     /// # Errors
-    /// The header is unusable, no row is valid, or the scaling constant is out of range.
-    pub fn from_csv(text: &str, scaling: f64) -> Result<Import, Vec<Fault>> {
-        let rows::Rows { items, bad, ignored } = rows::read(text).map_err(|fault| vec![fault])?;
+    /// The encoding or the heading is unusable, no row is valid, or the scaling constant is out of range.
+    pub fn from_csv(bytes: &[u8], form: &BankForm) -> Result<Import, Vec<Fault>> {
+        let whole = |message: String| Fault { field: String::new(), message };
+        let text = text::decode(bytes, form.encoding.as_deref()).map_err(|fault| vec![fault])?;
+        if form.format == BankFormat::Mirt && form.scaling != 1.0 {
+            let message = format!("D is {}; the parameters of mirt have D = 1", form.scaling);
+            return Err(vec![whole(message)]);
+        }
+        let rows::Rows { items, bad, ignored, notices } = rows::read(&text, form)?;
         if items.len() > MAX_ITEMS {
             let message = format!("there are {} items; a bank holds at most {MAX_ITEMS}", items.len());
-            return Err(vec![Fault { field: String::new(), message }]);
+            return Err(vec![whole(message)]);
         }
         let items: Vec<BankItem> = items.into_iter().map(|(_line, item)| item).collect();
-        match Self::new(scaling, items) {
-            Ok(bank) => Ok(Import { bank, quarantined: bad, ignored }),
+        match Self::new(form.scaling, items) {
+            Ok(bank) => Ok(Import { bank, quarantined: bad, ignored, notices }),
             Err(faults) => {
-                let whole = faults
-                    .into_iter()
-                    .map(|BankFault { reason, .. }| Fault { field: String::new(), message: reason });
-                Err(whole.chain(bad).collect())
+                let faults = faults.into_iter().map(|BankFault { reason, .. }| whole(reason));
+                Err(faults.chain(bad).collect())
             }
         }
     }
@@ -228,7 +303,7 @@ impl ItemBank {
             );
         };
         let categories = item.parameters.categories();
-        match (submitted, item.key) {
+        match (submitted, item.keys.as_slice()) {
             (Submitted::Omitted, _) => Ok(0),
             (Submitted::Correct(_), _) if !item.is_dichotomous() => {
                 fault("correct", format!("item {id} has {categories} categories; send choice instead"))
@@ -241,8 +316,8 @@ impl ItemBank {
             (Submitted::Choice(choice), _) if choice == 0 || usize::from(choice) > item.choices.len() => {
                 fault("choice", format!("item {id} has the choices 1 to {}", item.choices.len()))
             }
-            (Submitted::Choice(choice), Some(key)) => Ok(u8::from(choice == key)),
-            (Submitted::Choice(_), None) => {
+            (Submitted::Choice(choice), keys @ [_, ..]) => Ok(u8::from(keys.contains(&choice))),
+            (Submitted::Choice(_), []) => {
                 fault("choice", format!("item {id} has no key; send correct instead"))
             }
         }

@@ -4,7 +4,7 @@
 //! with its reasons. Import is idempotent. Must not know: exams.
 
 use super::extract::CurrentState;
-use crate::exam::bank::survey::Survey;
+use crate::exam::bank::survey::{self, Survey};
 use crate::exam::bank::{Import, ItemBank};
 use crate::flow;
 use crate::http::exams::request::{parameters, read};
@@ -14,6 +14,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, StatusCode, header};
+use contract::settings::{BankForm, BankFormat};
 use contract::{Fault, Fields};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -27,6 +28,8 @@ pub struct ImportReply {
     kept: bool,
     quarantined: Vec<Fault>,
     ignored_columns: Vec<String>,
+    notices: Vec<Fault>,
+    warnings: Vec<Junk>,
 }
 
 /// Reply of `GET /banks`.
@@ -75,41 +78,28 @@ pub async fn import(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Json<ImportReply>, Problem> {
-    let (scaling, dry_run) = read(parameters(query), |fields| {
-        let number = |fields: &mut Fields<'_>| {
-            let text: Option<String> = fields.optional("scaling");
-            text.and_then(|text| {
-                text.parse::<f64>().ok().filter(|scaling| *scaling > 0.0 && *scaling <= 10.0)
-            })
-        };
-        let given = fields.has("scaling");
-        let scaling = number(fields);
-        fields.expect("scaling", scaling.is_some() || !given, "must be above 0 and at most 10");
-        let dry_run = fields.optional::<String>("dry_run");
-        let known = matches!(dry_run.as_deref(), None | Some("true" | "false"));
-        fields.expect("dry_run", known, "must be true or false");
-        (scaling, dry_run.as_deref() == Some("true"))
-    })?;
-    let (text, scaling, is_json) = match kind(&headers) {
-        Some(Kind::Csv) => (utf8(&bytes)?.to_owned(), scaling, false),
+    let Asked { scaling, form, dry_run } = read(parameters(query), asked)?;
+    let (bytes, scaling, is_json) = match kind(&headers) {
+        Some(Kind::Csv) => (bytes.to_vec(), scaling, false),
         Some(Kind::Json) => {
             let (text, in_body) = rows(&bytes)?;
-            (text, scaling.or(in_body), true)
+            (text.into_bytes(), scaling.or(in_body), true)
         }
         None => {
             let detail = "send the bank as text/csv or as application/json";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_a_bank", detail));
         }
     };
-    let Some(scaling) = scaling else {
+    let Some(scaling) = scaling.or((form.format == BankFormat::Mirt).then_some(1.0)) else {
         let message = "is required: D of the calibration, 1, 1.7 or 1.702".to_owned();
         return Err(Problem::invalid(vec![Fault { field: "scaling".to_owned(), message }]));
     };
+    let form = BankForm { scaling, ..form };
     let place = |fault: Fault| if is_json { in_json(fault) } else { fault };
     // CPU-bound for a bank of thousands of items.
-    let made = tokio::task::spawn_blocking(move || ItemBank::from_csv(&text, scaling)).await;
+    let made = tokio::task::spawn_blocking(move || ItemBank::from_csv(&bytes, &form)).await;
     let made = made.map_err(|_| Problem::internal())?;
-    let Import { bank, quarantined, ignored } =
+    let Import { bank, quarantined, ignored, notices } =
         made.map_err(|faults| Problem::invalid(faults.into_iter().map(place).collect()))?;
     if !dry_run {
         live.flow.records.keep_bank(bank.version(), bank.body()).await.map_err(flow::Error::from)?;
@@ -122,6 +112,8 @@ pub async fn import(
         kept: !dry_run,
         quarantined: quarantined.into_iter().map(place).collect(),
         ignored_columns: ignored,
+        notices: notices.into_iter().map(place).collect(),
+        warnings: survey::warnings(&bank).iter().map(junk).collect(),
     }))
 }
 
@@ -167,8 +159,6 @@ pub async fn survey(
         information: *information,
         standard_error: *standard_error,
     };
-    let junk =
-        |(item_id, reason): &(String, String)| Junk { item_id: item_id.clone(), reason: reason.clone() };
     Ok(Json(SurveyReply {
         version,
         items: survey.items(),
@@ -177,6 +167,35 @@ pub async fn survey(
         gaps: survey.gaps(),
         junk: survey.junk().iter().map(junk).collect(),
     }))
+}
+
+fn junk((item_id, reason): &(String, String)) -> Junk {
+    Junk { item_id: item_id.clone(), reason: reason.clone() }
+}
+
+/// The parameters of an import.
+struct Asked {
+    scaling: Option<f64>,
+    form: BankForm,
+    dry_run: bool,
+}
+
+fn asked(fields: &mut Fields<'_>) -> Asked {
+    let given = fields.has("scaling");
+    let text: Option<String> = fields.optional("scaling");
+    let scaling =
+        text.and_then(|text| text.parse::<f64>().ok()).filter(|scaling| *scaling > 0.0 && *scaling <= 10.0);
+    fields.expect("scaling", scaling.is_some() || !given, "must be above 0 and at most 10");
+    let format = fields.or("format", BankFormat::default());
+    let columns: String = fields.or("columns", String::new());
+    let columns = columns.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
+    let columns = columns.collect();
+    let encoding = fields.optional("encoding");
+    let dry_run = fields.optional::<String>("dry_run");
+    let known = matches!(dry_run.as_deref(), None | Some("true" | "false"));
+    fields.expect("dry_run", known, "must be true or false");
+    let form = BankForm { scaling: 1.0, format, columns, encoding };
+    Asked { scaling, form, dry_run: dry_run.as_deref() == Some("true") }
 }
 
 enum Kind {
@@ -190,16 +209,6 @@ fn kind(headers: &HeaderMap) -> Option<Kind> {
         "text/csv" => Some(Kind::Csv),
         "application/json" => Some(Kind::Json),
         _ => None,
-    }
-}
-
-fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
-    let fault = |message: String| Problem::invalid(vec![Fault { field: String::new(), message }]);
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| fault(format!("is not UTF-8 at byte {}", error.valid_up_to())))?;
-    match text.find('\0') {
-        Some(place) => Err(fault(format!("holds the character U+0000 at byte {place}"))),
-        None => Ok(text),
     }
 }
 

@@ -75,7 +75,7 @@ impl Sitting {
         };
         let options = match (categories, item.choices.as_slice()) {
             // The bank has no key for such an item.
-            (2, _) if item.key.is_none() => [("right", true), ("wrong", false)]
+            (2, _) if item.keys.is_empty() => [("right", true), ("wrong", false)]
                 .map(|(text, grade)| (text.into(), Submitted::Correct(grade)))
                 .into(),
             (_, []) => {

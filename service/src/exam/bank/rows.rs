@@ -1,22 +1,19 @@
-//! A bank as CSV: rows to items, each invalid row with its reasons.
+//! A bank file: its heading judged, its rows to items, each invalid row with its reasons.
 //!
-//! Input: a text with a header. Output: valid items with their lines, the reasons of invalid rows by line, and the
+//! Input: a text with a heading. Output: valid items with their lines, the reasons of invalid rows by line, and the
 //! columns that were not read. Must not know: what a bank is for.
 
-use super::BankItem;
+use super::row::Row;
+use super::sheet::{self, Sheet};
+use super::{BankItem, layouts};
 use contract::Fault;
-use engine::{Attributes, Item};
-use std::collections::HashSet;
-use std::str::FromStr;
+use contract::settings::{BankForm, BankFormat};
+use std::collections::{HashMap, HashSet};
 
-/// Columns that are read, besides numbered ones.
-const COLUMNS: [&str; 13] = [
+/// Columns that are read in every format, besides the parameters and the numbered choices.
+const COMMON: [&str; 10] = [
     "item_id",
     "model",
-    "a",
-    "b",
-    "c",
-    "d",
     "content",
     "set",
     "enemies",
@@ -24,53 +21,57 @@ const COLUMNS: [&str; 13] = [
     "field_test",
     "text",
     "key",
+    "code_fields",
 ];
-/// Numbered columns: the number follows the name.
-const NUMBERED: [&str; 6] = ["b", "c", "d", "delta", "alpha", "choice_"];
 /// Most numbered columns with one name.
-const MOST: usize = 16;
+pub(super) const MOST: usize = 16;
 
-/// The content of a CSV text.
+/// The content of a bank file.
 pub(super) struct Rows {
     /// Valid items with their lines.
     pub items: Vec<(u64, BankItem)>,
     /// The reasons why each other row is invalid.
     pub bad: Vec<Fault>,
-    /// Columns that are not read.
+    /// Columns that the file carries and that are not read.
     pub ignored: Vec<String>,
+    /// What was read in a way that its author may not expect.
+    pub notices: Vec<Fault>,
 }
 
-/// Reads a CSV text.
+/// Reads a bank file.
 ///
 /// # Errors
-/// The header is unusable.
-pub(super) fn read(text: &str) -> Result<Rows, Fault> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-    let heading: Vec<String> = match reader.headers() {
-        Ok(headers) => headers.iter().map(str::to_owned).collect(),
-        Err(error) => return Err(at_line(1, error.to_string())),
-    };
-    if !heading.iter().any(|name| name == "item_id") {
-        return Err(at_line(1, format!("the heading {:?} has no column item_id", heading.join(","))));
+/// Every fault of the heading.
+pub(super) fn read(text: &str, form: &BankForm) -> Result<Rows, Vec<Fault>> {
+    let Sheet { mut heading, rows, allows_comma } = sheet::read(text).map_err(|fault| vec![fault])?;
+    let mut notices = Vec::new();
+    if heading.first().is_some_and(String::is_empty) {
+        // The names of rows, as R and pandas write them.
+        let is_only_name = !heading.iter().any(|name| name == "item_id");
+        if is_only_name && heading.len() > 1 {
+            "item_id".clone_into(&mut heading[0]);
+            notices.push(at_line(
+                1,
+                "no column is named item_id; the row names in the first are taken for it".to_owned(),
+            ));
+        }
     }
-    let mut seen = HashSet::new();
-    if let Some(name) = heading.iter().find(|name| !seen.insert(*name)) {
-        return Err(at_line(1, format!("the heading has the column {name:?} twice")));
-    }
-    let ignored = heading.iter().filter(|name| !is_known(name)).cloned().collect();
+    let ignored = check_heading(&heading, form)?;
+    let columns: HashMap<&str, usize> =
+        heading.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+    let has_comma = allows_comma && has_decimal_comma(&heading, &rows);
     let (mut items, mut bad, mut codes) = (Vec::new(), Vec::new(), HashSet::new());
-    for record in reader.records() {
-        let record = match record {
-            Ok(record) => record,
-            Err(error) => {
-                bad.push(at_line(error.position().map_or(0, csv::Position::line), error.to_string()));
+    for row in &rows {
+        let (line, cells) = match row {
+            Ok((line, cells)) => (*line, cells),
+            Err(fault) => {
+                bad.push(fault.clone());
                 continue;
             }
         };
-        let line = record.position().map_or(0, csv::Position::line);
-        let mut row = Row { heading: &heading, record: &record, reasons: Vec::new() };
-        let item = row.item();
-        let mut reasons = row.reasons;
+        let mut row = Row { columns: &columns, cells, has_comma, reasons: Vec::new(), blanked: Vec::new() };
+        let item = row.item(form.format);
+        let Row { mut reasons, blanked, .. } = row;
         if reasons.is_empty() {
             reasons.extend(item.faults());
         }
@@ -80,108 +81,78 @@ pub(super) fn read(text: &str) -> Result<Rows, Fault> {
         if reasons.is_empty() {
             items.push((line, item));
         }
+        notices.extend(
+            blanked
+                .into_iter()
+                .map(|name| at_line(line, format!("NA in the column {name} is read as blank"))),
+        );
         bad.extend(reasons.into_iter().map(|reason| at_line(line, reason)));
     }
-    Ok(Rows { items, bad, ignored })
+    Ok(Rows { items, bad, ignored, notices })
 }
 
-fn is_known(name: &str) -> bool {
-    let numbered = |prefix: &&str| {
-        name.strip_prefix(*prefix)
-            .and_then(|number| number.parse::<usize>().ok())
-            .is_some_and(|number| (1..=MOST).contains(&number))
+/// The columns that are carried and not read.
+fn check_heading(heading: &[String], form: &BankForm) -> Result<Vec<String>, Vec<Fault>> {
+    if !heading.iter().any(|name| name == "item_id") {
+        let seen = heading.join(",");
+        let mut faults = vec![at_line(1, format!("the heading {seen:?} has no column item_id"))];
+        let unknown: Vec<&String> =
+            heading.iter().filter(|name| !name.is_empty() && !is_known(name, form.format)).collect();
+        faults.extend(layouts::unknown(heading, &unknown));
+        return Err(faults);
+    }
+    let mut seen = HashSet::new();
+    if let Some(name) = heading.iter().find(|name| !name.is_empty() && !seen.insert(name.as_str())) {
+        return Err(vec![at_line(1, format!("the heading has the column {name:?} twice"))]);
+    }
+    if let Some(index) = heading.iter().skip(1).position(String::is_empty) {
+        return Err(vec![at_line(1, format!("column {} has no heading", index + 2))]);
+    }
+    let is_carried = |name: &String| {
+        form.columns.contains(name) || (name == "Unnamed: 0" && heading.first() == Some(name))
     };
-    COLUMNS.contains(&name) || NUMBERED.iter().any(numbered)
+    let (ignored, unknown): (Vec<&String>, Vec<&String>) = heading
+        .iter()
+        .filter(|name| !name.is_empty() && !is_known(name, form.format))
+        .partition(|name| is_carried(name));
+    match layouts::unknown(heading, &unknown) {
+        faults if faults.is_empty() => Ok(ignored.into_iter().cloned().collect()),
+        faults => Err(faults),
+    }
 }
 
-struct Row<'r> {
-    heading: &'r [String],
-    record: &'r csv::StringRecord,
-    reasons: Vec<String>,
+/// Whether a number of the sheet has a decimal comma.
+fn has_decimal_comma(heading: &[String], rows: &[Result<(u64, Vec<String>), Fault>]) -> bool {
+    let of_numbers: Vec<usize> = (0..heading.len()).filter(|index| is_parameter(&heading[*index])).collect();
+    rows.iter().flatten().any(|(_, cells)| of_numbers.iter().any(|index| cells[*index].contains(',')))
 }
 
-impl Row<'_> {
-    /// The text of a column; `None` where it is blank or absent.
-    fn text(&self, name: &str) -> Option<&str> {
-        let column = self.heading.iter().position(|heading| heading == name)?;
-        self.record.get(column).filter(|text| !text.is_empty())
-    }
+fn is_numbered(name: &str, prefix: &str, from: usize) -> bool {
+    let number = name.strip_prefix(prefix).filter(|number| !number.starts_with(['0', '+']) || *number == "0");
+    number
+        .and_then(|number| number.parse::<usize>().ok())
+        .is_some_and(|number| (from..=MOST).contains(&number))
+}
 
-    fn value<T: FromStr>(&mut self, name: &str, what: &str) -> Option<T> {
-        let text = self.text(name)?;
-        let parsed = text.parse().ok();
-        let reason = parsed.is_none().then(|| format!("{name} is {text:?}; it must be {what}"));
-        self.reasons.extend(reason);
-        parsed
-    }
+/// Whether a column holds a parameter of some model, in some format.
+pub(super) fn is_parameter(name: &str) -> bool {
+    ["a", "b", "c", "d", "g", "u", "exposure_k"].contains(&name)
+        || ["b", "c", "d", "delta", "alpha", "a", "ak"].iter().any(|prefix| is_numbered(name, prefix, 0))
+}
 
-    fn number(&mut self, name: &str, absent: Option<f64>) -> f64 {
-        if self.text(name).is_none() && absent.is_none() {
-            self.reasons.push(format!("{name} is blank; the model needs it"));
+pub(super) fn is_known(name: &str, format: BankFormat) -> bool {
+    if COMMON.contains(&name) || is_numbered(name, "choice_", 1) {
+        return true;
+    }
+    match format {
+        BankFormat::Standard => {
+            ["a", "b", "c", "d"].contains(&name)
+                || ["b", "c", "d", "delta", "alpha"].iter().any(|prefix| is_numbered(name, prefix, 1))
         }
-        self.value(name, "a number").or(absent).unwrap_or(f64::NAN)
-    }
-
-    /// The numbers of columns `name1`, `name2` and so on, up to the first that is blank.
-    fn numbers(&mut self, name: &str) -> Vec<f64> {
-        (1..=MOST).map_while(|index| self.value(&format!("{name}{index}"), "a number")).collect()
-    }
-
-    /// Steps of the partial credit models: as they are (`delta1` …), or from a location
-    /// (`b` and `d1` …: step v is b - d_v, as NAEP has them).
-    fn steps(&mut self) -> Vec<f64> {
-        let steps = self.numbers("delta");
-        if !steps.is_empty() {
-            return steps;
-        }
-        let location = self.number("b", None);
-        self.numbers("d").into_iter().map(|off| location - off).collect()
-    }
-
-    fn item(&mut self) -> BankItem {
-        let code = self.text("item_id").unwrap_or_default().to_owned();
-        let parameters = self.parameters();
-        let choices = (1..=MOST).map_while(|index| self.text(&format!("choice_{index}")).map(str::to_owned));
-        let choices = choices.collect();
-        let names = |text: Option<&str>| -> Vec<String> {
-            let all = text.into_iter().flat_map(|text| text.split(';')).map(str::trim);
-            all.filter(|name| !name.is_empty()).map(str::to_owned).collect()
-        };
-        let attributes = Attributes {
-            content: self.text("content").map(str::to_owned),
-            set: self.text("set").map(str::to_owned),
-            enemies: names(self.text("enemies")),
-            exposure_k: self.number("exposure_k", Some(1.0)),
-            field_test: self.value("field_test", "true or false").unwrap_or(false),
-        };
-        let key = self.value("key", "the number of a choice");
-        BankItem { code, parameters, attributes, text: self.text("text").map(str::to_owned), choices, key }
-    }
-
-    fn parameters(&mut self) -> Item {
-        let model = self.text("model").unwrap_or("4PL").to_ascii_uppercase();
-        match model.as_str() {
-            "1PL" | "RASCH" => Item::logistic(self.number("a", Some(1.0)), self.number("b", None), 0.0, 1.0),
-            "2PL" => Item::logistic(self.number("a", None), self.number("b", None), 0.0, 1.0),
-            "3PL" | "4PL" => {
-                let (a, b) = (self.number("a", None), self.number("b", None));
-                Item::logistic(a, b, self.number("c", Some(0.0)), self.number("d", Some(1.0)))
-            }
-            "GRM" => Item::Graded { a: self.number("a", None), b: self.numbers("b") },
-            "MGRM" => Item::ModifiedGraded {
-                a: self.number("a", None),
-                b: self.number("b", None),
-                c: self.numbers("c"),
-            },
-            "GPCM" => Item::GeneralizedPartialCredit { a: self.number("a", None), delta: self.steps() },
-            "PCM" => Item::PartialCredit { delta: self.steps() },
-            "RSM" => Item::RatingScale { lambda: self.number("b", None), delta: self.numbers("delta") },
-            "NRM" => Item::Nominal { alpha: self.numbers("alpha"), c: self.numbers("c") },
-            other => {
-                let known = "1PL, 2PL, 3PL, 4PL, GRM, MGRM, GPCM, PCM, RSM, NRM";
-                self.reasons.push(format!("model is {other:?}; models: {known}"));
-                Item::logistic(1.0, 0.0, 0.0, 1.0)
-            }
+        BankFormat::Mirt => {
+            ["itemtype", "d", "g", "u"].contains(&name)
+                || is_numbered(name, "a", 1)
+                || ["d", "ak"].iter().any(|prefix| is_numbered(name, prefix, 0))
         }
     }
 }

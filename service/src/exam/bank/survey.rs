@@ -2,7 +2,7 @@
 //!
 //! Input: a bank. Output: a [`Survey`], and its text. Must not know: files, exams.
 
-use super::ItemBank;
+use super::{BankItem, ItemBank};
 use engine::Item;
 use std::fmt;
 
@@ -13,6 +13,8 @@ const ERROR: f64 = 0.40;
 const FLAT: f64 = 0.2;
 const FAR: f64 = 4.0;
 const GUESSED: f64 = 0.4;
+/// Largest plausible D a: above it, the calibration did not converge or had another D.
+const STEEP: f64 = 5.0;
 
 /// A bank's survey.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,16 +40,12 @@ impl Survey {
             let best: f64 = information.iter().take(LENGTH).sum();
             (theta, information.iter().sum(), 1.0 / best.max(f64::MIN_POSITIVE).sqrt())
         };
-        let junk = measures.items().iter().zip(1..).flat_map(|(item, id)| {
-            let code = bank.item(id).map_or_else(String::new, |item| item.code.clone());
-            oddities(item).into_iter().map(move |reason| (code.clone(), reason))
-        });
         Self {
             items: bank.len(),
             scaling: measures.scaling(),
             version: bank.version().to_owned(),
             curve: (-8..=8).map(at).collect(),
-            junk: junk.collect(),
+            junk: warnings(bank),
         }
     }
 
@@ -77,14 +75,46 @@ impl Survey {
     }
 }
 
-fn oddities(item: &Item) -> Vec<String> {
-    let Item::Logistic { a, b, c, .. } = item else { return Vec::new() };
-    let checks = [
-        (*a < FLAT, format!("a = {a}: it hardly discriminates (below {FLAT})")),
-        (b.abs() > FAR, format!("b = {b}: beyond every examinee (outside ±{FAR})")),
-        (*c > GUESSED, format!("c = {c}: more than guessing (above {GUESSED})")),
-    ];
+/// Items to look at, with the reason: implausible parameters, choices without a key, equal choices.
+pub fn warnings(bank: &ItemBank) -> Vec<(String, String)> {
+    let scaling = bank.measures().scaling();
+    let each = bank.items.iter().flat_map(|item| {
+        let reasons = oddities(&item.parameters, scaling).into_iter().chain(of_choices(item));
+        reasons.map(|reason| (item.code.clone(), reason))
+    });
+    each.collect()
+}
+
+fn oddities(item: &Item, scaling: f64) -> Vec<String> {
+    let steep =
+        |a: f64| (a * scaling > STEEP, format!("a = {a}: steeper than any real item (D a above {STEEP})"));
+    let checks = match item {
+        Item::Logistic { a, b, c, .. } => vec![
+            (*a < FLAT, format!("a = {a}: it hardly discriminates (below {FLAT})")),
+            steep(*a),
+            (b.abs() > FAR, format!("b = {b}: beyond every examinee (outside ±{FAR})")),
+            (*c > GUESSED, format!("c = {c}: more than guessing (above {GUESSED})")),
+        ],
+        Item::Graded { a, .. }
+        | Item::ModifiedGraded { a, .. }
+        | Item::GeneralizedPartialCredit { a, .. } => {
+            vec![(*a < FLAT, format!("a = {a}: it hardly discriminates (below {FLAT})")), steep(*a)]
+        }
+        Item::PartialCredit { .. } | Item::RatingScale { .. } | Item::Nominal { .. } => Vec::new(),
+    };
     checks.into_iter().filter(|(odd, _)| *odd).map(|(_, reason)| reason).collect()
+}
+
+fn of_choices(item: &BankItem) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if item.lacks_key() {
+        reasons.push("it has choices and no key: only a caller that grades can answer it".to_owned());
+    }
+    let choices = &item.choices;
+    let twins = (0..choices.len()).flat_map(|one| (one + 1..choices.len()).map(move |other| (one, other)));
+    let equal = twins.filter(|(one, other)| choices[*one].trim() == choices[*other].trim());
+    reasons.extend(equal.map(|(one, other)| format!("choices {} and {} are the same", one + 1, other + 1)));
+    reasons
 }
 
 impl fmt::Display for Survey {

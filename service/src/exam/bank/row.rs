@@ -1,0 +1,222 @@
+//! A row of a bank file as an item.
+//!
+//! Input: cells by the names of their columns. Output: the item, and every reason why the row is invalid.
+//! Must not know: other rows, files.
+
+use super::cell;
+use super::rows::{self, MOST};
+use super::{BankItem, CodeField, mirt};
+use contract::settings::BankFormat;
+use engine::{Attributes, Item};
+use std::collections::HashMap;
+
+/// The models, as a row names them.
+const MODELS: &str = "1PL, 2PL, 3PL, 4PL, GRM, MGRM, GPCM, PCM, RSM, NRM";
+/// Parameters with the value that stands for none of them.
+const NEUTRAL: [(&str, f64); 5] = [("a", 1.0), ("c", 0.0), ("d", 1.0), ("g", 0.0), ("u", 1.0)];
+
+/// A row.
+pub(super) struct Row<'r> {
+    /// Where each column is.
+    pub columns: &'r HashMap<&'r str, usize>,
+    /// The cells.
+    pub cells: &'r [String],
+    /// Whether numbers have a decimal comma.
+    pub has_comma: bool,
+    /// Why the row is invalid.
+    pub reasons: Vec<String>,
+    /// Columns of texts whose NA is read as blank.
+    pub blanked: Vec<String>,
+}
+
+impl Row<'_> {
+    fn cell(&self, name: &str) -> Option<&str> {
+        self.columns.get(name).and_then(|index| self.cells.get(*index)).map(String::as_str)
+    }
+
+    /// The word in a column; `None` where it is blank, missing or absent.
+    pub(super) fn word(&self, name: &str) -> Option<&str> {
+        self.cell(name).map(str::trim).filter(|text| !cell::is_missing(text))
+    }
+
+    /// The text in a column as it is written, with its spaces and lines.
+    fn text(&mut self, name: &str) -> Option<String> {
+        let text = self.cell(name).filter(|text| !text.trim().is_empty())?.to_owned();
+        if cell::is_missing(text.trim()) {
+            self.blanked.push(name.to_owned());
+            return None;
+        }
+        Some(text)
+    }
+
+    fn parse<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, &'static str>) -> Option<T> {
+        let text = self.word(name)?;
+        match parse(text) {
+            Ok(value) => Some(value),
+            Err(form) => {
+                let reason = format!("{name} is {text:?}; it must be {form}");
+                self.reasons.push(reason);
+                None
+            }
+        }
+    }
+
+    /// The number in a column, if there is one.
+    pub(super) fn optional(&mut self, name: &str) -> Option<f64> {
+        let has_comma = self.has_comma;
+        self.parse(name, |text| cell::number(text, has_comma))
+    }
+
+    /// The number in a column; what stands for a blank, if anything does.
+    pub(super) fn number(&mut self, name: &str, absent: Option<f64>) -> f64 {
+        if self.word(name).is_none() && absent.is_none() {
+            self.reasons.push(format!("{name} is blank; the model needs it"));
+        }
+        self.optional(name).or(absent).unwrap_or(f64::NAN)
+    }
+
+    /// The numbers of the columns `name1`, `name2` and so on. There is no gap between them.
+    pub(super) fn numbers(&mut self, name: &str) -> Vec<f64> {
+        let filled = self.filled(name);
+        filled.iter().filter_map(|index| self.optional(&format!("{name}{index}"))).collect()
+    }
+
+    /// The numbers of the columns with this name that are not blank; a gap between them is a reason.
+    fn filled(&mut self, name: &str) -> Vec<usize> {
+        let filled: Vec<usize> =
+            (1..=MOST).filter(|index| self.word(&format!("{name}{index}")).is_some()).collect();
+        let last = filled.last().copied().unwrap_or(0);
+        let gaps = (1..last).filter(|index| !filled.contains(index));
+        self.reasons
+            .extend(gaps.map(|gap| format!("{name}{gap} is blank, and {name}{last} after it is not")));
+        filled
+    }
+
+    /// The item of the row; it is of no use if there are reasons.
+    pub(super) fn item(&mut self, format: BankFormat) -> BankItem {
+        let code = self.cell("item_id").unwrap_or_default().trim().to_owned();
+        let (parameters, used) = match format {
+            BankFormat::Standard => self.parameters(),
+            BankFormat::Mirt => mirt::parameters(self),
+        };
+        self.refuse_unused(&used, format);
+        let filled = self.filled("choice_");
+        let choices = filled.iter().filter_map(|index| self.text(&format!("choice_{index}"))).collect();
+        let names = |text: Option<&str>| -> Vec<String> {
+            let all = text.into_iter().flat_map(|text| text.split(';')).map(str::trim);
+            all.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+        };
+        let attributes = Attributes {
+            content: self.word("content").map(str::to_owned),
+            set: self.word("set").map(str::to_owned),
+            enemies: names(self.word("enemies")),
+            exposure_k: self.number("exposure_k", Some(1.0)),
+            field_test: self.parse("field_test", cell::flag).unwrap_or(false),
+        };
+        let keys = self.parse("key", cell::keys).unwrap_or_default();
+        let code_fields = self.parse("code_fields", CodeField::list).unwrap_or_default();
+        BankItem { code, parameters, attributes, text: self.text("text"), choices, keys, code_fields }
+    }
+
+    /// Parameters that the row's model does not use are errors, unless they say that there is no such effect.
+    fn refuse_unused(&mut self, used: &Used, format: BankFormat) {
+        if !self.reasons.is_empty() {
+            return;
+        }
+        let mut names: Vec<&str> = self.columns.keys().copied().collect();
+        names.sort_unstable();
+        for name in names {
+            let is_read = rows::is_parameter(name) && rows::is_known(name, format);
+            if used.reads(name) || !is_read || self.word(name).is_none() {
+                continue;
+            }
+            let value = self.optional(name);
+            let is_neutral = NEUTRAL.iter().any(|(known, neutral)| *known == name && value == Some(*neutral));
+            if let (false, Some(value)) = (is_neutral, value) {
+                self.reasons.push(format!(
+                    "{name} is {value}, and the model {} has no {name}; clear it, or name the model that has it",
+                    used.model
+                ));
+            }
+        }
+    }
+
+    /// Steps of the partial credit models: as they are (`delta1` …), or from a location
+    /// (`b` and `d1` …: step v is b - d_v, as NAEP has them).
+    fn steps(&mut self) -> (Vec<f64>, &'static [&'static str]) {
+        let steps = self.numbers("delta");
+        if !steps.is_empty() {
+            return (steps, &["delta#"]);
+        }
+        let location = self.number("b", None);
+        (self.numbers("d").into_iter().map(|off| location - off).collect(), &["b", "d#"])
+    }
+
+    fn parameters(&mut self) -> (Item, Used) {
+        let model = self.word("model").unwrap_or("4PL").to_ascii_uppercase();
+        let (item, model, columns): (Item, &'static str, Vec<&'static str>) = match model.as_str() {
+            "1PL" | "RASCH" => {
+                let item = Item::logistic(self.number("a", Some(1.0)), self.number("b", None), 0.0, 1.0);
+                (item, "1PL", vec!["a", "b"])
+            }
+            "2PL" => {
+                let item = Item::logistic(self.number("a", None), self.number("b", None), 0.0, 1.0);
+                (item, "2PL", vec!["a", "b"])
+            }
+            "3PL" | "4PL" => {
+                let (a, b) = (self.number("a", None), self.number("b", None));
+                let item = Item::logistic(a, b, self.number("c", Some(0.0)), self.number("d", Some(1.0)));
+                (item, "4PL", vec!["a", "b", "c", "d"])
+            }
+            "GRM" => {
+                let item = Item::Graded { a: self.number("a", None), b: self.numbers("b") };
+                (item, "GRM", vec!["a", "b#"])
+            }
+            "MGRM" => {
+                let (a, b) = (self.number("a", None), self.number("b", None));
+                (Item::ModifiedGraded { a, b, c: self.numbers("c") }, "MGRM", vec!["a", "b", "c#"])
+            }
+            "GPCM" => {
+                let a = self.number("a", None);
+                let (delta, columns) = self.steps();
+                (Item::GeneralizedPartialCredit { a, delta }, "GPCM", [&["a"], columns].concat())
+            }
+            "PCM" => {
+                let (delta, columns) = self.steps();
+                (Item::PartialCredit { delta }, "PCM", columns.to_vec())
+            }
+            "RSM" => {
+                let lambda = self.number("b", None);
+                (Item::RatingScale { lambda, delta: self.numbers("delta") }, "RSM", vec!["b", "delta#"])
+            }
+            "NRM" => {
+                let item = Item::Nominal { alpha: self.numbers("alpha"), c: self.numbers("c") };
+                (item, "NRM", vec!["alpha#", "c#"])
+            }
+            other => {
+                self.reasons.push(format!("model is {other:?}; models: {MODELS}"));
+                (Item::logistic(1.0, 0.0, 0.0, 1.0), "4PL", Vec::new())
+            }
+        };
+        (item, Used { model, columns })
+    }
+}
+
+/// The columns that a row's model reads; `b#` stands for b1, b2 and so on.
+pub(super) struct Used {
+    /// The model.
+    pub model: &'static str,
+    /// The columns.
+    pub columns: Vec<&'static str>,
+}
+
+impl Used {
+    fn reads(&self, name: &str) -> bool {
+        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        name == "exposure_k"
+            || self.columns.iter().any(|column| match column.strip_suffix('#') {
+                Some(prefix) => prefix == stem && stem != name,
+                None => *column == name,
+            })
+    }
+}
