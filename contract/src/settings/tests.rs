@@ -21,7 +21,10 @@ fn every_section_prints_and_reads_back() {
         banks: vec![
             Bank {
                 name: "algebra".into(),
-                from: BankFrom::File { file: "/banks/algebra.csv".into(), scaling: 1.7 },
+                from: BankFrom::File(BankFile {
+                    file: "/banks/algebra.csv".into(),
+                    form: BankForm { scaling: 1.7, ..BankForm::default() },
+                }),
             },
             Bank { name: "kept".into(), from: BankFrom::Version { version: "0123456789abcdef".into() } },
         ],
