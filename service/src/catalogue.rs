@@ -7,7 +7,7 @@ use crate::exam::bank::survey::warnings;
 use crate::exam::bank::{Import, ItemBank};
 use crate::exam::policy;
 use crate::records::{self, Records};
-use contract::settings::{BankFile, BankFrom, ExamType, SAMPLE_BANK, Shown};
+use contract::settings::{Auth, BankFile, BankFrom, ExamType, SAMPLE_BANK, Shown};
 use contract::{Fault, Settings};
 use engine::{Estimator, Grid, Policy, Prior, Rule, Stop, When};
 use std::collections::{BTreeMap, HashMap};
@@ -105,6 +105,10 @@ impl Catalogue {
         let mut exam_types = BTreeMap::new();
         for (name, exam_type) in &settings.exam_types {
             let Some(bank) = banks.get(exam_type.bank.as_str()) else { continue };
+            // Students answer by themselves there, and may not send a grade.
+            if matches!(settings.auth, Auth::Jwt { .. }) {
+                faults.extend(without_key(name, exam_type, bank));
+            }
             let checked = match &exam_type.policy {
                 Some(written) => policy::read(written.clone().into(), bank),
                 None => {
@@ -227,6 +231,21 @@ impl Catalogue {
         let mut versions = self.versions.write().expect("no holder of the versions should panic");
         Ok(Arc::clone(versions.entry(version.to_owned()).or_insert(bank)))
     }
+}
+
+/// The fault of an exam type whose bank has choices that nobody could grade.
+fn without_key(name: &str, exam_type: &ExamType, bank: &ItemBank) -> Option<Fault> {
+    let items: Vec<&str> =
+        bank.items().iter().filter(|item| item.lacks_key()).map(|item| item.code.as_str()).collect();
+    let (first, more) = (items.first()?, items.len() - 1);
+    let others = if more == 0 { String::new() } else { format!(" and {more} more") };
+    Some(Fault {
+        field: format!("exam_types.{name}.bank"),
+        message: format!(
+            "bank {}: item {first:?}{others} has choices and no key, and students (auth.mode jwt) send choices, not grades; add the keys",
+            exam_type.bank
+        ),
+    })
 }
 
 fn plain(exam_type: &ExamType, items: usize) -> Policy {

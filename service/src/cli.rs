@@ -11,6 +11,7 @@ pub mod ping;
 pub mod serve;
 pub mod simulate;
 pub mod verify;
+pub mod watch;
 
 mod policies;
 mod report;

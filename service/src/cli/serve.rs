@@ -3,19 +3,17 @@
 //! Input: arguments, the Settings file and the files of secrets. Output: a service that serves until SIGTERM or SIGINT.
 
 use super::arguments::Serve;
-use super::report::faults;
 use super::sources::{secrets, settings};
+use super::watch::{Stamps, watch};
 use anyhow::{Context, bail};
 use contract::Settings;
-use contract::settings::{Auth, Trace, revision};
+use contract::settings::{Auth, Trace};
 use service::app::App;
 use service::http::listener;
-use service::live::Rejected;
 use service::live::Secrets;
 use service::telemetry::log;
 use service::telemetry::trace::Traces;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,8 +21,6 @@ use tokio::signal::unix::{SignalKind, signal};
 /// How long whoever has not heard of the end is still served after SIGTERM: balancers look at readiness, and
 /// Kubernetes tells its nodes, while it has been sent already.
 const LINGER: Duration = Duration::from_secs(3);
-/// How often the Settings file is looked at.
-const POLL: Duration = Duration::from_secs(1);
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(serve: &Serve) -> anyhow::Result<()> {
@@ -56,6 +52,8 @@ async fn start(
     overrides: Overrides,
 ) -> anyhow::Result<()> {
     let read = |path: &str| std::fs::read(path).map_err(|error| error.to_string());
+    // Before the files are read, so that a change while they are is seen.
+    let stamps = Stamps::of(&settings);
     let app = App::build(&settings, revision, &secrets, read).await?;
     if serve.check {
         let kept_out = app.live().flow.catalogue.kept_out();
@@ -87,7 +85,7 @@ async fn start(
         "serving exams"
     );
     let watching =
-        serve.source.settings.clone().map(|path| tokio::spawn(watch(path, app.clone(), overrides)));
+        serve.source.settings.clone().map(|path| tokio::spawn(watch(path, app.clone(), overrides, stamps)));
     let max_connections = listener::max_connections();
     service::serve::serve(api, ops, app, max_connections, stop).await?;
     watching.inspect(tokio::task::JoinHandle::abort);
@@ -95,51 +93,15 @@ async fn start(
     Ok(())
 }
 
-/// Looks at the Settings file and at the secrets it names, and has changes adopted. A file in a mounted
-/// `ConfigMap` is replaced by way of links, so it is read, not watched.
-async fn watch(path: PathBuf, app: App, overrides: Overrides) {
-    let mut ticks = tokio::time::interval(POLL);
-    loop {
-        ticks.tick().await;
-        // While the file is being replaced it may not be there.
-        let Ok(text) = std::fs::read_to_string(&path) else { continue };
-        let revision = revision(&text);
-        let reject = |reason: String| app.reject(Rejected { revision: revision.clone(), reason });
-        let mut settings = match Settings::parse(&text) {
-            Ok(settings) => settings,
-            Err(found) => {
-                reject(faults(&path.display().to_string(), &found).to_string());
-                continue;
-            }
-        };
-        overrides.apply(&mut settings);
-        let secrets = match secrets(&settings) {
-            Ok(secrets) => secrets,
-            Err(error) => {
-                reject(format!("{error:#}"));
-                continue;
-            }
-        };
-        if *app.live().revision == *revision && app.live().is(&settings, &secrets) {
-            app.accept();
-            continue;
-        }
-        let read = |path: &str| std::fs::read(path).map_err(|error| error.to_string());
-        if let Err(error) = app.adopt(&settings, &revision, &secrets, read).await {
-            reject(error.to_string());
-        }
-    }
-}
-
 /// Settings that the command line overrides.
 #[derive(Clone, Copy)]
-struct Overrides {
+pub(super) struct Overrides {
     api: Option<SocketAddr>,
     ops: Option<SocketAddr>,
 }
 
 impl Overrides {
-    fn apply(self, settings: &mut Settings) {
+    pub(super) fn apply(self, settings: &mut Settings) {
         settings.api.bind = self.api.unwrap_or(settings.api.bind);
         settings.ops.bind = self.ops.unwrap_or(settings.ops.bind);
     }

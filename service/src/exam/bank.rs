@@ -275,6 +275,11 @@ impl ItemBank {
         self.items.is_empty()
     }
 
+    /// All items, in the order of their numbers.
+    pub fn items(&self) -> &[BankItem] {
+        &self.items
+    }
+
     /// The parameters, for the engine.
     pub fn measures(&self) -> Arc<engine::Bank> {
         Arc::clone(&self.measures)

@@ -69,7 +69,7 @@ pub(super) fn unknown(heading: &[String], unknown: &[&String]) -> Vec<Fault> {
         return Vec::new();
     }
     let has = |wanted: &&str| heading.iter().any(|name| name == wanted);
-    if let Some(layout) = LAYOUTS.iter().find(|layout| layout.has.iter().all(|name| has(name))) {
+    if let Some(layout) = LAYOUTS.iter().find(|layout| layout.has.iter().all(&has)) {
         return vec![fault(layout.says.to_owned())];
     }
     let each = unknown.iter().map(|name| {

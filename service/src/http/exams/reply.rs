@@ -12,6 +12,7 @@ pub use result::{CompleteReply, ResultReply, StatusReply};
 
 use crate::access::caller::View;
 use crate::exam::Exam;
+use crate::exam::bank::CodeField;
 use crate::exam::event::{Event, Next, is_false};
 use crate::exam::item::ItemId;
 use crate::flow::Origin;
@@ -26,6 +27,8 @@ pub struct ItemReply {
     text: Option<String>,
     choices: Vec<ChoiceReply>,
     content: Option<String>,
+    /// The fields that are program code.
+    code_fields: Vec<CodeField>,
 }
 
 /// One choice of an item.
@@ -45,6 +48,7 @@ impl ItemReply {
             text: item.text.clone(),
             choices: choices.collect(),
             content: item.attributes.content.clone(),
+            code_fields: item.code_fields.clone(),
         })
     }
 
