@@ -23,8 +23,10 @@ pub struct Reply {
     pub content_type: String,
     /// Its `Retry-After`, in seconds.
     pub retry_after: Option<u64>,
-    /// Its body.
+    /// Its body, without the `time` of an exam.
     pub body: Value,
+    /// The `time` of its body: the one part that differs between two replies to the same call.
+    pub time: Value,
 }
 
 impl Reply {
@@ -102,7 +104,9 @@ impl Client {
         if self.is_held {
             crate::contract::hold(&name, &path, status, &content_type, &body)?;
         }
-        Ok(Reply { status, content_type, retry_after, body })
+        let mut body = body;
+        let time = body.as_object_mut().and_then(|body| body.remove("time")).unwrap_or_default();
+        Ok(Reply { status, content_type, retry_after, body, time })
     }
 
     /// `POST` with a JSON body.

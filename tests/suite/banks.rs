@@ -27,7 +27,8 @@ async fn put(
     body: impl Into<reqwest::Body>,
 ) -> Result<(u16, Value)> {
     let headers = [("content-type", kind)];
-    let reply = client.send_as(Method::PUT, &format!("/banks{query}"), Some(body), &headers).await?;
+    let carry = if query.is_empty() { "?columns=note" } else { "&columns=note" };
+    let reply = client.send_as(Method::PUT, &format!("/banks{query}{carry}"), Some(body), &headers).await?;
     Ok((reply.status, reply.body))
 }
 
@@ -165,7 +166,7 @@ async fn banks_on_the_command_line() -> Result<()> {
             Ok(said)
         }
     };
-    let said = run(&["import", &file.display().to_string(), "--scaling", "1.7"]).await?;
+    let said = run(&["import", &file.display().to_string(), "--scaling", "1.7", "--carry", "note"]).await?;
     assert!(said.contains("30 items, 3 rows kept out") && said.contains("kept out: line 32"), "{said}");
     let settings: String = said
         .lines()

@@ -89,7 +89,7 @@ async fn answers_may_be_piped_too() -> Result<()> {
         &bank,
         "item_id,model,a,b,delta1,delta2\nALGa,2PL,1,0,,\nALGb,GPCM,1,,-1,1\nALGc,2PL,1,1,,\n",
     )?;
-    std::fs::write(&policy, "[stop]\nmax_items = 9\nmin_items = 9\n")?;
+    std::fs::write(&policy, "[stop]\nmax_items = 9\nmin_items = 2\n")?;
     let own = said(&run(&["--bank", &bank, "--policy", &policy, "--auto"], "").await?);
     assert!(own.contains("no_items_available") && own.contains(" of 2 "), "{own}");
     for (words, told) in [

@@ -3,6 +3,8 @@
 mod api;
 mod attempts;
 mod bad_input;
+mod bank_change;
+mod bank_files;
 mod banks;
 mod chaos;
 mod checklist;

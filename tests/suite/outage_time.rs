@@ -2,6 +2,7 @@
 //! and the end of an exam is held until somebody could do so.
 
 use anyhow::{Context, Result};
+use harness::client::Reply;
 use harness::service::Setup;
 use harness::{Client, Service, wait};
 use serde_json::{Value, json};
@@ -53,8 +54,8 @@ async fn start(client: &Client, exam_type: &str) -> Result<(i64, i64)> {
 }
 
 async fn left(client: &Client, exam: i64) -> Result<f64> {
-    let status = client.status(exam).await?.body;
-    status["time"]["seconds_left"].as_f64().with_context(|| status.to_string())
+    let status = client.status(exam).await?;
+    status.time["seconds_left"].as_f64().with_context(|| format!("{status:?}"))
 }
 
 #[tokio::test]
@@ -69,8 +70,12 @@ async fn an_outage_is_given_back_exactly_once_and_the_end_is_held_until_then() -
     // Its time is over, and it is not ended: not by a call, not by the job.
     let refused = client.answer(lapsed, item, true).await?;
     assert_eq!((refused.status, refused.code()), (409, "time_ran_out_in_outage"), "{refused:?}");
-    let next = client.next(lapsed).await?.body;
-    assert_eq!((&next["completed"], &next["time"]["seconds_left"]), (&json!(false), &json!(0.0)), "{next}");
+    let next = client.next(lapsed).await?;
+    assert_eq!(
+        (&next.body["completed"], &next.time["seconds_left"]),
+        (&json!(false), &json!(0.0)),
+        "{next:?}"
+    );
     assert!((6190.0..6201.0).contains(&left(&client, open).await?));
     let extend = json!({"all": true, "outage": true});
     let told = client.post("/extend", extend.clone()).await?;
@@ -166,14 +171,14 @@ async fn limits_that_contradict_are_refused_and_the_earliest_is_shown() -> Resul
     let service = Service::start_with(Setup { settings: Some(settings.into()), ..Setup::default() }).await?;
     let client = service.client();
     let body = json!({"exam_type": "closing", "extra_time": 0.5});
-    let start = client.post("/start", body).await?.body;
-    let time = |reply: &Value, name: &str| reply["time"][name].as_f64().unwrap_or(f64::NAN);
+    let start = client.post("/start", body).await?;
+    let time = |reply: &Reply, name: &str| reply.time[name].as_f64().unwrap_or(f64::NAN);
     for name in ["seconds_left", "item_seconds_left"] {
-        assert!((149.0..=150.0).contains(&time(&start, name)), "{start}");
+        assert!((149.0..=150.0).contains(&time(&start, name)), "{start:?}");
     }
-    let exam = start["exam_session_id"].as_i64().context("exam")?;
+    let exam = start.body["exam_session_id"].as_i64().context("exam")?;
     client.post("/extend", json!({"exam_session_id": exam, "seconds": 50})).await?;
-    let status = client.status(exam).await?.body;
-    assert!((198.0..=200.0).contains(&time(&status, "seconds_left")), "{status}");
+    let status = client.status(exam).await?;
+    assert!((198.0..=200.0).contains(&time(&status, "seconds_left")), "{status:?}");
     Ok(())
 }

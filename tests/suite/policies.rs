@@ -32,6 +32,7 @@ fn settings(bank: &str, store: &str) -> String {
 name = "own"
 file = "{bank}"
 scaling = 1.7
+columns = ["note"]
 
 {store}
 [exam_types.placement]

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
+use harness::client::Reply;
 use harness::service::Setup;
 use harness::{Client, Examinee, Postgres, Redis, Service, wait};
 use reqwest::Method;
@@ -28,8 +29,8 @@ async fn extend(client: &Client, body: &Value, key: &str) -> Result<Value> {
     Ok(reply.body)
 }
 
-fn left(reply: &Value) -> (f64, f64) {
-    let of = |name: &str| reply["time"][name].as_f64().unwrap_or(f64::NAN);
+fn left(reply: &Reply) -> (f64, f64) {
+    let of = |name: &str| reply.time[name].as_f64().unwrap_or(f64::NAN);
     (of("seconds_left"), of("item_seconds_left"))
 }
 
@@ -40,14 +41,15 @@ async fn remaining_time_survives_restarts_and_replicas() -> Result<()> {
     let (mut one, other) = tokio::try_join!(on(&postgres, &redis), on(&postgres, &redis))?;
     let client = one.client();
     let body = json!({"exam_type": "timed", "extra_time": 0.5});
-    let start = client.post("/start", body).await?.body;
+    let started = client.post("/start", body).await?;
+    let (whole, item) = left(&started);
+    assert!((899.0..=900.0).contains(&whole) && (89.0..=90.0).contains(&item), "{started:?}");
+    let start = started.body;
     let exam = start["exam_session_id"].as_i64().context("exam_session_id")?;
-    let (whole, item) = left(&start);
-    assert!((899.0..=900.0).contains(&whole) && (89.0..=90.0).contains(&item), "{start}");
     // Paused on one, it is paused on the other, and its item is hidden.
     let first = start["item"]["id"].as_i64().context("item")?;
-    let paused = client.post("/pause", json!({"exam_session_id": exam})).await?.body;
-    assert_eq!((&paused["time"]["paused"], &paused["item"]), (&json!(true), &Value::Null), "{paused}");
+    let paused = client.post("/pause", json!({"exam_session_id": exam})).await?;
+    assert_eq!((&paused.time["paused"], &paused.body["item"]), (&json!(true), &Value::Null), "{paused:?}");
     let refused = other.client().answer(exam, first, true).await?;
     assert_eq!((refused.status, refused.code()), (409, "exam_paused"), "{refused:?}");
     one.kill().await?;
@@ -55,18 +57,18 @@ async fn remaining_time_survives_restarts_and_replicas() -> Result<()> {
     one.restart(None).await?;
     let (client, again) = (one.client(), other.client());
     for client in [&client, &again] {
-        let next = client.next(exam).await?.body;
+        let next = client.next(exam).await?;
         assert_eq!(
-            (&next["item"], &next["time"], &next["completed"]),
+            (&next.body["item"], &next.time, &next.body["completed"]),
             (&Value::Null, &json!({"paused": true}), &json!(false))
         );
     }
     let more = json!({"exam_session_id": exam, "seconds": 1000});
     assert_eq!(extend(&again, &more, "outage").await?["extended"], 1);
     assert_eq!(extend(&client, &more, "outage").await?, json!({"extended": 0, "before": 1, "seconds": 1000}));
-    let resumed = client.post("/resume", json!({"exam_session_id": exam})).await?.body;
+    let resumed = client.post("/resume", json!({"exam_session_id": exam})).await?;
     let (whole, item) = left(&resumed);
-    assert!((1890.0..=1900.0).contains(&whole) && (1080.0..=1090.0).contains(&item), "{resumed}");
+    assert!((1890.0..=1900.0).contains(&whole) && (1080.0..=1090.0).contains(&item), "{resumed:?}");
     assert_eq!(client.answer(exam, first, true).await?.status, 200);
     assert_eq!(again.answer(exam, first, true).await?.status, 200, "a repetition gets its first reply");
     let next = again.next(exam).await?.body;
@@ -96,7 +98,7 @@ async fn a_late_answer_is_graded_wrong_and_marked() -> Result<()> {
         (client.status(other).await.ok()?.body["completed"] == true).then_some(())
     })
     .await?;
-    assert_eq!(left(&client.next(exam).await?.body).1, 0.0);
+    assert_eq!(left(&client.next(exam).await?).1, 0.0);
     let late = client.answer(exam, item, true).await?.body;
     assert_eq!((&late["late"], &late["correct"]), (&json!(true), &json!(false)), "{late}");
     assert!(late["theta"].as_f64() < prompt["theta"].as_f64(), "{late}");
@@ -120,8 +122,8 @@ async fn an_answer_after_the_exams_time_is_refused() -> Result<()> {
         let (exam, item) = (exam.context("exam_session_id")?, item.context("item")?);
         let refused = wait::until("an answer is too late", Duration::from_secs(15), || async {
             // Until then it is answered only by what never counts: a look.
-            let next = client.next(exam).await.ok()?.body;
-            let over = next["completed"] == true || left(&next).0 == 0.0;
+            let next = client.next(exam).await.ok()?;
+            let over = next.body["completed"] == true || left(&next).0 == 0.0;
             if !over {
                 return None;
             }
@@ -160,7 +162,7 @@ async fn an_extension_for_all_is_applied_once_to_each_exam() -> Result<()> {
     let third = extend(&clients[1], &body, "fire drill").await?;
     assert_eq!((count(&third, "extended"), count(&third, "before")), (0, 249));
     for exam in [2, 100, 250] {
-        let (whole, _) = left(&clients[exam % 2].next(i64::try_from(exam)?).await?.body);
+        let (whole, _) = left(&clients[exam % 2].next(i64::try_from(exam)?).await?);
         assert!((850.0..=900.0).contains(&whole), "exam {exam}: {whole}");
     }
     let all = extend(&clients[0], &json!({"all": true, "seconds": 5}), "all").await?;

@@ -3,7 +3,8 @@
 //! Input: a bank. Output: a [`Survey`], and its text. Must not know: files, exams.
 
 use super::{BankItem, ItemBank};
-use engine::Item;
+use contract::settings::ExamType;
+use engine::{Grid, Item};
 use std::fmt;
 
 /// An exam of this many items should reach the standard error below; abilities where it does not are gaps.
@@ -52,6 +53,15 @@ impl Survey {
     /// Abilities at which 20 of its items do not reach a standard error of 0.40.
     pub fn gaps(&self) -> Vec<f64> {
         self.curve.iter().filter(|(_, _, error)| *error > ERROR).map(|(theta, ..)| *theta).collect()
+    }
+
+    /// The ability at which the best 20 items are sharpest and their error, if the default grid of nodes is too
+    /// coarse to hold a posterior as narrow.
+    fn too_sharp(&self) -> Option<(f64, f64)> {
+        let ExamType { grid_from, grid_to, grid_nodes, .. } = ExamType::default();
+        let spacing = Grid { from: grid_from, to: grid_to, nodes: grid_nodes }.spacing();
+        let sharpest = self.curve.iter().min_by(|(_, _, one), (_, _, other)| one.total_cmp(other));
+        sharpest.map(|(theta, _, error)| (*theta, *error)).filter(|(_, error)| *error < spacing)
     }
 
     /// Number of items.
@@ -112,7 +122,7 @@ fn of_choices(item: &BankItem) -> Vec<String> {
     }
     let choices = &item.choices;
     let twins = (0..choices.len()).flat_map(|one| (one + 1..choices.len()).map(move |other| (one, other)));
-    let equal = twins.filter(|(one, other)| choices[*one].trim() == choices[*other].trim());
+    let equal = twins.filter(|(one, other)| choices[*one] == choices[*other]);
     reasons.extend(equal.map(|(one, other)| format!("choices {} and {} are the same", one + 1, other + 1)));
     reasons
 }
@@ -138,6 +148,14 @@ impl fmt::Display for Survey {
                     gaps.join(", ")
                 )?;
             }
+        }
+        if let Some((theta, error)) = self.too_sharp() {
+            let ExamType { grid_from, grid_to, grid_nodes, .. } = ExamType::default();
+            writeln!(
+                f,
+                "\nToo sharp for the default grid of {grid_nodes} nodes from {grid_from} to {grid_to}: at theta {theta} {LENGTH} items reach a \
+                 standard error of {error:.3}, below the spacing of the nodes. Take more nodes, or the estimator adaptive_eap."
+            )?;
         }
         if junk.is_empty() {
             return writeln!(f, "No item looks like junk.");
