@@ -182,7 +182,7 @@ async fn invalid_rows_are_quarantined() -> Result<()> {
         (6, "a is 0"),
         (7, "0 <= c < d <= 1"),
         (8, "b is"),
-        (9, "a is NaN"),
+        (9, "a is blank"),
         (11, "b is blank"),
         (12, "exposure_k is 2"),
         (13, "has 3 columns, the heading 9"),

@@ -25,7 +25,7 @@ pub fn run(arguments: &Demo) -> anyhow::Result<()> {
     let bank = bank(from)?;
     let (policy, name) = match rules {
         Some(path) => (policy_file(path, &bank)?, path.display().to_string()),
-        None => (Policy::default(), "default".to_owned()),
+        None => (service::exam::policy::default_for(&bank), "default".to_owned()),
     };
     let policy = fitted(policy, &name, *items, &bank)?;
     let file = &from.bank;

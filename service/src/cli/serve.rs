@@ -4,7 +4,7 @@
 
 use super::arguments::Serve;
 use super::sources::{secrets, settings};
-use super::watch::{Stamps, watch};
+use super::watch::{Overrides, Stamps, watch};
 use anyhow::{Context, bail};
 use contract::Settings;
 use contract::settings::{Auth, Trace};
@@ -91,20 +91,6 @@ async fn start(
     watching.inspect(tokio::task::JoinHandle::abort);
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Settings that the command line overrides.
-#[derive(Clone, Copy)]
-pub(super) struct Overrides {
-    api: Option<SocketAddr>,
-    ops: Option<SocketAddr>,
-}
-
-impl Overrides {
-    pub(super) fn apply(self, settings: &mut Settings) {
-        settings.api.bind = self.api.unwrap_or(settings.api.bind);
-        settings.ops.bind = self.ops.unwrap_or(settings.ops.bind);
-    }
 }
 
 fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

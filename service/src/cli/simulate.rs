@@ -62,7 +62,7 @@ fn policy(file: Option<&Path>, arguments: &Simulate, bank: &ItemBank) -> anyhow:
     let (name, policy) = match (file, arguments.profile) {
         (Some(path), _) => (path.display().to_string(), policy_file(path, bank)?),
         (None, Profile::CatR) => ("catR".to_owned(), Policy::cat_r(20)),
-        (None, Profile::Default) => ("default".to_owned(), Policy::default()),
+        (None, Profile::Default) => ("default".to_owned(), service::exam::policy::default_for(bank)),
     };
     fitted(policy, &name, arguments.items, bank)
 }

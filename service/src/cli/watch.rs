@@ -4,18 +4,32 @@
 //! replaced by way of links, so files are looked at, not watched. Must not know: what a change builds.
 
 use super::report::faults;
-use super::serve::Overrides;
 use super::sources::secrets;
 use contract::Settings;
 use contract::settings::{BankFrom, revision};
 use service::app::App;
 use service::live::Rejected;
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 /// How often files are looked at.
 const POLL: Duration = Duration::from_secs(1);
+
+/// Settings that the command line overrides.
+#[derive(Clone, Copy)]
+pub(super) struct Overrides {
+    pub api: Option<SocketAddr>,
+    pub ops: Option<SocketAddr>,
+}
+
+impl Overrides {
+    pub(super) fn apply(self, settings: &mut Settings) {
+        settings.api.bind = self.api.unwrap_or(settings.api.bind);
+        settings.ops.bind = self.ops.unwrap_or(settings.ops.bind);
+    }
+}
 
 /// What tells one content of the bank files from another without reading them; none for a file that is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]

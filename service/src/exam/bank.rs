@@ -4,11 +4,13 @@
 //! content, and every rejected row with its reasons. Must not know: files, exams, HTTP.
 
 mod cell;
+mod columns;
 mod layouts;
 mod mirt;
 mod row;
 mod rows;
 mod sheet;
+mod standard;
 pub mod survey;
 mod text;
 

@@ -35,9 +35,28 @@ pub fn read(mut value: Value, bank: &ItemBank) -> Result<Policy, Vec<Fault>> {
     if !faults.is_empty() {
         return Err(faults);
     }
-    let policy: Policy = serde_json::from_value(value).map_err(|error| vec![fault("", error.to_string())])?;
+    let says_least = value.pointer("/stop/min_items").is_some();
+    let mut policy: Policy =
+        serde_json::from_value(value).map_err(|error| vec![fault("", error.to_string())])?;
+    if !says_least {
+        fit(&mut policy, bank);
+    }
     let faults = check(&policy, bank);
     if faults.is_empty() { Ok(policy) } else { Err(faults) }
+}
+
+/// The default policy, for a bank of any size.
+pub fn default_for(bank: &ItemBank) -> Policy {
+    let mut policy = Policy::default();
+    fit(&mut policy, bank);
+    policy
+}
+
+/// Lowers a least length that nobody asked for to what an exam can have.
+fn fit(policy: &mut Policy, bank: &ItemBank) {
+    let stop = &mut policy.stop;
+    let longest = stop.max_items.min(u32::try_from(bank.len()).unwrap_or(u32::MAX));
+    stop.min_items = stop.min_items.min(longest);
 }
 
 /// Every fault of a policy, alone and in combination with a bank.

@@ -14,7 +14,7 @@ use engine::Item;
 /// each boundary, so b_k = -d_k / a1. A partial credit item has scores ak_k = 0, 1, … and the exponent
 /// ak_k a1 θ + d_k, so step v is -(d_v - d_{v-1}) / a1 with d_0 = 0. With other scores it is nominal: slopes a1 ak_k.
 pub(super) fn parameters(row: &mut Row<'_>) -> (Item, Used) {
-    let other: Vec<String> = (2..=super::rows::MOST).map(|index| format!("a{index}")).collect();
+    let other: Vec<String> = (2..=super::columns::MOST).map(|index| format!("a{index}")).collect();
     for name in &other {
         if row.optional(name).is_some_and(|slope| slope != 0.0) {
             row.reasons.push(format!("{name} is a slope on another dimension; items here have one, a1"));

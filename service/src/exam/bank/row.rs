@@ -4,14 +4,12 @@
 //! Must not know: other rows, files.
 
 use super::cell;
-use super::rows::{self, MOST};
-use super::{BankItem, CodeField, mirt};
+use super::columns::{self, MOST};
+use super::{BankItem, CodeField};
 use contract::settings::BankFormat;
 use engine::{Attributes, Item};
 use std::collections::HashMap;
 
-/// The models, as a row names them.
-const MODELS: &str = "1PL, 2PL, 3PL, 4PL, GRM, MGRM, GPCM, PCM, RSM, NRM";
 /// Parameters with the value that stands for none of them.
 const NEUTRAL: [(&str, f64); 5] = [("a", 1.0), ("c", 0.0), ("d", 1.0), ("g", 0.0), ("u", 1.0)];
 
@@ -93,13 +91,8 @@ impl Row<'_> {
     }
 
     /// The item of the row; it is of no use if there are reasons.
-    pub(super) fn item(&mut self, format: BankFormat) -> BankItem {
+    pub(super) fn item(&mut self, parameters: Item) -> BankItem {
         let code = self.cell("item_id").unwrap_or_default().trim().to_owned();
-        let (parameters, used) = match format {
-            BankFormat::Standard => self.parameters(),
-            BankFormat::Mirt => mirt::parameters(self),
-        };
-        self.refuse_unused(&used, format);
         let filled = self.filled("choice_");
         let choices = filled.iter().filter_map(|index| self.text(&format!("choice_{index}"))).collect();
         let names = |text: Option<&str>| -> Vec<String> {
@@ -119,14 +112,14 @@ impl Row<'_> {
     }
 
     /// Parameters that the row's model does not use are errors, unless they say that there is no such effect.
-    fn refuse_unused(&mut self, used: &Used, format: BankFormat) {
+    pub(super) fn refuse_unused(&mut self, used: &Used, format: BankFormat) {
         if !self.reasons.is_empty() {
             return;
         }
         let mut names: Vec<&str> = self.columns.keys().copied().collect();
         names.sort_unstable();
         for name in names {
-            let is_read = rows::is_parameter(name) && rows::is_known(name, format);
+            let is_read = columns::is_parameter(name) && columns::is_known(name, format);
             if used.reads(name) || !is_read || self.word(name).is_none() {
                 continue;
             }
@@ -139,66 +132,6 @@ impl Row<'_> {
                 ));
             }
         }
-    }
-
-    /// Steps of the partial credit models: as they are (`delta1` …), or from a location
-    /// (`b` and `d1` …: step v is b - d_v, as NAEP has them).
-    fn steps(&mut self) -> (Vec<f64>, &'static [&'static str]) {
-        let steps = self.numbers("delta");
-        if !steps.is_empty() {
-            return (steps, &["delta#"]);
-        }
-        let location = self.number("b", None);
-        (self.numbers("d").into_iter().map(|off| location - off).collect(), &["b", "d#"])
-    }
-
-    fn parameters(&mut self) -> (Item, Used) {
-        let model = self.word("model").unwrap_or("4PL").to_ascii_uppercase();
-        let (item, model, columns): (Item, &'static str, Vec<&'static str>) = match model.as_str() {
-            "1PL" | "RASCH" => {
-                let item = Item::logistic(self.number("a", Some(1.0)), self.number("b", None), 0.0, 1.0);
-                (item, "1PL", vec!["a", "b"])
-            }
-            "2PL" => {
-                let item = Item::logistic(self.number("a", None), self.number("b", None), 0.0, 1.0);
-                (item, "2PL", vec!["a", "b"])
-            }
-            "3PL" | "4PL" => {
-                let (a, b) = (self.number("a", None), self.number("b", None));
-                let item = Item::logistic(a, b, self.number("c", Some(0.0)), self.number("d", Some(1.0)));
-                (item, "4PL", vec!["a", "b", "c", "d"])
-            }
-            "GRM" => {
-                let item = Item::Graded { a: self.number("a", None), b: self.numbers("b") };
-                (item, "GRM", vec!["a", "b#"])
-            }
-            "MGRM" => {
-                let (a, b) = (self.number("a", None), self.number("b", None));
-                (Item::ModifiedGraded { a, b, c: self.numbers("c") }, "MGRM", vec!["a", "b", "c#"])
-            }
-            "GPCM" => {
-                let a = self.number("a", None);
-                let (delta, columns) = self.steps();
-                (Item::GeneralizedPartialCredit { a, delta }, "GPCM", [&["a"], columns].concat())
-            }
-            "PCM" => {
-                let (delta, columns) = self.steps();
-                (Item::PartialCredit { delta }, "PCM", columns.to_vec())
-            }
-            "RSM" => {
-                let lambda = self.number("b", None);
-                (Item::RatingScale { lambda, delta: self.numbers("delta") }, "RSM", vec!["b", "delta#"])
-            }
-            "NRM" => {
-                let item = Item::Nominal { alpha: self.numbers("alpha"), c: self.numbers("c") };
-                (item, "NRM", vec!["alpha#", "c#"])
-            }
-            other => {
-                self.reasons.push(format!("model is {other:?}; models: {MODELS}"));
-                (Item::logistic(1.0, 0.0, 0.0, 1.0), "4PL", Vec::new())
-            }
-        };
-        (item, Used { model, columns })
     }
 }
 

@@ -3,28 +3,13 @@
 //! Input: a text with a heading. Output: valid items with their lines, the reasons of invalid rows by line, and the
 //! columns that were not read. Must not know: what a bank is for.
 
+use super::columns::{is_known, is_parameter};
 use super::row::Row;
-use super::sheet::{self, Sheet};
-use super::{BankItem, layouts};
+use super::sheet::{self, Sheet, at_line};
+use super::{BankItem, layouts, mirt, standard};
 use contract::Fault;
 use contract::settings::{BankForm, BankFormat};
 use std::collections::{HashMap, HashSet};
-
-/// Columns that are read in every format, besides the parameters and the numbered choices.
-const COMMON: [&str; 10] = [
-    "item_id",
-    "model",
-    "content",
-    "set",
-    "enemies",
-    "exposure_k",
-    "field_test",
-    "text",
-    "key",
-    "code_fields",
-];
-/// Most numbered columns with one name.
-pub(super) const MOST: usize = 16;
 
 /// The content of a bank file.
 pub(super) struct Rows {
@@ -70,7 +55,12 @@ pub(super) fn read(text: &str, form: &BankForm) -> Result<Rows, Vec<Fault>> {
             }
         };
         let mut row = Row { columns: &columns, cells, has_comma, reasons: Vec::new(), blanked: Vec::new() };
-        let item = row.item(form.format);
+        let (parameters, used) = match form.format {
+            BankFormat::Standard => standard::parameters(&mut row),
+            BankFormat::Mirt => mirt::parameters(&mut row),
+        };
+        row.refuse_unused(&used, form.format);
+        let item = row.item(parameters);
         let Row { mut reasons, blanked, .. } = row;
         if reasons.is_empty() {
             reasons.extend(item.faults());
@@ -125,38 +115,4 @@ fn check_heading(heading: &[String], form: &BankForm) -> Result<Vec<String>, Vec
 fn has_decimal_comma(heading: &[String], rows: &[Result<(u64, Vec<String>), Fault>]) -> bool {
     let of_numbers: Vec<usize> = (0..heading.len()).filter(|index| is_parameter(&heading[*index])).collect();
     rows.iter().flatten().any(|(_, cells)| of_numbers.iter().any(|index| cells[*index].contains(',')))
-}
-
-fn is_numbered(name: &str, prefix: &str, from: usize) -> bool {
-    let number = name.strip_prefix(prefix).filter(|number| !number.starts_with(['0', '+']) || *number == "0");
-    number
-        .and_then(|number| number.parse::<usize>().ok())
-        .is_some_and(|number| (from..=MOST).contains(&number))
-}
-
-/// Whether a column holds a parameter of some model, in some format.
-pub(super) fn is_parameter(name: &str) -> bool {
-    ["a", "b", "c", "d", "g", "u", "exposure_k"].contains(&name)
-        || ["b", "c", "d", "delta", "alpha", "a", "ak"].iter().any(|prefix| is_numbered(name, prefix, 0))
-}
-
-pub(super) fn is_known(name: &str, format: BankFormat) -> bool {
-    if COMMON.contains(&name) || is_numbered(name, "choice_", 1) {
-        return true;
-    }
-    match format {
-        BankFormat::Standard => {
-            ["a", "b", "c", "d"].contains(&name)
-                || ["b", "c", "d", "delta", "alpha"].iter().any(|prefix| is_numbered(name, prefix, 1))
-        }
-        BankFormat::Mirt => {
-            ["itemtype", "d", "g", "u"].contains(&name)
-                || is_numbered(name, "a", 1)
-                || ["d", "ak"].iter().any(|prefix| is_numbered(name, prefix, 0))
-        }
-    }
-}
-
-pub(super) fn at_line(line: u64, message: String) -> Fault {
-    Fault { field: format!("line {line}"), message }
 }

@@ -3,7 +3,6 @@
 //! Input: a text with commas, semicolons or tabs, as spreadsheets, R and Python write it. Output: the heading, the
 //! rows by line, and how numbers are written. Must not know: what a column means.
 
-use super::rows::at_line;
 use contract::Fault;
 
 /// A sheet.
@@ -62,8 +61,11 @@ pub(super) fn read(text: &str) -> Result<Sheet, Fault> {
         if cells.iter().all(|cell| cell.trim().is_empty()) {
             continue;
         }
-        // R's write.table leaves out the heading of the row names.
-        if rows.is_empty() && cells.len() == heading.len() + 1 && heading.iter().all(|name| !name.is_empty())
+        // R's write.table leaves out the heading of the row names. Between commas it may be a decimal comma.
+        if separator != b','
+            && rows.is_empty()
+            && cells.len() == heading.len() + 1
+            && heading.iter().all(|name| !name.is_empty())
         {
             heading.insert(0, String::new());
         }
@@ -114,4 +116,9 @@ fn uneven(cells: &[String], columns: usize, separator: u8) -> String {
         ""
     };
     format!("has {} columns, the heading {columns}{hint}", cells.len())
+}
+
+/// A fault of a line.
+pub(super) fn at_line(line: u64, message: String) -> Fault {
+    Fault { field: format!("line {line}"), message }
 }
