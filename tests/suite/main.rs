@@ -17,6 +17,7 @@ mod export;
 mod exposure;
 mod first;
 mod fuzz;
+mod identity;
 mod live;
 mod logs;
 mod metrics;

@@ -12,7 +12,6 @@ mod terminal;
 use super::arguments::Demo;
 use super::policies::{bank, fitted, policy_file};
 use anyhow::ensure;
-use engine::Policy;
 use sitting::{SEEDS, Sitting};
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::time::Duration;
