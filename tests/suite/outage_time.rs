@@ -1,6 +1,7 @@
 //! An outage takes time from nobody, and neither does a clock that is set: what was lost is known, given back once,
 //! and the end of an exam is held until somebody could do so.
 
+use crate::bank_files::case;
 use anyhow::{Context, Result};
 use harness::client::Reply;
 use harness::service::Setup;
@@ -94,6 +95,25 @@ async fn an_outage_is_given_back_exactly_once_and_the_end_is_held_until_then() -
     Ok(())
 }
 
+/// `extend` reaches an exam whose time ran out in the outage, by its type and by seconds too.
+#[tokio::test]
+async fn an_exam_type_is_extended_after_an_outage() -> Result<()> {
+    let mut service = with_clock().await?;
+    service.kill().await?;
+    service.set_settings(std::fs::read_to_string(case("outage.toml"))?);
+    service.restart(None).await?;
+    let (exam, item) = start(&service.client(), "outage").await?;
+    let client = away(&mut service, 24).await?;
+    let body = json!({"exam_type": "outage", "seconds": 600}).to_string();
+    let headers = [("content-type", "application/json"), ("idempotency-key", "power cut")];
+    let told = client.send_as(reqwest::Method::POST, "/extend", Some(body), &headers).await?;
+    assert_eq!((told.status, &told.body["extended"]), (200, &json!(1)), "{told:?}");
+    assert_eq!(client.answer(exam, item, true).await?.status, 200);
+    let left = left(&client, exam).await?;
+    assert!((580.0..=600.0).contains(&left), "{left}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn after_the_grace_an_exam_ends_at_the_moment_its_time_was_over_and_can_be_reopened() -> Result<()> {
     let mut service = with_clock().await?;
@@ -167,6 +187,19 @@ async fn limits_that_contradict_are_refused_and_the_earliest_is_shown() -> Resul
         let said = String::from_utf8_lossy(&checked.stderr).into_owned();
         assert!(!checked.status.success() && said.contains(named), "{fields}: {said}");
     }
+    // Every exam type whose least length cannot be reached is named.
+    let service = Service::stopped(Setup::default())?;
+    let path = case("min_over_max.toml");
+    let checked = service.command()?.args(["serve", "--check", "--settings"]).arg(path).output().await?;
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(!checked.status.success() && said.contains("exam_types.r.min_items"), "{said}");
+    // Extra time lengthens the time until expiry too.
+    let settings = std::fs::read_to_string(case("extra_time.toml"))?;
+    let service = Service::start_with(Setup { settings: Some(settings), ..Setup::default() }).await?;
+    let start = service.client().post("/start", json!({"exam_type": "acc", "extra_time": 1})).await?;
+    let left = start.time["seconds_left"].as_f64().context("seconds_left")?;
+    assert!((59.0..=60.0).contains(&left), "{start:?}");
+
     let settings = "[exam_types.closing]\nexpires_after_seconds = 100\nitem_seconds = 500\n";
     let service = Service::start_with(Setup { settings: Some(settings.into()), ..Setup::default() }).await?;
     let client = service.client();
