@@ -164,6 +164,17 @@ pub struct Progress<'a> {
 }
 
 impl Stop {
+    /// The cuts of the first rule that classifies, from low to high; none if no rule does.
+    pub fn cuts(&self) -> &[f64] {
+        self.rules
+            .iter()
+            .find_map(|rule| match rule {
+                Rule::Interval { cuts, .. } | Rule::Sprt { cuts, .. } => Some(cuts.as_slice()),
+                _ => None,
+            })
+            .unwrap_or_default()
+    }
+
     /// Length alone ends the exam.
     pub fn at_length(items: u32) -> Self {
         Self { max_items: items, max_seconds: None, min_items: items, rules: Vec::new(), when: When::Any }

@@ -195,6 +195,11 @@ impl Catalogue {
         self.exam_types.get(exam_type)
     }
 
+    /// All exam types, by name.
+    pub fn exam_types(&self) -> impl Iterator<Item = (&str, &Rules)> {
+        self.exam_types.iter().map(|(name, rules)| (name.as_str(), rules))
+    }
+
     /// The rules of all exam types.
     pub fn all(&self) -> impl Iterator<Item = &Rules> {
         self.exam_types.values()

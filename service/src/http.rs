@@ -6,6 +6,7 @@
 pub mod access_log;
 pub mod banks;
 pub mod body;
+pub mod exam_types;
 pub mod exams;
 pub mod extract;
 pub mod listener;

@@ -13,6 +13,7 @@ mod crash;
 mod demo;
 mod disk;
 mod e2e;
+mod exam_types;
 mod export;
 mod exposure;
 mod first;

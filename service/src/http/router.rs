@@ -5,7 +5,7 @@
 use super::body::{LARGE, SMALL};
 use super::middleware::{Middleware, RouteAccess, handle};
 use super::problem::Problem;
-use super::{banks, exams, openapi, ops, page};
+use super::{banks, exam_types, exams, openapi, ops, page};
 use crate::access::caller::Role;
 use crate::app::App;
 use axum::Router;
@@ -24,6 +24,7 @@ pub fn api(app: App) -> Router {
         routes.into_iter().fold(Router::new(), add)
     };
     let callers = api(vec![
+        ("/exam-types", get(exam_types::list)),
         ("/start", post(exams::start)),
         ("/next", get(exams::next)),
         ("/answer", post(exams::answer)),

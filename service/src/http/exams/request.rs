@@ -25,7 +25,7 @@ const MOST: u32 = 604_800;
 const SECONDS: &str = "must be 1 to 604800";
 
 /// Fields of a start that students may not send.
-const TRUSTED: [&str; 5] = ["max_items", "initial_theta", "student_id", "class_id", "extra_time"];
+pub const TRUSTED: [&str; 5] = ["max_items", "initial_theta", "student_id", "class_id", "extra_time"];
 
 /// Reads the body of `POST /start`.
 ///
@@ -139,7 +139,11 @@ pub fn reopening(headers: &HeaderMap, body: &[u8]) -> Result<(i64, u32), Problem
     })
 }
 
-fn allow(good: bool, detail: &str) -> Result<(), Problem> {
+/// Refuses what the caller may not do.
+///
+/// # Errors
+/// 403, with this detail.
+pub fn allow(good: bool, detail: &str) -> Result<(), Problem> {
     if good { Ok(()) } else { Err(Problem::forbidden(detail)) }
 }
 

@@ -7,6 +7,7 @@ use crate::access::caller::View;
 use crate::exam::Exam;
 use crate::exam::event::is_false;
 use crate::records::ExternalId;
+use engine::score::{Class, classify};
 use engine::{EndReason, Estimate, Formula};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -19,6 +20,9 @@ pub struct ResultReply {
     /// Absent if the caller may not see it; `null` if the policy reports none.
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<Option<f64>>,
+    /// Absent if the caller may not see it or the policy has no cuts; `null` if the policy reports no score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classification: Option<Option<ClassReply>>,
     items_completed: usize,
     max_items: u32,
     termination_reason: Option<&'static str>,
@@ -35,6 +39,28 @@ struct EstimateReply {
     coarse: bool,
 }
 
+/// The class of the ability among the cuts of the policy.
+#[derive(Debug, Serialize)]
+struct ClassReply {
+    /// From 1, the lowest.
+    class: usize,
+    classes: usize,
+    /// With one cut: whether the ability is at it or above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passed: Option<bool>,
+    /// Probability that the ability is in this class, by its standard error.
+    certainty: Option<f64>,
+}
+
+impl ClassReply {
+    fn of(exam: &Exam) -> Self {
+        let cuts = exam.head().policy.stop.cuts();
+        let Class { class, certainty } = classify(exam.result().ability, cuts);
+        let passed = (cuts.len() == 1).then_some(class == 1);
+        Self { class: class + 1, classes: cuts.len() + 1, passed, certainty }
+    }
+}
+
 impl ResultReply {
     pub(super) fn of(exam: &Exam, view: View) -> Self {
         let Estimate { ability, formula, is_bounded } = exam.result();
@@ -44,9 +70,11 @@ impl ResultReply {
             at_bound: is_bounded,
             coarse: exam.is_coarse(),
         };
+        let has_cuts = !exam.head().policy.stop.cuts().is_empty();
         Self {
             estimate: view.ability.then(estimate),
             score: view.score.then(|| exam.score()),
+            classification: (view.score && has_cuts).then(|| exam.score().map(|_| ClassReply::of(exam))),
             items_completed: exam.items_completed(),
             max_items: exam.head().policy.stop.max_items,
             termination_reason: exam.end().map(EndReason::as_str),
