@@ -2,6 +2,7 @@
 //! other hosts.
 
 mod browser;
+mod people;
 
 use crate::crash::database;
 use anyhow::{Context, Result};

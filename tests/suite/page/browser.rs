@@ -31,8 +31,18 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts one.
+    /// Starts one, as on a desk.
     pub async fn start() -> Result<Self> {
+        Self::start_as(json!({})).await
+    }
+
+    /// Starts one as on a phone: 360 pixels wide, and touched.
+    pub async fn start_narrow() -> Result<Self> {
+        let metrics = json!({"width": 360, "height": 740, "pixelRatio": 2.0, "touch": true});
+        Self::start_as(json!({"deviceMetrics": metrics})).await
+    }
+
+    async fn start_as(emulation: Value) -> Result<Self> {
         let folder = TempDir::new()?;
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").env("HOME", folder.path()).env("TMPDIR", folder.path());
@@ -51,6 +61,10 @@ impl Browser {
             "goog:chromeOptions": {"args": ["headless=new", "no-sandbox", "disable-dev-shm-usage",
                 "no-proxy-server", "remote-debugging-pipe", "window-size=900,900", profile]},
         });
+        let mut capabilities = capabilities;
+        if emulation != json!({}) {
+            capabilities["goog:chromeOptions"]["mobileEmulation"] = emulation;
+        }
         let Value::Object(capabilities) = capabilities else { bail!("capabilities should be an object") };
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities);
@@ -68,6 +82,33 @@ impl Browser {
     /// Loads the page of a service.
     pub async fn open(&self, service: SocketAddr) -> Result<()> {
         Ok(self.tab.goto(&format!("http://{service}/")).await?)
+    }
+
+    /// Loads the page with a query, as in `?lang=de`.
+    pub async fn open_with(&self, service: SocketAddr, query: &str) -> Result<()> {
+        Ok(self.tab.goto(&format!("http://{service}/{query}")).await?)
+    }
+
+    /// Goes on in a new tab, as another person at this computer would.
+    pub async fn new_tab(&self) -> Result<()> {
+        let tab = self.tab.new_window(true).await?;
+        Ok(self.tab.switch_to_window(tab.handle).await?)
+    }
+
+    /// Clicks on an element, by its id.
+    pub async fn click(&self, id: &str) -> Result<()> {
+        Ok(self.tab.find(fantoccini::Locator::Id(id)).await?.click().await?)
+    }
+
+    /// What an element, by its id, shows.
+    pub async fn shown(&self, id: &str) -> Result<String> {
+        let text = self.value(&format!("document.getElementById('{id}').innerText")).await?;
+        Ok(text.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// A picture of the page, as PNG.
+    pub async fn picture(&self) -> Result<Vec<u8>> {
+        Ok(self.tab.screenshot().await?)
     }
 
     /// Loads the page again, or what the browser shows in its place.
