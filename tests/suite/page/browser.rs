@@ -106,11 +106,6 @@ impl Browser {
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
-    /// A picture of the page, as PNG.
-    pub async fn picture(&self) -> Result<Vec<u8>> {
-        Ok(self.tab.screenshot().await?)
-    }
-
     /// Loads the page again, or what the browser shows in its place.
     pub async fn reload(&self) -> Result<()> {
         Ok(self.tab.refresh().await?)
