@@ -9,16 +9,22 @@
 
 pub mod apply;
 pub mod build;
+pub mod credentials;
 pub mod decide;
+pub mod events;
 pub mod observe;
 pub mod status;
 pub mod validate;
+pub mod waiting;
 
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::metrics::Metrics;
 use crate::names::{FIELD_MANAGER, MANAGED_BY, Names};
 use apply::Applied;
-use build::FreshSecrets;
+use build::Secrets;
+use credentials::{Credentials, Source};
+use decide::SecretWrite;
+use events::Events;
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
@@ -29,14 +35,13 @@ use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::{self, Action, Config, Controller};
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
-use rand::RngExt;
-use rand::distr::Alphanumeric;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use validate::Defaults;
 
-/// Interval of reconciles of a ready resource, in addition to watch events.
-const AT_REST: Duration = Duration::from_secs(300);
+/// Interval of reconciles of a ready resource, in addition to watch events. Secrets are neither listed nor watched, so
+/// one that was deleted or emptied is noticed within this time.
+const AT_REST: Duration = Duration::from_secs(60);
 /// Interval of reconciles of a resource that is not ready, in addition to watch events.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
 /// Pause after a transient failure.
@@ -54,14 +59,26 @@ pub struct Context {
     defaults: Defaults,
     http: reqwest::Client,
     applied: Applied,
+    credentials: Credentials,
+    events: Events,
     metrics: Metrics,
 }
 
 impl Context {
     /// A context for one operator.
-    pub fn new(defaults: Defaults, metrics: Metrics) -> Self {
+    pub fn new(client: Client, defaults: Defaults, metrics: Metrics) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client should build");
-        Self { defaults, http, applied: Applied::default(), metrics }
+        let (applied, credentials, events) =
+            (Applied::default(), Credentials::default(), Events::new(client));
+        Self { defaults, http, applied, credentials, events, metrics }
+    }
+}
+
+impl Context {
+    /// Forgets a resource that is gone.
+    fn forget(&self, namespace: &str, name: &str) {
+        self.applied.forget(namespace, name);
+        self.credentials.forget(namespace, &Names::secrets(name));
     }
 }
 
@@ -128,7 +145,7 @@ pub async fn run(client: Client, namespace: Option<&str>, context: Arc<Context>)
         // Failures are logged where they are handled, in `after_failure`.
         .for_each(|outcome| {
             if let Err(controller::Error::ObjectNotFound(gone)) = outcome {
-                forgetting.applied.forget(gone.namespace.as_deref().unwrap_or_default(), &gone.name);
+                forgetting.forget(gone.namespace.as_deref().unwrap_or_default(), &gone.name);
             }
             futures::future::ready(())
         })
@@ -149,7 +166,7 @@ async fn reconcile(client: &Client, resource: &Watched, context: &Context) -> Re
     let start = Instant::now();
     let outcome = match &resource.0 {
         Ok(resource) => pipeline(client, resource, context).await,
-        Err(unreadable) => report_unreadable(client, unreadable).await,
+        Err(unreadable) => report_unreadable(client, context, unreadable).await,
     };
     context.metrics.reconciled(outcome.as_ref().err().map(Error::reason), start.elapsed());
     outcome
@@ -165,22 +182,28 @@ async fn pipeline(
     let now = Time(Timestamp::now());
     if resource.metadata.deletion_timestamp.is_some() {
         // The garbage collector deletes the objects by their owner references; they must not be applied again.
-        context.applied.forget(&resource.namespace().unwrap_or_default(), &resource.name_any());
+        context.forget(&resource.namespace().unwrap_or_default(), &resource.name_any());
         return Ok(Action::requeue(AT_REST));
     }
     let desired = match validate::validate(resource, &context.defaults) {
         Ok(desired) => desired,
         Err(invalid) => {
             let status = status::invalid(&invalid, generation, before, &now);
-            publish(client, &resource.metadata, before, &status).await?;
+            publish(client, context, &resource.metadata, before, &status).await?;
             return Ok(Action::requeue(AT_REST));
         }
     };
     let observed = observe(client, &desired.names, context).await?;
     let decision = decide::decide(&desired, &observed);
-    let (token, password) = (random_secret(), random_secret());
-    let fresh = FreshSecrets { token: &token, password: &password };
-    let resources = build::build(&desired, &decision, fresh);
+    let names = &desired.names;
+    let recall = |secret: &str, found: &observe::Generated| {
+        context.credentials.recall(&names.namespace, secret, found.value.as_ref())
+    };
+    let (auth_name, redis_auth_name) = (names.auth(), names.redis_auth());
+    let token = recall(&auth_name, &observed.auth);
+    let password = recall(&redis_auth_name, &observed.redis_auth);
+    let secrets = Secrets { token: token.credential(), password: password.credential() };
+    let resources = build::build(&desired, &decision, secrets);
     let written = match &observed.taken {
         _ if desired.paused => Ok(0),
         Some((kind, name, holder)) => {
@@ -196,10 +219,22 @@ async fn pipeline(
             apply::Error::Taken { .. } => status::blocked(reason, &message, generation, before, &now),
             _ => status::failed(reason, &message, error.is_lasting(), status, before, &now),
         };
-        publish(client, &resource.metadata, before, &status).await?;
+        publish(client, context, &resource.metadata, before, &status).await?;
         return Err(error.into());
     }
-    publish(client, &resource.metadata, before, &status).await?;
+    if !desired.paused {
+        let service = observed.service.is_some();
+        let redis = observed.redis.is_some();
+        for (is_used, write, name, source) in [
+            (service, decision.auth, &auth_name, &token),
+            (redis, decision.redis_auth, &redis_auth_name, &password),
+        ] {
+            if let Some(note) = lost_secret(is_used, write, name, source) {
+                context.events.warn(&resource.metadata, "SecretLost", note).await;
+            }
+        }
+    }
+    publish(client, context, &resource.metadata, before, &status).await?;
     let is_ready =
         status.conditions.iter().any(|known| known.type_ == status::READY && known.status == "True");
     Ok(Action::requeue(if is_ready || desired.paused { AT_REST } else { ON_THE_WAY }))
@@ -211,7 +246,11 @@ async fn observe(client: &Client, names: &Names, context: &Context) -> Result<ob
 }
 
 /// Reports in the status that a resource cannot be deserialized, and why. Nothing else is done.
-async fn report_unreadable(client: &Client, unreadable: &InvalidObject) -> Result<Action, Error> {
+async fn report_unreadable(
+    client: &Client,
+    context: &Context,
+    unreadable: &InvalidObject,
+) -> Result<Action, Error> {
     let metadata = &unreadable.metadata;
     let (namespace, name) = (metadata.namespace.clone(), metadata.name.clone());
     let before =
@@ -220,21 +259,24 @@ async fn report_unreadable(client: &Client, unreadable: &InvalidObject) -> Resul
     let error = Error::Unreadable(unreadable.error.clone());
     let (generation, now) = (metadata.generation.unwrap_or_default(), Time(Timestamp::now()));
     let status = status::blocked(error.reason(), &error.to_string(), generation, before.as_ref(), &now);
-    publish(client, metadata, before.as_ref(), &status).await?;
+    publish(client, context, metadata, before.as_ref(), &status).await?;
     Err(error)
 }
 
 async fn publish(
     client: &Client,
+    context: &Context,
     resource: &ObjectMeta,
     before: Option<&AdaptiveExamDeploymentStatus>,
     status: &AdaptiveExamDeploymentStatus,
 ) -> Result<(), Error> {
     let namespace = resource.namespace.as_deref().unwrap_or_default();
     let name = resource.name.as_deref().unwrap_or_default();
-    if apply::publish(client, namespace, name, before, status).await?
-        && let Some(ready) = status.conditions.iter().find(|known| known.type_ == status::READY)
-    {
+    if !apply::publish(client, namespace, name, before, status).await? {
+        return Ok(());
+    }
+    context.events.tell_transition(resource, before, status).await;
+    if let Some(ready) = status.conditions.iter().find(|known| known.type_ == status::READY) {
         tracing::info!(name, namespace, ready = ready.status, reason = ready.reason, "{}", ready.message);
     }
     Ok(())
@@ -253,7 +295,18 @@ fn after_failure(resource: Arc<Watched>, error: &Error, _context: Arc<Context>) 
     Action::requeue(pause)
 }
 
-/// 48 random letters and digits.
-fn random_secret() -> String {
-    rand::rng().sample_iter(&Alphanumeric).take(48).map(char::from).collect()
+/// What is told of a Secret that was in use and had to be written again.
+fn lost_secret(is_used: bool, write: SecretWrite, name: &str, source: &Source) -> Option<String> {
+    let what = match write {
+        SecretWrite::Keep => return None,
+        SecretWrite::Create => "was deleted",
+        SecretWrite::Restore => "had lost its content",
+    };
+    let how = match source {
+        Source::New(_) => {
+            "it has a new value now, because this operator had not seen the old one; whoever uses it has to read it again"
+        }
+        Source::Live(_) | Source::Remembered(_) => "it has the same value again",
+    };
+    is_used.then(|| format!("Secret {name} {what}; {how}"))
 }

@@ -95,7 +95,7 @@ async fn run(Run { namespace, service_image, redis_image, ops: address }: Run) -
         redis_image,
         "watching AdaptiveExamDeployments"
     );
-    let context = Arc::new(Context::new(Defaults { service_image, redis_image }, metrics));
+    let context = Arc::new(Context::new(client.clone(), Defaults { service_image, redis_image }, metrics));
     controller::run(client, namespace.as_deref(), context).await;
     tracing::info!("stopped");
     Ok(())

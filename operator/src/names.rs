@@ -16,6 +16,9 @@ pub const INSTANCE: &str = "app.kubernetes.io/instance";
 /// Annotation of a pod template: the revision of its Settings.
 pub const REVISION: &str = "exam.dreamseed.ai/settings-revision";
 
+/// Annotation of the pods of Redis: the hash of their password, so that another one restarts them.
+pub const PASSWORD_REVISION: &str = "exam.dreamseed.ai/password-revision";
+
 /// Folder of the Settings.
 pub const SETTINGS_FOLDER: &str = "/etc/exam-service";
 /// Folder of the tokens.
@@ -75,7 +78,13 @@ impl Names {
 
     /// Secret of the API tokens.
     pub fn auth(&self) -> String {
-        format!("{}-auth", self.name)
+        let [auth, _] = Self::secrets(&self.name);
+        auth
+    }
+
+    /// The Secrets of a resource of this name: of the API tokens, and of Redis.
+    pub fn secrets(name: &str) -> [String; 2] {
+        [format!("{name}-auth"), format!("{name}-redis-auth")]
     }
 
     /// Volume claim of the database.
@@ -88,6 +97,11 @@ impl Names {
         format!("{}-redis", self.name)
     }
 
+    /// Volume claim of Redis's first pod.
+    pub fn redis_data(&self) -> String {
+        format!("data-{}-redis-0", self.name)
+    }
+
     /// Headless Service of Redis.
     pub fn redis_nodes(&self) -> String {
         format!("{}-redis-nodes", self.name)
@@ -95,7 +109,8 @@ impl Names {
 
     /// Secret of Redis.
     pub fn redis_auth(&self) -> String {
-        format!("{}-redis-auth", self.name)
+        let [_, redis] = Self::secrets(&self.name);
+        redis
     }
 
     /// The labels that select a component's pods. They never change.

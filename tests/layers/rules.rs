@@ -97,7 +97,14 @@ pub const CRATES: &[Crate] = &[
             only("axum", &["ops"]),
             only(
                 "…::Client",
-                &["main", "ops", "controller", "controller::observe::*", "controller::apply::*"],
+                &[
+                    "main",
+                    "ops",
+                    "controller",
+                    "controller::observe::*",
+                    "controller::apply::*",
+                    "controller::events::*",
+                ],
             ),
             only("…::Timestamp::now", &["controller", "metrics"]),
             only("…::SystemTime::now", &["controller", "metrics"]),

@@ -1,4 +1,4 @@
-//! The writes: create-only objects, applied objects, and the status. No other module writes.
+//! The writes: create-only objects, applied objects, and the status. No other module writes, but `events` tells.
 //!
 //! Input: planned objects. Output: the number of writes. Server-side apply with one field manager. Objects of other
 //! owners are never written. An apply is skipped while the planned object and the live object are those of the last
@@ -123,6 +123,10 @@ pub async fn apply(
         create(client, names, planned).await?;
         written += 1;
     }
+    for planned in &resources.restore {
+        restore(client, names, planned).await?;
+        written += 1;
+    }
     for (planned, live) in resources.objects.iter().zip(live) {
         if apply_one(client, names, planned, live, applied).await? {
             written += 1;
@@ -160,6 +164,16 @@ async fn create(client: &Client, names: &Names, planned: &Planned) -> Result<(),
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
         Err(source) => Err(Error::write(&resource.kind, name, source)),
     }
+}
+
+/// Writes the content of a Secret again that has lost it.
+async fn restore(client: &Client, names: &Names, planned: &Planned) -> Result<(), Error> {
+    let Planned { api: resource, name, body } = planned;
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let restored = api(client, names, planned).patch(name, &params, &Patch::Apply(body)).await;
+    restored.map_err(|source| Error::write(&resource.kind, name, source))?;
+    tracing::info!(kind = resource.kind, name, namespace = names.namespace, "restored");
+    Ok(())
 }
 
 async fn apply_one(

@@ -10,7 +10,8 @@ mod redis;
 mod secrets;
 mod service;
 
-use super::decide::Decision;
+use super::credentials::Credential;
+use super::decide::{Decision, SecretWrite};
 use super::validate::Desired;
 use k8s_openapi::NamespaceResourceScope;
 use kube::Resource;
@@ -51,30 +52,37 @@ pub struct Resources {
     /// Create-only objects, Secrets and volume claims: they are never updated, because a password must not change under
     /// its users, and a claim may have been expanded by hand.
     pub create_only: Vec<Planned>,
+    /// Secrets that have lost their content, and get it again.
+    pub restore: Vec<Planned>,
     /// All other objects, in order.
     pub objects: Vec<Planned>,
 }
 
-/// Random values for Secrets that may have to be created. They are passed in, because building is pure.
+/// The credentials, as their Secrets have them or are to have them. They are passed in, because building is pure.
 #[derive(Clone, Copy, Debug)]
-pub struct FreshSecrets<'a> {
+pub struct Secrets<'a> {
     /// The API token.
-    pub token: &'a str,
+    pub token: &'a Credential,
     /// The password of Redis.
-    pub password: &'a str,
+    pub password: &'a Credential,
 }
 
 /// Builds everything: configuration before the pods that read it, Redis before the service that uses it.
-pub fn build(desired: &Desired, decision: &Decision, fresh: FreshSecrets<'_>) -> Resources {
+pub fn build(desired: &Desired, decision: &Decision, Secrets { token, password }: Secrets<'_>) -> Resources {
     let names = &desired.names;
     let settings = desired.settings(decision.mode).to_text();
     let revision = contract::settings::revision(&settings);
-    let mut create_only = Vec::new();
-    if decision.make_auth {
-        create_only.push(Planned::of(&secrets::api_token(names, fresh.token)));
-    }
-    if decision.make_redis_auth {
-        create_only.push(Planned::of(&secrets::redis_password(names, fresh.password)));
+    let (mut create_only, mut restore) = (Vec::new(), Vec::new());
+    let secrets = [
+        (decision.auth, secrets::api_token(names, token)),
+        (decision.redis_auth, secrets::redis_password(names, password)),
+    ];
+    for (write, secret) in secrets {
+        match write {
+            SecretWrite::Keep => {}
+            SecretWrite::Create => create_only.push(Planned::of(&secret)),
+            SecretWrite::Restore => restore.push(Planned::of(&secret)),
+        }
     }
     if decision.make_data {
         create_only.push(Planned::of(&claims::data(desired)));
@@ -84,14 +92,14 @@ pub fn build(desired: &Desired, decision: &Decision, fresh: FreshSecrets<'_>) ->
         objects.push(Planned::of(&config::redis(desired)));
         objects.push(Planned::of(&redis::client_service(names)));
         objects.push(Planned::of(&redis::nodes_service(names)));
-        objects.push(Planned::of(&redis::stateful_set(desired)));
+        objects.push(Planned::of(&redis::stateful_set(desired, password)));
     }
     objects.push(Planned::of(&config::settings(names, &settings)));
     objects.push(Planned::of(&service::account(names)));
     objects.push(Planned::of(&service::api_service(names)));
     objects.push(Planned::of(&service::ops_service(names)));
     objects.push(Planned::of(&service::deployment(desired, decision.mode, &revision)));
-    Resources { revision, create_only, objects }
+    Resources { revision, create_only, restore, objects }
 }
 
 #[cfg(test)]

@@ -3,14 +3,19 @@
 //! Input: names, and a client. Output: [`Observed`], a value. What cannot be learnt is unknown, never guessed. Must
 //! not know: what is desired.
 
+pub mod evidence;
+
+use super::credentials::Credential;
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
-use crate::names::{Names, REVISION};
+use crate::names::{self, Component, Names, REVISION};
 use contract::State;
+use evidence::Evidence;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::DynamicObject;
-use kube::core::{ApiResource, PartialObjectMeta};
-use kube::{Api, Client, Resource};
+use kube::core::ApiResource;
+use kube::{Api, Client};
 use std::time::Duration;
 
 /// Longest wait for a service's own word.
@@ -19,10 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What is there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observed {
-    /// Whether the Secret of the API tokens exists.
-    pub has_auth: bool,
-    /// Whether the Secret of Redis exists.
-    pub has_redis_auth: bool,
+    /// The Secret of the API tokens.
+    pub auth: Generated,
+    /// The Secret of Redis.
+    pub redis_auth: Generated,
     /// Whether the volume claim of the database exists.
     pub has_data: bool,
     /// Of these three the first that another owner holds: its kind, its name, and whose it is.
@@ -33,6 +38,15 @@ pub struct Observed {
     pub redis: Option<Workload>,
     /// The service's own word, or why there is none.
     pub state: Option<Result<State, String>>,
+}
+
+/// A Secret that the operator generates.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Generated {
+    /// Whether there is such a Secret.
+    pub exists: bool,
+    /// Its credential, if the Secret is whole.
+    pub value: Option<Credential>,
 }
 
 /// What was said last of a resource that itself cannot be read.
@@ -51,7 +65,7 @@ pub async fn last_status(
 }
 
 /// How far a workload is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Workload {
     /// Whether its controller has observed the latest spec.
     pub is_current: bool,
@@ -66,7 +80,9 @@ pub struct Workload {
     /// All pods, including old ones.
     pub total: i32,
     /// Why its controller cannot create its pods, in the controller's words.
-    pub trouble: Option<String>,
+    pub refused: Option<String>,
+    /// What the cluster says of its pods; empty while all is as it should be.
+    pub evidence: Evidence,
 }
 
 impl Workload {
@@ -89,40 +105,75 @@ pub async fn observe(client: &Client, http: &reqwest::Client, names: &Names) -> 
     let (auth_name, redis_auth_name, redis_name) = (names.auth(), names.redis_auth(), names.redis());
     let data_name = names.data();
     let (auth, redis_auth, data, deployment, stateful_set) = tokio::try_join!(
-        secrets.get_metadata_opt(&auth_name),
-        secrets.get_metadata_opt(&redis_auth_name),
+        secrets.get_opt(&auth_name),
+        secrets.get_opt(&redis_auth_name),
         claims.get_metadata_opt(&data_name),
         deployments.get_opt(&names.name),
         stateful_sets.get_opt(&redis_name),
     )?;
-    let service = deployment.map(workload_of_deployment);
+    let mut service = deployment.map(workload_of_deployment);
+    let mut redis = stateful_set.map(workload_of_stateful_set);
+    let parts = [
+        (&mut service, Component::Service, names.data()),
+        (&mut redis, Component::Redis, names.redis_data()),
+    ];
+    for (workload, component, claim) in parts {
+        if let Some(workload) = workload.as_mut().filter(|workload| !workload.is_rolled_out()) {
+            workload.evidence = evidence::read(client, names, component, &claim).await?;
+        }
+    }
     // Without a ready pod there is no endpoint, and the request would only time out.
     let state = match &service {
         Some(workload) if workload.ready > 0 => Some(fetch_state(http, &names.state_url()).await),
         _ => None,
     };
-    let taken = other_owner("Secret", &auth, names)
-        .or_else(|| other_owner("Secret", &redis_auth, names))
-        .or_else(|| other_owner("PersistentVolumeClaim", &data, names));
+    let of = |found: &Option<Secret>| found.as_ref().map(|found| found.metadata.clone());
+    let taken = other_owner("Secret", of(&auth), names)
+        .or_else(|| other_owner("Secret", of(&redis_auth), names))
+        .or_else(|| {
+            other_owner("PersistentVolumeClaim", data.as_ref().map(|found| found.metadata.clone()), names)
+        });
     Ok(Observed {
-        has_auth: auth.is_some(),
-        has_redis_auth: redis_auth.is_some(),
+        auth: generated(auth.as_ref(), token),
+        redis_auth: generated(redis_auth.as_ref(), password),
         has_data: data.is_some(),
         taken,
         service,
-        redis: stateful_set.map(workload_of_stateful_set),
+        redis,
         state,
     })
 }
 
 /// The other owner of an object, if there is one.
-fn other_owner<K: Resource>(
+fn other_owner(
     kind: &'static str,
-    found: &Option<PartialObjectMeta<K>>,
+    found: Option<ObjectMeta>,
     names: &Names,
 ) -> Option<(&'static str, String, String)> {
-    let metadata = &found.as_ref()?.metadata;
-    Some((kind, metadata.name.clone().unwrap_or_default(), names.holder(metadata)?))
+    let metadata = found?;
+    let holder = names.holder(&metadata)?;
+    Some((kind, metadata.name.unwrap_or_default(), holder))
+}
+
+/// What a Secret holds under a key, as text; `None` where that is nothing.
+fn entry(secret: &Secret, key: &str) -> Option<String> {
+    let bytes = &secret.data.as_ref()?.get(key)?.0;
+    String::from_utf8(bytes.clone()).ok().filter(|text| !text.trim().is_empty())
+}
+
+fn token(secret: &Secret) -> Option<String> {
+    entry(secret, names::TOKEN_KEY)
+}
+
+/// The password, if the configuration of Redis has the same.
+fn password(secret: &Secret) -> Option<String> {
+    let password = entry(secret, names::PASSWORD_KEY)?;
+    let config = entry(secret, names::REDIS_AUTH_KEY)?;
+    (config.trim() == format!("requirepass {}", password.trim())).then_some(password)
+}
+
+fn generated(secret: Option<&Secret>, value: fn(&Secret) -> Option<String>) -> Generated {
+    Generated { exists: secret.is_some(), value: secret.and_then(value).map(Credential) }
 }
 
 async fn fetch_state(http: &reqwest::Client, url: &str) -> Result<State, String> {
@@ -144,7 +195,8 @@ fn workload_of_deployment(deployment: Deployment) -> Workload {
         updated: status.updated_replicas.unwrap_or(0),
         ready: status.ready_replicas.unwrap_or(0),
         total: status.replicas.unwrap_or(0),
-        trouble: status
+        evidence: Evidence::default(),
+        refused: status
             .conditions
             .unwrap_or_default()
             .into_iter()
@@ -166,6 +218,7 @@ fn workload_of_stateful_set(stateful_set: StatefulSet) -> Workload {
         ready: status.ready_replicas.unwrap_or(0),
         total: status.replicas,
         // A StatefulSet reports failures only as Kubernetes events.
-        trouble: None,
+        refused: None,
+        evidence: Evidence::default(),
     }
 }

@@ -6,6 +6,7 @@
 use super::decide::Decision;
 use super::observe::{Observed, Workload};
 use super::validate::{Desired, InvalidSpec};
+use super::waiting::{self, Fields, Waiting};
 use crate::crd::{AdaptiveExamDeploymentStatus, AuthMode, Endpoints, Mode};
 use contract::State;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -49,8 +50,8 @@ pub fn status(
     now: &Time,
 ) -> AdaptiveExamDeploymentStatus {
     let state = observed.state.as_ref().and_then(|state| state.as_ref().ok());
-    let service = service_available(observed.service.as_ref(), revision);
-    let store = store_ready(decision, observed, state);
+    let service = service_available(desired, observed.service.as_ref(), revision);
+    let store = store_ready(desired, decision, observed, state);
     let ready = ready(desired, decision, revision, &service, &store, observed);
     let mut verdicts = vec![(READY, ready.clone()), (SERVICE_AVAILABLE, service), (STORE_READY, store)];
     if desired.paused {
@@ -132,7 +133,7 @@ fn stalled(
     }
 }
 
-fn service_available(service: Option<&Workload>, revision: &str) -> Verdict {
+fn service_available(desired: &Desired, service: Option<&Workload>, revision: &str) -> Verdict {
     match service {
         None => Verdict::of("False", "WaitingForPods", "the Deployment is not there yet"),
         Some(workload) if workload.revision.as_deref() != Some(revision) => Verdict::of(
@@ -143,24 +144,49 @@ fn service_available(service: Option<&Workload>, revision: &str) -> Verdict {
         Some(workload) if workload.is_rolled_out() => {
             Verdict::of("True", "PodsReady", format!("{} of {} pods serve", workload.ready, workload.wanted))
         }
-        Some(Workload { trouble: Some(trouble), .. }) => Verdict::of("False", "PodsRefused", trouble),
-        Some(Workload { ready, wanted, .. }) => {
-            Verdict::of("False", "WaitingForPods", format!("{ready} of {wanted} pods serve"))
+        Some(workload) => {
+            let Workload { ready, wanted, .. } = workload;
+            let fields = Fields {
+                image: "spec.image",
+                resources: "spec.service.resources",
+                storage: "spec.database.storage",
+                wanted: &desired.data,
+            };
+            let progress = format!("{ready} of {wanted} pods serve");
+            waiting_verdict("WaitingForPods", &progress, workload, fields)
         }
     }
 }
 
-fn store_ready(decision: &Decision, observed: &Observed, state: Option<&State>) -> Verdict {
+/// Why a workload is not rolled out, if the cluster says it; otherwise only how far it is.
+fn waiting_verdict(reason: &'static str, progress: &str, workload: &Workload, fields: Fields<'_>) -> Verdict {
+    match waiting::why(&workload.evidence, workload.refused.as_deref(), fields) {
+        Some(Waiting { reason, message }) => Verdict::of("False", reason, format!("{progress}: {message}")),
+        None => Verdict::of("False", reason, progress),
+    }
+}
+
+fn store_ready(
+    desired: &Desired,
+    decision: &Decision,
+    observed: &Observed,
+    state: Option<&State>,
+) -> Verdict {
     if decision.mode == Mode::Memory {
         return Verdict::of("True", "InMemory", "snapshots are in the service's memory");
     }
     match (&observed.redis, state) {
         (None, _) => Verdict::of("False", "WaitingForRedis", "the StatefulSet is not there yet"),
-        (Some(redis), _) if !redis.is_rolled_out() => Verdict::of(
-            "False",
-            "WaitingForRedis",
-            format!("{} of {} Redis pods are ready", redis.ready, redis.wanted),
-        ),
+        (Some(redis), _) if !redis.is_rolled_out() => {
+            let fields = Fields {
+                image: "spec.redis.image",
+                resources: "spec.redis.resources",
+                storage: "spec.redis.storage",
+                wanted: &desired.redis.storage,
+            };
+            let progress = format!("{} of {} Redis pods are ready", redis.ready, redis.wanted);
+            waiting_verdict("WaitingForRedis", &progress, redis, fields)
+        }
         (Some(_), Some(state)) if state.store == "up" => {
             Verdict::of("True", "RedisAnswers", "the service reaches Redis")
         }

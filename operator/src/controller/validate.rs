@@ -47,7 +47,7 @@ pub struct Desired {
 }
 
 /// Redis, should it run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DesiredRedis {
     /// Its image.
     pub image: crd::Image,
@@ -55,6 +55,8 @@ pub struct DesiredRedis {
     pub storage: crd::Storage,
     /// Its `maxmemory`, in bytes.
     pub max_memory_bytes: u64,
+    /// Requests and limits in addition to those that follow from it.
+    pub resources: ResourceRequirements,
 }
 
 /// A spec that cannot be run.
@@ -102,6 +104,7 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
             image: image(&spec.redis.image, &defaults.redis_image),
             storage: spec.redis.storage.clone(),
             max_memory_bytes,
+            resources: spec.redis.resources.clone().unwrap_or_default(),
         },
     };
     // The Settings parser of the service has the last word.

@@ -4,6 +4,7 @@
 
 use super::image::Image;
 use super::storage::{Storage, one_gibibyte};
+use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,11 +27,20 @@ pub struct Redis {
         .message("must be a size above 1Mi, as in 128Mi"))]
     #[serde(default = "enough_memory")]
     pub max_memory: String,
+    /// Requests and limits of each pod of Redis, added to those that follow from `maxMemory` and in place of the same ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceRequirements>,
 }
 
 impl Default for Redis {
     fn default() -> Self {
-        Self { mode: Mode::Memory, image: None, storage: one_gibibyte(), max_memory: enough_memory() }
+        Self {
+            mode: Mode::Memory,
+            image: None,
+            storage: one_gibibyte(),
+            max_memory: enough_memory(),
+            resources: None,
+        }
     }
 }
 

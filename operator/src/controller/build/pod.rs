@@ -12,6 +12,9 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use std::collections::BTreeMap;
 
+/// Where the last words of a container that failed come from: the end of its log.
+pub const LAST_WORDS: &str = "FallbackToLogsOnError";
+
 /// Security of a pod under the restricted profile: this user, whose group may write its volumes.
 pub fn pod_security(user: i64) -> PodSecurityContext {
     PodSecurityContext {

@@ -4,7 +4,8 @@
 
 use super::config::{REDIS_AUTH_FOLDER as AUTH_FOLDER, REDIS_DATA_FOLDER as DATA_FOLDER};
 use super::{claims, pod};
-use crate::controller::validate::Desired;
+use crate::controller::credentials::Credential;
+use crate::controller::validate::{Desired, DesiredRedis};
 use crate::names::{self, Component, Names, REDIS_PORT};
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
 use k8s_openapi::api::core::v1::{
@@ -46,7 +47,7 @@ fn service(names: &Names, name: String, cluster_ip: Option<String>) -> Service {
 }
 
 /// The StatefulSet with one pod and its volume, which survives the deletion of the resource.
-pub fn stateful_set(desired: &Desired) -> StatefulSet {
+pub fn stateful_set(desired: &Desired, Credential(password): &Credential) -> StatefulSet {
     let names = &desired.names;
     StatefulSet {
         metadata: names.owned(names.redis(), Component::Redis),
@@ -60,6 +61,11 @@ pub fn stateful_set(desired: &Desired) -> StatefulSet {
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
                     labels: Some(names.labels(Component::Redis)),
+                    // Redis reads its password at its start, so another password is another pod.
+                    annotations: Some(BTreeMap::from([(
+                        names::PASSWORD_REVISION.to_owned(),
+                        contract::settings::revision(password),
+                    )])),
                     ..ObjectMeta::default()
                 }),
                 spec: Some(pod(desired)),
@@ -101,7 +107,8 @@ fn pod(desired: &Desired) -> PodSpec {
         startup_probe: Some(pod::shell_probe(&format!("{ping} | grep -qE 'PONG|LOADING'"), 1, 120)),
         liveness_probe: Some(pod::shell_probe(&format!("{ping} | grep -qE 'PONG|LOADING'"), 10, 3)),
         readiness_probe: Some(pod::shell_probe(&format!("{ping} | grep -q PONG"), 2, 2)),
-        resources: Some(resources(desired.redis.max_memory_bytes)),
+        resources: Some(resources(&desired.redis)),
+        termination_message_policy: Some(pod::LAST_WORDS.to_owned()),
         security_context: Some(pod::container_security()),
         volume_mounts: Some(vec![
             pod::mount("config", CONFIG_FOLDER, true),
@@ -128,14 +135,14 @@ fn pod(desired: &Desired) -> PodSpec {
     }
 }
 
-/// Twice the data: while the append-only file is rewritten, changed pages are copied.
-fn resources(max_memory_bytes: u64) -> ResourceRequirements {
+/// Twice the data: while the append-only file is rewritten, changed pages are copied. What the spec says comes first.
+fn resources(redis: &DesiredRedis) -> ResourceRequirements {
+    let DesiredRedis { max_memory_bytes, resources: said, .. } = redis;
     let memory = Quantity((2 * max_memory_bytes + (64 << 20)).to_string());
     let mut requests = pod::quantities(&[("cpu", "50m"), ("memory", "64Mi")]);
     requests.insert("memory".to_owned(), Quantity((max_memory_bytes + (32 << 20)).to_string()));
-    ResourceRequirements {
-        requests: Some(requests),
-        limits: Some(BTreeMap::from([("memory".to_owned(), memory)])),
-        claims: None,
-    }
+    let mut limits = BTreeMap::from([("memory".to_owned(), memory)]);
+    requests.extend(said.requests.clone().unwrap_or_default());
+    limits.extend(said.limits.clone().unwrap_or_default());
+    ResourceRequirements { requests: Some(requests), limits: Some(limits), claims: said.claims.clone() }
 }

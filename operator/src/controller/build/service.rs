@@ -113,6 +113,7 @@ fn pod(desired: &Desired, mode: Mode) -> PodSpec {
         liveness_probe: Some(pod::http_probe(contract::LIVEZ_PATH, "ops", 10, 3)),
         readiness_probe: Some(pod::http_probe(contract::READYZ_PATH, "ops", 2, 2)),
         resources: Some(desired.resources.clone()),
+        termination_message_policy: Some(pod::LAST_WORDS.to_owned()),
         security_context: Some(pod::container_security()),
         volume_mounts: Some(mounts),
         ..Container::default()

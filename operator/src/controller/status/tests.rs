@@ -1,6 +1,9 @@
 //! What is said is what was seen.
 
 use super::*;
+use crate::controller::credentials::Credential;
+use crate::controller::observe::Generated;
+use crate::controller::observe::evidence::Evidence;
 use crate::fixtures::{desired, named};
 use k8s_openapi::jiff::Timestamp;
 
@@ -12,7 +15,20 @@ fn at(seconds: i64) -> Time {
 
 fn rolled_out(revision: &str) -> Workload {
     let revision = Some(revision.to_owned());
-    Workload { is_current: true, revision, wanted: 1, updated: 1, ready: 1, total: 1, trouble: None }
+    Workload {
+        is_current: true,
+        revision,
+        wanted: 1,
+        updated: 1,
+        ready: 1,
+        total: 1,
+        refused: None,
+        evidence: Evidence::default(),
+    }
+}
+
+fn whole() -> Generated {
+    Generated { exists: true, value: Some(Credential("word".to_owned())) }
 }
 
 fn state(mode: &str, revision: &str, store: &str) -> State {
@@ -33,8 +49,8 @@ fn state(mode: &str, revision: &str, store: &str) -> State {
 fn settled(mode: Mode) -> Observed {
     let store = if mode == Mode::Basic { "up" } else { "disabled" };
     Observed {
-        has_auth: true,
-        has_redis_auth: true,
+        auth: whole(),
+        redis_auth: whole(),
         has_data: true,
         taken: None,
         service: Some(rolled_out(REVISION)),
@@ -87,7 +103,7 @@ fn the_table_of_facts_and_readiness() {
             Observed {
                 service: Some(Workload {
                     ready: 0,
-                    trouble: Some("exceeded quota".to_owned()),
+                    refused: Some("exceeded quota".to_owned()),
                     ..rolled_out(REVISION)
                 }),
                 ..basic()

@@ -1,0 +1,135 @@
+//! Kubernetes events of a resource: one for each transition, none at rest.
+//!
+//! Input: the status before and after, and what happened to its Secrets. Output: events on the resource. A failure to
+//! write one is logged and changes nothing. Must not know: why something happened.
+
+use super::status::READY;
+use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
+use crate::names::FIELD_MANAGER;
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::{Client, Resource};
+
+/// Longest note of an event, as the API server has it.
+const LONGEST: usize = 1024;
+
+/// Writes events.
+#[derive(Clone)]
+pub struct Events {
+    recorder: Recorder,
+}
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Events")
+    }
+}
+
+impl Events {
+    /// Events of this operator.
+    pub fn new(client: Client) -> Self {
+        let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: None };
+        Self { recorder: Recorder::new(client, reporter) }
+    }
+
+    /// Tells a transition of the condition `Ready`, if there is one.
+    pub async fn tell_transition(
+        &self,
+        resource: &ObjectMeta,
+        before: Option<&AdaptiveExamDeploymentStatus>,
+        after: &AdaptiveExamDeploymentStatus,
+    ) {
+        if let Some(event) = transition(before, after) {
+            self.write(resource, event).await;
+        }
+    }
+
+    /// Tells something that a person should look at.
+    pub async fn warn(&self, resource: &ObjectMeta, reason: &str, note: String) {
+        self.write(resource, event(EventType::Warning, reason, &note)).await;
+    }
+
+    async fn write(&self, resource: &ObjectMeta, event: Event) {
+        let reference = ObjectReference {
+            api_version: Some(AdaptiveExamDeployment::api_version(&()).into_owned()),
+            kind: Some(AdaptiveExamDeployment::kind(&()).into_owned()),
+            name: resource.name.clone(),
+            namespace: resource.namespace.clone(),
+            uid: resource.uid.clone(),
+            ..ObjectReference::default()
+        };
+        if let Err(error) = self.recorder.publish(&event, &reference).await {
+            tracing::warn!(reason = event.reason, "an event could not be written: {error}");
+        }
+    }
+}
+
+fn event(type_: EventType, reason: &str, note: &str) -> Event {
+    let end = note.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= LONGEST).last();
+    Event {
+        type_,
+        reason: reason.to_owned(),
+        note: Some(note[..end.unwrap_or(0)].to_owned()),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    }
+}
+
+/// The event of a status whose `Ready` has another status or reason than before.
+fn transition(
+    before: Option<&AdaptiveExamDeploymentStatus>,
+    after: &AdaptiveExamDeploymentStatus,
+) -> Option<Event> {
+    let ready = |status: &AdaptiveExamDeploymentStatus| {
+        status.conditions.iter().find(|known| known.type_ == READY).cloned()
+    };
+    let now = ready(after)?;
+    let then = before.and_then(ready);
+    if then.is_some_and(|then| (then.status, then.reason) == (now.status.clone(), now.reason.clone())) {
+        return None;
+    }
+    let is_normal = now.status == "True" || now.reason.starts_with("WaitingFor");
+    let type_ = if is_normal { EventType::Normal } else { EventType::Warning };
+    Some(event(type_, &now.reason, &now.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+    use k8s_openapi::jiff::Timestamp;
+
+    fn status(ready: &str, reason: &str, message: &str) -> AdaptiveExamDeploymentStatus {
+        let condition = Condition {
+            type_: READY.to_owned(),
+            status: ready.to_owned(),
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            last_transition_time: Time(Timestamp::UNIX_EPOCH),
+            observed_generation: None,
+        };
+        AdaptiveExamDeploymentStatus {
+            conditions: vec![condition],
+            ..AdaptiveExamDeploymentStatus::default()
+        }
+    }
+
+    #[test]
+    fn a_transition_is_told_once() {
+        let waits = status("False", "WaitingForPods", "0 of 1");
+        let pull = status("False", "ImagePull", &"ä".repeat(2000));
+        let ready = status("True", "AllChecksPassed", "");
+        let told = |before: Option<&AdaptiveExamDeploymentStatus>, after: &AdaptiveExamDeploymentStatus| {
+            transition(before, after).map(|event| (event.type_, event.reason))
+        };
+        assert_eq!(told(None, &waits), Some((EventType::Normal, "WaitingForPods".to_owned())));
+        assert_eq!(told(Some(&waits), &pull), Some((EventType::Warning, "ImagePull".to_owned())));
+        assert_eq!(told(Some(&pull), &pull), None);
+        assert_eq!(told(Some(&pull), &ready), Some((EventType::Normal, "AllChecksPassed".to_owned())));
+        assert_eq!(
+            transition(None, &pull).and_then(|event| event.note).map(|note| note.len()),
+            Some(LONGEST)
+        );
+    }
+}
