@@ -229,8 +229,8 @@ async fn pipeline(
             (service, decision.auth, &auth_name, &token),
             (redis, decision.redis_auth, &redis_auth_name, &password),
         ] {
-            if let Some(note) = lost_secret(is_used, write, name, source) {
-                context.events.warn(&resource.metadata, "SecretLost", note).await;
+            if let Some((reason, note)) = lost_secret(is_used, write, name, source) {
+                context.events.tell_lost_secret(&resource.metadata, name, reason, &note).await;
             }
         }
     }
@@ -296,11 +296,16 @@ fn after_failure(resource: Arc<Watched>, error: &Error, _context: Arc<Context>) 
 }
 
 /// What is told of a Secret that was in use and had to be written again.
-fn lost_secret(is_used: bool, write: SecretWrite, name: &str, source: &Source) -> Option<String> {
-    let what = match write {
+fn lost_secret(
+    is_used: bool,
+    write: SecretWrite,
+    name: &str,
+    source: &Source,
+) -> Option<(&'static str, String)> {
+    let (reason, what) = match write {
         SecretWrite::Keep => return None,
-        SecretWrite::Create => "was deleted",
-        SecretWrite::Restore => "had lost its content",
+        SecretWrite::Create => ("SecretDeleted", "was deleted"),
+        SecretWrite::Restore => ("SecretEmptied", "had lost its content"),
     };
     let how = match source {
         Source::New(_) => {
@@ -308,5 +313,5 @@ fn lost_secret(is_used: bool, write: SecretWrite, name: &str, source: &Source) -
         }
         Source::Live(_) | Source::Remembered(_) => "it has the same value again",
     };
-    is_used.then(|| format!("Secret {name} {what}; {how}"))
+    is_used.then(|| (reason, format!("Secret {name} {what}; {how}")))
 }

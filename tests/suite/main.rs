@@ -38,3 +38,4 @@ mod timing;
 mod traces;
 mod trust;
 mod update;
+mod waiting;

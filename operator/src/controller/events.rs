@@ -45,9 +45,17 @@ impl Events {
         }
     }
 
-    /// Tells something that a person should look at.
-    pub async fn warn(&self, resource: &ObjectMeta, reason: &str, note: String) {
-        self.write(resource, event(EventType::Warning, reason, &note)).await;
+    /// Tells that a Secret of a resource was lost.
+    pub async fn tell_lost_secret(&self, resource: &ObjectMeta, secret: &str, reason: &str, note: &str) {
+        let about = ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Secret".to_owned()),
+            name: Some(secret.to_owned()),
+            namespace: resource.namespace.clone(),
+            ..ObjectReference::default()
+        };
+        let event = Event { secondary: Some(about), ..event(EventType::Warning, reason, note) };
+        self.write(resource, event).await;
     }
 
     async fn write(&self, resource: &ObjectMeta, event: Event) {
