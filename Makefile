@@ -29,7 +29,7 @@ run: toolchains ## Run the service alone on loopback, answers in target/run/exam
 	@cd $(TARGET_DIR)/run && exec $(abspath $(BIN_DIR))/exam-service serve
 
 .PHONY: test
-test: toolchains packages build earlier ## Run all tests: pure values, real processes, a real node
+test: toolchains packages clients build earlier ## Run all tests: pure values, real processes, a real node
 	$(NODE) build
 	trap '$(NODE) down test' EXIT; cargo test --workspace --no-fail-fast
 
@@ -51,7 +51,7 @@ format: ## Check the format (fix: cargo fmt --all)
 .PHONY: lint
 lint: ## Lint Rust and shell; warnings fail
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../../.ci/run; \
+	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../clients/install ../../.ci/run; \
 	else echo "shellcheck is not installed (Debian: apt-get install shellcheck)" >&2; [ -z "$${CI:-}" ]; fi
 
 .PHONY: layers
@@ -104,6 +104,10 @@ cluster-down: ## Stop that node (CLUSTER=name) and clean up
 .PHONY: packages
 packages: ## Install the Debian packages that tests and the node need (root; silent if all are installed)
 	@$(NODE) packages
+
+.PHONY: clients
+clients: ## Install the generators of clients that tests use (PyPI and npm; once)
+	@tests/clients/install $(TARGET_DIR)/clients
 
 .PHONY: toolchains
 toolchains: ## Check the two toolchains

@@ -165,6 +165,33 @@ async fn mirt_exports_are_the_items_they_stand_for() -> Result<()> {
     Ok(())
 }
 
+/// Parameters that no real item has, and a bank too sharp for the default grid, are told and change nothing.
+#[tokio::test]
+async fn implausible_parameters_are_warned_of() -> Result<()> {
+    let folder = tempfile::TempDir::new()?;
+    let file = folder.path().join("sharp.csv");
+    let rows: String = (0..20)
+        .map(|number| format!("S{number},{},{}\n", 8 + number % 5, f64::from(number) / 10.0 - 1.0))
+        .collect();
+    std::fs::write(&file, format!("item_id,a,b\n{rows}"))?;
+    let output = run(&["bank", "check", &file.to_string_lossy()]).await?;
+    let told = said(&output);
+    assert!(output.status.success(), "{told}");
+    for words in ["S0: a = 8: steeper than any real item", "catR's 33 are too few", "adaptive_eap"] {
+        assert!(told.contains(words), "{words:?} is not in {told}");
+    }
+    let service = Service::start().await?;
+    let (status, reply) = import(&service.client(), "scaling=1.7", "item_id,a,b\nS,3,0\nT,2.9,0\n").await?;
+    let warned: Vec<&str> = reply["warnings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one["item_id"].as_str())
+        .collect();
+    assert_eq!((status, warned), (200, vec!["S"]), "D a above 5, whatever D is: {reply}");
+    Ok(())
+}
+
 /// A letter, a float or several are graded as what they stand for; texts keep their indentation.
 #[tokio::test]
 async fn keys_and_texts_arrive_as_they_were_meant() -> Result<()> {

@@ -118,16 +118,10 @@ impl Draw {
             let names = of["required"].as_array().into_iter().flatten();
             names.filter_map(Value::as_str).map(str::to_owned).collect()
         };
-        let mut required = names(schema);
-        let branches = schema["oneOf"].as_array().cloned().unwrap_or_default();
-        let alternatives: Vec<String> = branches.iter().flat_map(names).collect();
-        if !branches.is_empty() {
-            required.extend(names(self.one(&branches)));
-        }
+        let required = names(schema);
         let mut object = Map::new();
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-            let is_free = !alternatives.contains(name) && self.chance(0.4);
-            if required.contains(name) || is_free {
+            if required.contains(name) || self.chance(0.4) {
                 object.insert(name.clone(), self.right(property));
             }
         }

@@ -18,6 +18,7 @@ mod export;
 mod exposure;
 mod first;
 mod fuzz;
+mod generated_clients;
 mod identity;
 mod live;
 mod logs;

@@ -25,6 +25,8 @@ declare -A PACKAGES=(
 	[/usr/bin/faketime]=faketime
 	[chromium]=chromium
 	[chromedriver]=chromium-driver
+	[npm]=npm
+	[python3]=python3-venv
 )
 
 # missing_packages  Prints the packages whose program is not there, sorted, on one line.

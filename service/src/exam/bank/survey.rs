@@ -55,13 +55,11 @@ impl Survey {
         self.curve.iter().filter(|(_, _, error)| *error > ERROR).map(|(theta, ..)| *theta).collect()
     }
 
-    /// The ability at which the best 20 items are sharpest and their error, if the default grid of nodes is too
-    /// coarse to hold a posterior as narrow.
-    fn too_sharp(&self) -> Option<(f64, f64)> {
-        let ExamType { grid_from, grid_to, grid_nodes, .. } = ExamType::default();
-        let spacing = Grid { from: grid_from, to: grid_to, nodes: grid_nodes }.spacing();
+    /// The ability at which the best 20 items are sharpest and their error, if catR's grid is too coarse to hold a
+    /// posterior as narrow.
+    fn sharpest(&self) -> Option<(f64, f64)> {
         let sharpest = self.curve.iter().min_by(|(_, _, one), (_, _, other)| one.total_cmp(other));
-        sharpest.map(|(theta, _, error)| (*theta, *error)).filter(|(_, error)| *error < spacing)
+        sharpest.map(|(theta, _, error)| (*theta, *error)).filter(|(_, error)| *error < Grid::CAT_R.spacing())
     }
 
     /// Number of items.
@@ -149,12 +147,13 @@ impl fmt::Display for Survey {
                 )?;
             }
         }
-        if let Some((theta, error)) = self.too_sharp() {
-            let ExamType { grid_from, grid_to, grid_nodes, .. } = ExamType::default();
+        if let Some((theta, error)) = self.sharpest() {
+            let least = (8.0 / error).ceil() + 1.0;
+            let ExamType { grid_nodes, .. } = ExamType::default();
             writeln!(
                 f,
-                "\nToo sharp for the default grid of {grid_nodes} nodes from {grid_from} to {grid_to}: at theta {theta} {LENGTH} items reach a \
-                 standard error of {error:.3}, below the spacing of the nodes. Take more nodes, or the estimator adaptive_eap."
+                "\nSharp: at theta {theta} {LENGTH} items reach a standard error of {error:.3}. A grid needs nodes that are closer, {least} or more from \
+                 -4 to 4 (catR's 33 are too few; the default here is {grid_nodes} from -6 to 6), or take the estimator adaptive_eap."
             )?;
         }
         if junk.is_empty() {
