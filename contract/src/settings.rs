@@ -6,10 +6,12 @@
 
 mod exams;
 mod read;
+mod store;
 
 pub use exams::{Bank, BankFile, BankForm, BankFormat, BankFrom, ExamType, SAMPLE_BANK, Shown};
+pub use store::{HostPort, Place, Redis, RedisUrl, Store};
 
-use crate::{API_PORT, Fault, KEY_PREFIX, OPS_PORT, SNAPSHOT_TTL_SECONDS};
+use crate::{API_PORT, Fault, OPS_PORT, SNAPSHOT_TTL_SECONDS};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -137,45 +139,6 @@ pub struct Database {
     /// File with PostgreSQL's password, if it wants one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_file: Option<String>,
-}
-
-/// Where snapshots live.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "mode", rename_all = "snake_case")]
-pub enum Store {
-    /// In the process.
-    Memory {
-        /// Sliding lifetime of a snapshot, in seconds.
-        ttl_seconds: u64,
-    },
-    /// In one Redis.
-    Basic {
-        /// `redis://HOST:PORT/DB`, without a password.
-        url: String,
-        /// File with the password, if Redis wants one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        password_file: Option<String>,
-        /// Prefix of every key.
-        key_prefix: String,
-        /// Sliding lifetime of a snapshot, in seconds.
-        ttl_seconds: u64,
-    },
-}
-
-impl Store {
-    /// The mode's name, as in `spec.redis.mode`, metrics and status.
-    pub fn mode(&self) -> &'static str {
-        match self {
-            Self::Memory { .. } => "memory",
-            Self::Basic { .. } => "basic",
-        }
-    }
-
-    /// One Redis at `url` with the standard prefix and lifetime.
-    pub fn basic(url: impl Into<String>, password_file: Option<String>) -> Self {
-        let key_prefix = KEY_PREFIX.to_owned();
-        Self::Basic { url: url.into(), password_file, key_prefix, ttl_seconds: SNAPSHOT_TTL_SECONDS }
-    }
 }
 
 /// What holds after the service or its database could not be reached.

@@ -11,6 +11,7 @@ use crate::exposure::Shared;
 use crate::flow::Flow;
 use crate::flow::recent::Recent;
 use crate::records::{self, Records};
+use crate::store::redis::access::StoreSecrets;
 use crate::store::saver::Saver;
 use crate::store::{SetupError, Store};
 use crate::telemetry::metrics::Metrics;
@@ -35,8 +36,8 @@ pub struct Live {
 /// The secrets that Settings name by file, read by the caller.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets {
-    /// The store's password.
-    pub store_password: Option<String>,
+    /// Those of the store.
+    pub store: StoreSecrets,
     /// The database's password.
     pub database_password: Option<String>,
     /// The text of the token file or of the key file.
@@ -107,14 +108,13 @@ impl Live {
         catalogue.store_banks(records).await?;
         let exposure = Shared::of(&catalogue, records).await?;
         let same = before.filter(|before| {
-            before.settings.store == settings.store && before.secrets.store_password == secrets.store_password
+            before.settings.store == settings.store && before.secrets.store == secrets.store
         });
         // Opened last, because opening a store sets the metric of the running mode.
         let (store, saver) = match same {
             Some(before) => (before.flow.store.clone(), before.flow.saver.clone()),
             None => {
-                let password = secrets.store_password.as_deref();
-                let store = Store::open(&settings.store, password, metrics.clone())?;
+                let store = Store::open(&settings.store, &secrets.store, metrics.clone())?;
                 (store.clone(), Saver::start(store))
             }
         };

@@ -6,12 +6,13 @@
 
 mod breaker;
 mod memory;
-mod redis;
+pub mod redis;
 pub mod saver;
 
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trace::TARGET;
 use contract::settings;
+use redis::access::StoreSecrets;
 use std::time::{Duration, Instant};
 use tracing::field::Empty;
 use tracing::{Instrument, info_span};
@@ -20,6 +21,7 @@ use tracing::{Instrument, info_span};
 #[derive(Clone, Debug)]
 pub struct Store {
     backend: Backend,
+    mode: &'static str,
     metrics: Metrics,
 }
 
@@ -30,7 +32,7 @@ enum Backend {
 }
 
 /// A store operation failed; the exam continues from the log.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// No reply, or an error reply.
     #[error("the store does not answer: {0}")]
@@ -104,25 +106,24 @@ impl Store {
     /// The settings are unusable.
     pub fn open(
         settings: &settings::Store,
-        password: Option<&str>,
+        secrets: &StoreSecrets,
         metrics: Metrics,
     ) -> Result<Self, SetupError> {
         metrics.store_mode(settings.mode());
         let backend = match settings {
             settings::Store::Memory { ttl_seconds } => Backend::Memory(memory::Memory::new(*ttl_seconds)),
-            settings::Store::Basic { url, key_prefix, ttl_seconds, .. } => {
-                Backend::Redis(redis::Redis::new(url, password, key_prefix, *ttl_seconds, metrics.clone())?)
+            settings::Store::Basic(redis)
+            | settings::Store::Sentinel(redis)
+            | settings::Store::Cluster(redis) => {
+                Backend::Redis(redis::Redis::new(redis, secrets, metrics.clone())?)
             }
         };
-        Ok(Self { backend, metrics })
+        Ok(Self { backend, mode: settings.mode(), metrics })
     }
 
     /// The mode's name.
     pub fn mode(&self) -> &'static str {
-        match self.backend {
-            Backend::Memory(_) => "memory",
-            Backend::Redis(_) => "basic",
-        }
+        self.mode
     }
 
     /// The newest snapshot of an exam, if there is one.
@@ -149,7 +150,7 @@ impl Store {
         loaded
     }
 
-    /// Executes all writes in order, in one round trip.
+    /// Executes all writes, in order for each exam, in one round trip to each server that it concerns.
     ///
     /// # Errors
     /// The store failed on some, or its reply was lost.
@@ -158,22 +159,31 @@ impl Store {
         let start = Instant::now();
         let writing = async {
             match &self.backend {
-                Backend::Memory(memory) => Ok(writes.iter().map(|write| memory.write(write)).collect()),
+                Backend::Memory(memory) => writes.iter().map(|write| Ok(memory.write(write))).collect(),
                 Backend::Redis(redis) => redis.write(writes).await,
             }
         };
-        let done: Result<Vec<Written>, Error> = writing.instrument(span.clone()).await;
+        let done: Vec<Result<Written, Error>> = writing.instrument(span.clone()).await;
         let took = start.elapsed();
-        for (place, write) in writes.iter().enumerate() {
-            let outcome = match &done {
-                Ok(done) if done.get(place) == Some(&Written::Stale) => "stale",
+        for (write, done) in writes.iter().zip(&done) {
+            let outcome = match done {
+                Ok(Written::Stale) => "stale",
                 Ok(_) => "ok",
                 Err(error) => error.outcome(),
             };
             self.metrics.store_operation(write.operation(), outcome, took);
         }
+        let done: Result<Vec<Written>, Error> = done.into_iter().collect();
         span.record("outcome", done.as_ref().map_or_else(Error::outcome, |_| "ok"));
         done
+    }
+
+    /// The part of the store that has an exam, as a number: parts fail and are lost apart.
+    pub(crate) fn shard(&self, exam: i64) -> usize {
+        match &self.backend {
+            Backend::Memory(_) => 0,
+            Backend::Redis(redis) => redis.shard(exam),
+        }
     }
 
     /// Counts an operation that was not attempted.
@@ -181,15 +191,15 @@ impl Store {
         self.metrics.store_operation(operation, Error::BreakerOpen.outcome(), Duration::ZERO);
     }
 
-    /// Sets the marker of a filled store; returns whether it was missing, which means that the store lost its
-    /// content. The memory store is never lost alone.
+    /// Sets the marker of a filled store in each of its parts; returns those where it was missing, which means that
+    /// they lost their content. The memory store is never lost alone.
     ///
     /// # Errors
     /// The store failed, or its reply was lost.
-    pub async fn set_marker(&self) -> Result<bool, Error> {
+    pub async fn set_markers(&self) -> Result<Vec<usize>, Error> {
         match &self.backend {
-            Backend::Memory(_) => Ok(false),
-            Backend::Redis(redis) => redis.set_marker().await,
+            Backend::Memory(_) => Ok(Vec::new()),
+            Backend::Redis(redis) => redis.set_markers().await,
         }
     }
 
@@ -206,6 +216,13 @@ impl Store {
 }
 
 impl Write {
+    /// The exam.
+    pub(crate) fn exam(&self) -> i64 {
+        match self {
+            Self::Save { exam, .. } | Self::Remove { exam } => *exam,
+        }
+    }
+
     fn operation(&self) -> &'static str {
         match self {
             Self::Save { .. } => "save",

@@ -15,6 +15,7 @@ pub mod redis;
 pub mod service;
 pub mod terminal;
 pub mod tokens;
+pub mod topology;
 pub mod wait;
 
 pub use authority::Authority;

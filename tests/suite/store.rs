@@ -2,29 +2,42 @@
 
 use anyhow::Result;
 use contract::settings::Store as Settings;
+use harness::topology::{Shape, Topology};
 use harness::{Redis, wait};
 use rstest::rstest;
+use service::store::redis::access::StoreSecrets;
 use service::store::{Error, Health, Store, Write, Written};
 use service::telemetry::metrics::Metrics;
 use std::time::Duration;
 
+/// How long a topology may take to be found.
+const SETTLE: Duration = Duration::from_secs(20);
+
+/// A backend: memory, or Redis of a shape, plain or with TLS and ACL users.
 #[derive(Clone, Copy, Debug)]
 enum Backend {
     Memory,
-    Basic,
+    Redis(Shape, bool),
 }
 
-/// A store on a backend of its own. The server, if there is one, lives as long as the second value.
-async fn store(backend: Backend, ttl_seconds: u64) -> Result<(Store, Option<Redis>)> {
-    let (settings, redis) = match backend {
-        Backend::Memory => (Settings::Memory { ttl_seconds }, None),
-        Backend::Basic => {
-            let redis = Redis::start().await?;
-            let (url, key_prefix) = (redis.url(), "adaptive_engine:".to_owned());
-            (Settings::Basic { url, password_file: None, key_prefix, ttl_seconds }, Some(redis))
-        }
+/// A store on a backend of its own. The servers, if there are any, live as long as the second value.
+async fn store(backend: Backend, ttl_seconds: u64) -> Result<(Store, Option<Topology>)> {
+    let Backend::Redis(shape, is_guarded) = backend else {
+        let memory = Settings::Memory { ttl_seconds };
+        return Ok((Store::open(&memory, &StoreSecrets::default(), Metrics::new())?, None));
     };
-    Ok((Store::open(&settings, None, Metrics::new())?, redis))
+    let topology = Topology::start(shape, is_guarded).await?;
+    let (settings, secrets) = topology.store(ttl_seconds);
+    let store = Store::open(&settings, &secrets, Metrics::new())?;
+    wait::until("the store", SETTLE, || async { (store.health().await == Health::Up).then_some(()) }).await?;
+    Ok((store, Some(topology)))
+}
+
+/// A store on one plain Redis that a test can break.
+async fn basic() -> Result<(Store, Redis)> {
+    let redis = Redis::start().await?;
+    let settings = Settings::basic(redis.url(), None);
+    Ok((Store::open(&settings, &StoreSecrets::default(), Metrics::new())?, redis))
 }
 
 fn saving(exam: i64, version: i64) -> Write {
@@ -42,7 +55,16 @@ fn text(version: i64) -> String {
 #[rstest]
 #[tokio::test]
 async fn a_saved_snapshot_is_loaded(
-    #[values(Backend::Memory, Backend::Basic)] backend: Backend,
+    #[values(
+        Backend::Memory,
+        Backend::Redis(Shape::Basic, false),
+        Backend::Redis(Shape::Basic, true),
+        Backend::Redis(Shape::Sentinel, false),
+        Backend::Redis(Shape::Sentinel, true),
+        Backend::Redis(Shape::Cluster, false),
+        Backend::Redis(Shape::Cluster, true)
+    )]
+    backend: Backend,
 ) -> Result<()> {
     let (store, _redis) = store(backend, 60).await?;
     assert_eq!(store.load(1).await?, None);
@@ -59,7 +81,16 @@ async fn a_saved_snapshot_is_loaded(
 #[rstest]
 #[tokio::test]
 async fn an_older_version_never_wins(
-    #[values(Backend::Memory, Backend::Basic)] backend: Backend,
+    #[values(
+        Backend::Memory,
+        Backend::Redis(Shape::Basic, false),
+        Backend::Redis(Shape::Basic, true),
+        Backend::Redis(Shape::Sentinel, false),
+        Backend::Redis(Shape::Sentinel, true),
+        Backend::Redis(Shape::Cluster, false),
+        Backend::Redis(Shape::Cluster, true)
+    )]
+    backend: Backend,
 ) -> Result<()> {
     let (store, _redis) = store(backend, 60).await?;
     assert_eq!(save(&store, 1, 9).await?, [Written::Saved]);
@@ -74,7 +105,16 @@ async fn an_older_version_never_wins(
 #[rstest]
 #[tokio::test]
 async fn concurrent_saves_leave_the_newest(
-    #[values(Backend::Memory, Backend::Basic)] backend: Backend,
+    #[values(
+        Backend::Memory,
+        Backend::Redis(Shape::Basic, false),
+        Backend::Redis(Shape::Basic, true),
+        Backend::Redis(Shape::Sentinel, false),
+        Backend::Redis(Shape::Sentinel, true),
+        Backend::Redis(Shape::Cluster, false),
+        Backend::Redis(Shape::Cluster, true)
+    )]
+    backend: Backend,
 ) -> Result<()> {
     let (store, _redis) = store(backend, 60).await?;
     let mut versions: Vec<i64> = (0..100).map(|n| n * 37 % 100).collect();
@@ -90,7 +130,16 @@ async fn concurrent_saves_leave_the_newest(
 #[rstest]
 #[tokio::test]
 async fn a_batch_is_written_in_order(
-    #[values(Backend::Memory, Backend::Basic)] backend: Backend,
+    #[values(
+        Backend::Memory,
+        Backend::Redis(Shape::Basic, false),
+        Backend::Redis(Shape::Basic, true),
+        Backend::Redis(Shape::Sentinel, false),
+        Backend::Redis(Shape::Sentinel, true),
+        Backend::Redis(Shape::Cluster, false),
+        Backend::Redis(Shape::Cluster, true)
+    )]
+    backend: Backend,
 ) -> Result<()> {
     let (store, _redis) = store(backend, 60).await?;
     assert_eq!(store.write(&[]).await?, []);
@@ -106,7 +155,16 @@ async fn a_batch_is_written_in_order(
 #[rstest]
 #[tokio::test]
 async fn a_snapshot_expires_and_can_be_saved_again(
-    #[values(Backend::Memory, Backend::Basic)] backend: Backend,
+    #[values(
+        Backend::Memory,
+        Backend::Redis(Shape::Basic, false),
+        Backend::Redis(Shape::Basic, true),
+        Backend::Redis(Shape::Sentinel, false),
+        Backend::Redis(Shape::Sentinel, true),
+        Backend::Redis(Shape::Cluster, false),
+        Backend::Redis(Shape::Cluster, true)
+    )]
+    backend: Backend,
 ) -> Result<()> {
     let (store, _redis) = store(backend, 1).await?;
     save(&store, 1, 5).await?;
@@ -120,8 +178,7 @@ async fn a_snapshot_expires_and_can_be_saved_again(
 
 #[tokio::test]
 async fn a_value_of_another_type_is_overwritten() -> Result<()> {
-    let (store, redis) = store(Backend::Basic, 60).await?;
-    let redis = redis.expect("basic has a server");
+    let (store, redis) = basic().await?;
     let mut connection = redis.connection().await?;
     redis::cmd("RPUSH").arg("adaptive_engine:2").arg("another kind").exec_async(&mut connection).await?;
     assert_eq!(store.load(2).await?.as_deref(), Some(""), "it is no snapshot, and no outage");
@@ -137,8 +194,7 @@ async fn a_value_of_another_type_is_overwritten() -> Result<()> {
 
 #[tokio::test]
 async fn a_store_recovers_without_a_restart() -> Result<()> {
-    let (store, redis) = store(Backend::Basic, 60).await?;
-    let mut redis = redis.expect("basic has a server");
+    let (store, mut redis) = basic().await?;
     save(&store, 1, 1).await?;
     assert_eq!(store.health().await, Health::Up);
     redis.kill().await?;

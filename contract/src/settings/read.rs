@@ -25,7 +25,7 @@ pub(super) fn settings(text: &str) -> Result<Settings, Vec<Fault>> {
         auth: auth(root.section("auth")),
         limits: root.has("limits").then(|| limits(root.section("limits"))),
         database: database(root.section("database"), default.database),
-        store: store(root.section("store")),
+        store: Store::read(root.section("store")),
         log: log(root.section("log"), default.log),
         outage: outage(root.section("outage")),
         trace: trace(root.section("trace")),
@@ -49,8 +49,10 @@ pub(super) fn embedded(redis: Option<&str>, database: Option<&str>) -> Result<Se
     let mut faults = Vec::new();
     let mut root = Fields::open(Value::Object(serde_json::Map::new()), &mut faults);
     if let Some(url) = redis {
-        root.expect("REDIS_URL", is_redis_url(url), REDIS_URL_FORM);
-        settings.store = Store::basic(url, None);
+        match Store::from_url(url) {
+            Ok(store) => settings.store = store,
+            Err(reason) => root.fault("REDIS_URL", reason),
+        }
     }
     if let Some(url) = database {
         root.expect("DATABASE_URL", is_database_url(url), DATABASE_URL_FORM);
@@ -59,13 +61,8 @@ pub(super) fn embedded(redis: Option<&str>, database: Option<&str>) -> Result<Se
     if faults.is_empty() { Ok(settings) } else { Err(faults) }
 }
 
-const REDIS_URL_FORM: &str = "must be redis://HOST:PORT/DB, as in redis://127.0.0.1:6379/0";
 const DATABASE_URL_FORM: &str =
     "must be sqlite:PATH or postgres://USER@HOST:PORT/DATABASE, as in sqlite:exams.db";
-
-fn is_redis_url(url: &str) -> bool {
-    url.strip_prefix("redis://").is_some_and(|rest| !rest.is_empty())
-}
 
 fn is_database_url(url: &str) -> bool {
     let prefixes = ["sqlite:", "postgres://", "postgresql://"];
@@ -161,28 +158,6 @@ fn database(mut fields: Fields<'_>, default: Database) -> Database {
     fields.expect("password_file", good, "is for PostgreSQL; SQLite has no password");
     fields.finish();
     Database { url, password_file }
-}
-
-fn store(mut fields: Fields<'_>) -> Store {
-    let ttl_seconds = fields.or("ttl_seconds", crate::SNAPSHOT_TTL_SECONDS);
-    fields.expect("ttl_seconds", (1..=31_536_000).contains(&ttl_seconds), "must be 1 to 31536000");
-    let store = match fields.or("mode", "memory".to_owned()).as_str() {
-        "basic" => {
-            let url: String = fields.required("url").unwrap_or_default();
-            let absent = url.is_empty();
-            fields.expect("url", absent || is_redis_url(&url), REDIS_URL_FORM);
-            fields.expect("url", !url.contains('@'), "must not hold a password; use password_file");
-            let password_file = fields.optional("password_file");
-            let key_prefix = fields.or("key_prefix", crate::KEY_PREFIX.to_owned());
-            Store::Basic { url, password_file, key_prefix, ttl_seconds }
-        }
-        other => {
-            fields.expect("mode", other == "memory", "must be memory or basic");
-            Store::Memory { ttl_seconds }
-        }
-    };
-    fields.finish();
-    store
 }
 
 fn bank(fields: &mut Fields<'_>) -> Bank {

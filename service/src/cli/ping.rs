@@ -2,10 +2,10 @@
 
 use super::arguments::Ping;
 use super::report::faults;
-use super::sources::{secret, settings};
+use super::sources::{secret, settings, store_secrets};
 use anyhow::{Context, anyhow, bail};
 use contract::Settings;
-use contract::settings::{BankFile, BankFrom, Store};
+use contract::settings::{BankFile, BankFrom};
 use service::exam::bank::{Import, ItemBank};
 use service::records::Records;
 use service::store::{self, Health};
@@ -81,11 +81,8 @@ async fn kept_bank(settings: &Settings, version: &str) -> anyhow::Result<String>
 }
 
 async fn store(settings: &Settings) -> anyhow::Result<String> {
-    let password = match &settings.store {
-        Store::Basic { password_file: Some(file), .. } => Some(secret(file)?),
-        _ => None,
-    };
-    let store = store::Store::open(&settings.store, password.as_deref(), Metrics::new())?;
+    let secrets = store_secrets(&settings.store)?;
+    let store = store::Store::open(&settings.store, &secrets, Metrics::new())?;
     match store.health().await {
         Health::Up => Ok(format!("{}, it answers", store.mode())),
         Health::Disabled => Ok(format!("{}: nothing beside the process", store.mode())),

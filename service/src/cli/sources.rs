@@ -9,6 +9,7 @@ use anyhow::Context;
 use contract::Settings;
 use contract::settings::{Auth, Database, Store, revision};
 use service::live::Secrets;
+use service::store::redis::access::StoreSecrets;
 use std::path::Path;
 
 /// The Settings that arguments name, and the revision of their text.
@@ -52,12 +53,25 @@ pub fn secrets(settings: &Settings) -> anyhow::Result<Secrets> {
         Auth::Token { token_file: file } | Auth::Jwt { key_file: file, .. } => Some(read(Path::new(file))?),
         Auth::None { .. } => None,
     };
-    let store_password = match &settings.store {
-        Store::Basic { password_file: Some(file), .. } => Some(secret(file)?),
-        _ => None,
-    };
+    let store = store_secrets(&settings.store)?;
     let database_password = settings.database.password_file.as_deref().map(secret).transpose()?;
-    Ok(Secrets { store_password, database_password, tokens })
+    Ok(Secrets { store, database_password, tokens })
+}
+
+/// The secrets of the store, and its certificates.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn store_secrets(store: &Store) -> anyhow::Result<StoreSecrets> {
+    let Some(redis) = store.redis() else { return Ok(StoreSecrets::default()) };
+    let word = |file: &Option<String>| file.as_deref().map(secret).transpose();
+    let text = |file: &Option<String>| file.as_deref().map(|file| read(Path::new(file))).transpose();
+    Ok(StoreSecrets {
+        password: word(&redis.password_file)?,
+        sentinel_password: word(&redis.sentinel_password_file)?,
+        ca: text(&redis.ca_file)?,
+        certificate: text(&redis.cert_file)?.zip(text(&redis.key_file)?),
+    })
 }
 
 /// A secret, without the end of its line.

@@ -26,15 +26,17 @@ pub async fn run(app: App) {
     loop {
         ticks.tick().await;
         // An unavailable store is checked again later; its outage is reported by the store itself.
-        if app.live().flow.store.set_marker().await.unwrap_or(false)
-            && let Err(error) = fill(&app).await
+        let lost = app.live().flow.store.set_markers().await.unwrap_or_default();
+        if !lost.is_empty()
+            && let Err(error) = fill(&app, &lost).await
         {
             tracing::warn!(%error, "refilling the store stopped; further exams are rebuilt on demand");
         }
     }
 }
 
-async fn fill(app: &App) -> Result<(), Error> {
+/// Fills these parts of the store; the others are not touched.
+async fn fill(app: &App, lost: &[usize]) -> Result<(), Error> {
     let mut pauses = tokio::time::interval(PAUSE);
     pauses.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut filter = Filter { ended: Some(false), limit: PAGE, ..Filter::default() };
@@ -43,7 +45,7 @@ async fn fill(app: &App) -> Result<(), Error> {
         pauses.tick().await;
         let live = app.live();
         let page = live.flow.records.page(&filter).await?;
-        for listed in &page {
+        for listed in page.iter().filter(|listed| lost.contains(&live.flow.store.shard(listed.id))) {
             let span = info_span!(target: TARGET, "rewarm", exam = listed.id);
             match live.flow.reload(listed.id).instrument(span).await {
                 Ok(_) => {

@@ -1,27 +1,26 @@
-//! The Redis store: one standalone server. Only this file uses the Redis client.
+//! The Redis store, in every shape: one server, the master of Sentinels, the shards of a cluster. Only this room uses the
+//! Redis client.
 //!
-//! Input: writes. Output: snapshots. One multiplexed connection, opened on first use and dropped on the first
-//! error: each call has a deadline, a dropped connection is retried once, then the circuit breaker rejects calls.
-//! Every command is idempotent. Must not know: what a snapshot's text means.
+//! Input: writes. Output: snapshots. Every command is idempotent and has a deadline. A batch is one round trip to each
+//! master that it concerns; a master that does not answer holds up no other. Must not know: what a snapshot's text means.
 
-use super::breaker::{Breaker, Change};
+pub mod access;
+mod cluster;
+mod explain;
+mod link;
+mod sentinels;
+
 use super::{Error, SetupError, Write, Written};
 use crate::telemetry::metrics::Metrics;
+use access::{Access, StoreSecrets};
+use cluster::Cluster;
+use contract::settings::{self, Place, RedisUrl};
+use futures::future::join_all;
+use link::{Link, Target};
 use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError,
-    Script, ServerErrorKind,
-};
+use redis::{ErrorKind, FromRedisValue, Pipeline, RedisError, Script, ServerErrorKind};
+use sentinels::Sentinels;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tokio::sync::Mutex;
-
-/// Deadline of a reply.
-const REPLY: Duration = Duration::from_millis(250);
-/// Deadline of a connection attempt.
-const CONNECT: Duration = Duration::from_millis(300);
-/// TCP user timeout: the kernel closes the connection when sent bytes stay unacknowledged this long.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(2);
 
 /// Saves a snapshot unless the stored one has this version or a newer one; `version` comes first in its text. A
 /// value of another type has no version and is overwritten.
@@ -33,53 +32,78 @@ redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 return 1
 "#;
 
+/// How long replicas may take to confirm a snapshot, in milliseconds.
+const WAIT_MS: u32 = 150;
+
 #[derive(Clone, Debug)]
 pub(super) struct Redis {
     shared: Arc<Shared>,
 }
 
+#[derive(Debug)]
+enum Topology {
+    One(Arc<Link>),
+    Cluster(Arc<Cluster>),
+}
+
 struct Shared {
-    client: Client,
-    // Held while connecting: one caller connects, the others wait for its connection.
-    connection: Mutex<Option<MultiplexedConnection>>,
-    breaker: Breaker,
+    topology: Topology,
     save: Script,
     key_prefix: String,
     ttl_seconds: u64,
-    metrics: Metrics,
+    wait_replicas: u32,
 }
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Redis").field("key_prefix", &self.key_prefix).finish_non_exhaustive()
+        f.debug_struct("Redis").field("topology", &self.topology).finish_non_exhaustive()
     }
 }
 
 impl Redis {
     pub(super) fn new(
-        url: &str,
-        password: Option<&str>,
-        key_prefix: &str,
-        ttl_seconds: u64,
+        settings: &settings::Redis,
+        secrets: &StoreSecrets,
         metrics: Metrics,
     ) -> Result<Self, SetupError> {
-        let unusable =
-            |error: RedisError| SetupError(format!("the URL of the store cannot be used: {error}"));
-        let mut info = url.into_connection_info().map_err(unusable)?;
-        if let Some(password) = password {
-            info = info.clone().set_redis_settings(info.redis_settings().clone().set_password(password));
-        }
-        let tcp = info.tcp_settings().clone().set_nodelay(true).set_user_timeout(UNACKNOWLEDGED);
-        let client = Client::open(info.set_tcp_settings(tcp)).map_err(unusable)?;
+        let url =
+            RedisUrl::parse(&settings.url).map_err(|reason| SetupError(format!("store.url {reason}")))?;
+        let tls = url.is_tls.then(|| access::tls(secrets));
+        let access = |database| Access {
+            username: settings.username.clone().or(url.username.clone()),
+            password: secrets.password.clone().or(url.password.clone()),
+            database,
+            tls: tls.clone(),
+        };
+        let topology = match url.place {
+            Place::Server { server, database } => {
+                access(database).check(&server)?;
+                let target = Target::Fixed(server.clone());
+                Topology::One(Link::start(server.to_string(), access(database), target, metrics))
+            }
+            Place::Sentinels { sentinels, master, database } => {
+                let of_sentinels = Access {
+                    username: settings.sentinel_username.clone(),
+                    password: secrets.sentinel_password.clone(),
+                    ..access(0)
+                };
+                sentinels.first().map_or(Ok(()), |first| of_sentinels.check(first))?;
+                let name = master.clone();
+                let named = Sentinels { addresses: sentinels, master, access: of_sentinels };
+                Topology::One(Link::start(name, access(database), Target::Named(named), metrics))
+            }
+            Place::Cluster { nodes } => {
+                nodes.first().map_or(Ok(()), |first| access(0).check(first))?;
+                Topology::Cluster(Cluster::start(nodes, access(0), metrics))
+            }
+        };
         Ok(Self {
             shared: Arc::new(Shared {
-                client,
-                connection: Mutex::default(),
-                breaker: Breaker::default(),
+                topology,
                 save: Script::new(SAVE),
-                key_prefix: key_prefix.to_owned(),
-                ttl_seconds,
-                metrics,
+                key_prefix: settings.key_prefix.clone(),
+                ttl_seconds: settings.ttl_seconds,
+                wait_replicas: settings.wait_replicas,
             }),
         })
     }
@@ -88,28 +112,61 @@ impl Redis {
         format!("{}{exam}", self.shared.key_prefix)
     }
 
+    /// The shard that has an exam, as a number: the same for the same master.
+    pub(super) fn shard(&self, exam: i64) -> usize {
+        match &self.shared.topology {
+            Topology::One(_) => 0,
+            Topology::Cluster(cluster) => cluster.shard(&self.key(exam)),
+        }
+    }
+
     pub(super) async fn load(&self, exam: i64) -> Result<Option<String>, Error> {
+        let key = self.key(exam);
         let mut command = redis::cmd("GET");
-        command.arg(self.key(exam));
+        command.arg(&key);
         let command = &command;
         // Read as bytes: a value that is not UTF-8 or not a string is a corrupt snapshot, not an outage.
-        let loaded = self.call(|connection| async move {
+        let get = |connection| async move {
             match command_on(command, connection).await {
                 Err(error) if error.code() == Some("WRONGTYPE") => Ok(Some(Vec::new())),
                 other => other,
             }
-        });
-        let bytes: Option<Vec<u8>> = loaded.await?;
+        };
+        let bytes: Option<Vec<u8>> = self.call(&key, get).await?;
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    pub(super) async fn write(&self, writes: &[Write]) -> Result<Vec<Written>, Error> {
-        // An empty pipeline has no reply.
-        if writes.is_empty() {
-            return Ok(Vec::new());
+    /// Writes all, in order for each exam; the result of each.
+    pub(super) async fn write(&self, writes: &[Write]) -> Vec<Result<Written, Error>> {
+        let mut by_shard: Vec<(usize, Vec<usize>)> = Vec::new();
+        for (place, write) in writes.iter().enumerate() {
+            let shard = self.shard(write.exam());
+            match by_shard.iter_mut().find(|(known, _)| *known == shard) {
+                Some((_, places)) => places.push(place),
+                None => by_shard.push((shard, vec![place])),
+            }
         }
-        let Shared { save, ttl_seconds, .. } = &*self.shared;
-        let mut pipeline = Pipeline::with_capacity(writes.len());
+        let groups = by_shard.iter().map(|(_, places)| {
+            let group: Vec<&Write> = places.iter().map(|place| &writes[*place]).collect();
+            async move { self.write_group(&group).await }
+        });
+        let mut results: Vec<Option<Result<Written, Error>>> = writes.iter().map(|_| None).collect();
+        for ((_, places), done) in by_shard.iter().zip(join_all(groups).await) {
+            for (index, place) in places.iter().enumerate() {
+                results[*place] = Some(match &done {
+                    Ok(done) => Ok(done[index]),
+                    Err(error) => Err(error.clone()),
+                });
+            }
+        }
+        results.into_iter().flatten().collect()
+    }
+
+    /// Writes what one master has, in one round trip.
+    async fn write_group(&self, writes: &[&Write]) -> Result<Vec<Written>, Error> {
+        let Shared { save, ttl_seconds, wait_replicas, .. } = &*self.shared;
+        let Some(first) = writes.first() else { return Ok(Vec::new()) };
+        let mut pipeline = Pipeline::with_capacity(writes.len() + 1);
         for write in writes {
             match write {
                 Write::Save { exam, version, text } => {
@@ -119,96 +176,132 @@ impl Redis {
                 Write::Remove { exam } => pipeline.cmd("DEL").arg(self.key(*exam)),
             };
         }
+        if *wait_replicas > 0 {
+            pipeline.cmd("WAIT").arg(wait_replicas).arg(WAIT_MS);
+        }
         let pipeline = &pipeline;
-        let done = self.call(|mut connection| async move {
+        let run = |mut connection: MultiplexedConnection| async move {
             match pipeline.query_async(&mut connection).await {
-                // A restarted server does not have the script.
+                // A restarted server, or a promoted replica, does not have the script.
                 Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                     save.load_async(&mut connection).await?;
                     pipeline.query_async(&mut connection).await
                 }
                 other => other,
             }
-        });
-        let done: Vec<bool> = done.await?;
-        let result = |(write, done): (&Write, bool)| match (write, done) {
+        };
+        let mut done: Vec<u32> = self.call(&self.key(first.exam()), run).await?;
+        if *wait_replicas > 0 {
+            let confirmed = done.pop().unwrap_or_default();
+            if confirmed < *wait_replicas {
+                let reason = format!("{confirmed} of {wait_replicas} replicas confirmed in {WAIT_MS} ms");
+                return Err(Error::Unavailable(reason));
+            }
+        }
+        let result = |(write, done): (&&Write, u32)| match (write, done) {
             (Write::Remove { .. }, _) => Written::Removed,
-            (Write::Save { .. }, true) => Written::Saved,
-            (Write::Save { .. }, false) => Written::Stale,
+            (Write::Save { .. }, 0) => Written::Stale,
+            (Write::Save { .. }, _) => Written::Saved,
         };
         Ok(writes.iter().zip(done).map(result).collect())
     }
 
-    pub(super) async fn set_marker(&self) -> Result<bool, Error> {
-        let mut command = redis::cmd("SET");
-        command.arg(format!("{}filled", self.shared.key_prefix)).arg(1).arg("NX");
-        let set: Option<String> = self.call(|connection| command_on(&command, connection)).await?;
-        Ok(set.is_some())
+    /// Sets the marker of a filled store in each shard that lacks it; the shards in which it was missing.
+    pub(super) async fn set_markers(&self) -> Result<Vec<usize>, Error> {
+        let prefix = &self.shared.key_prefix;
+        match &self.shared.topology {
+            Topology::One(link) => {
+                let was_missing = set_marker(link, &format!("{prefix}filled")).await?;
+                Ok(if was_missing { vec![0] } else { Vec::new() })
+            }
+            Topology::Cluster(cluster) => {
+                let shards = cluster.shards().await.map_err(|error| unavailable(&error))?;
+                let each = shards.iter().filter_map(|(link, ranges)| {
+                    // A tag whose slot this shard has.
+                    let tag = (0_u32..)
+                        .map(|tag| tag.to_string())
+                        .find(|tag| ranges.iter().any(|range| range.contains(&cluster::slot(tag))));
+                    let key = tag.map(|tag| format!("{prefix}filled:{{{tag}}}"))?;
+                    Some(async move { (Arc::as_ptr(link).addr(), set_marker(link, &key).await) })
+                });
+                let set = join_all(each).await;
+                // A shard that does not answer is asked again later; the others are filled meanwhile.
+                Ok(set
+                    .into_iter()
+                    .filter(|(_, set)| matches!(set, Ok(true)))
+                    .map(|(shard, _)| shard)
+                    .collect())
+            }
+        }
     }
 
-    /// Pings Redis regardless of the breaker: this is the health check.
+    /// Pings every master regardless of the breakers: this is the health check.
     pub(super) async fn ping(&self) -> Result<(), Error> {
-        let command = redis::cmd("PING");
-        let pong = self.attempt(&|connection| command_on::<()>(&command, connection)).await;
-        self.record(pong.as_ref().map(|_| ()).map_err(ToString::to_string));
-        pong.map_err(|error| Error::Unavailable(error.to_string()))
+        let links = match &self.shared.topology {
+            Topology::One(link) => vec![Arc::clone(link)],
+            Topology::Cluster(cluster) => {
+                let shards = cluster.shards().await.map_err(|error| unavailable(&error))?;
+                shards.into_iter().map(|(link, _)| link).collect()
+            }
+        };
+        let command = &redis::cmd("PING");
+        let pings = links.iter().map(|link| link.attempt(|connection| command_on::<()>(command, connection)));
+        let pongs = join_all(pings).await;
+        let failed = pongs.into_iter().find_map(Result::err);
+        match failed {
+            None => Ok(()),
+            Some((error, _)) => {
+                self.look_again().await;
+                Err(error)
+            }
+        }
     }
 
-    async fn call<T, F>(&self, command: impl Fn(MultiplexedConnection) -> F) -> Result<T, Error>
+    /// Runs a command on the master that has a key. If a cluster says that the key is elsewhere, or a master does not
+    /// answer, the map of slots is read again, and in the first case the command is repeated once.
+    async fn call<T, F>(&self, key: &str, command: impl Fn(MultiplexedConnection) -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, RedisError>>,
     {
-        if !self.shared.breaker.allows(Instant::now()) {
-            return Err(Error::BreakerOpen);
-        }
-        let mut result = self.attempt(&command).await;
-        // A connection that was closed while idle fails only on the next command.
-        if result.as_ref().is_err_and(RedisError::is_connection_dropped) {
-            result = self.attempt(&command).await;
-        }
-        self.record(result.as_ref().map(|_| ()).map_err(ToString::to_string));
-        result.map_err(|error| Error::Unavailable(error.to_string()))
-    }
-
-    async fn attempt<T, F>(&self, command: &impl Fn(MultiplexedConnection) -> F) -> Result<T, RedisError>
-    where
-        F: Future<Output = Result<T, RedisError>>,
-    {
-        let connection = self.connection().await?;
-        let result = command(connection).await;
-        if result.as_ref().is_err_and(|error| error.is_unrecoverable_error() || error.is_timeout()) {
-            *self.shared.connection.lock().await = None;
-        }
-        result
-    }
-
-    async fn connection(&self) -> Result<MultiplexedConnection, RedisError> {
-        let mut slot = self.shared.connection.lock().await;
-        if let Some(connection) = slot.as_ref() {
-            return Ok(connection.clone());
-        }
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(Some(REPLY));
-        let connection = self.shared.client.get_multiplexed_async_connection_with_config(&config).await?;
-        Ok(slot.insert(connection).clone())
-    }
-
-    /// Logs once when the store fails and once when it recovers.
-    fn record(&self, result: Result<(), String>) {
-        match self.shared.breaker.record(result.is_ok(), Instant::now()) {
-            Change::Opened => {
-                self.shared.metrics.breaker_open(true);
-                let reason = result.err().unwrap_or_default();
-                tracing::warn!(reason, "the store does not answer; exams go on from the log");
+        let cluster = match &self.shared.topology {
+            Topology::One(link) => return link.call(command).await.map_err(|(error, _)| error),
+            Topology::Cluster(cluster) => cluster,
+        };
+        let link = cluster.link(key).await.map_err(|error| unavailable(&error))?;
+        match link.call(&command).await {
+            Ok(reply) => Ok(reply),
+            Err((error, None)) => Err(error),
+            Err((error, Some(cause))) => {
+                cluster.refresh().await.map_err(|error| unavailable(&error))?;
+                let is_moved = cause.kind() == ErrorKind::Server(ServerErrorKind::Moved);
+                let next = cluster.link(key).await.map_err(|error| unavailable(&error))?;
+                if !is_moved && Arc::ptr_eq(&link, &next) {
+                    return Err(error);
+                }
+                next.call(&command).await.map_err(|(error, _)| error)
             }
-            Change::Closed => {
-                self.shared.metrics.breaker_open(false);
-                tracing::info!("the store answers again");
-            }
-            Change::None => {}
         }
     }
+
+    /// Has a cluster read its map again.
+    async fn look_again(&self) {
+        if let Topology::Cluster(cluster) = &self.shared.topology {
+            drop(cluster.refresh().await);
+        }
+    }
+}
+
+fn unavailable(error: &RedisError) -> Error {
+    Error::Unavailable(explain::explain(error))
+}
+
+async fn set_marker(link: &Link, key: &str) -> Result<bool, Error> {
+    let mut command = redis::cmd("SET");
+    command.arg(key).arg(1).arg("NX");
+    let command = &command;
+    let set: Option<String> =
+        link.call(|connection| command_on(command, connection)).await.map_err(|(error, _)| error)?;
+    Ok(set.is_some())
 }
 
 async fn command_on<T: FromRedisValue>(

@@ -1,6 +1,7 @@
 //! The saver task: writes snapshots to the store asynchronously.
 //!
-//! Input: exams after an event. Output: their snapshots in the store, in order, all waiting ones in one round trip.
+//! Input: exams after an event. Output: their snapshots in the store, in order, all waiting ones in one round trip. Each
+//! part of the store has a queue and a task of its own, so that one that does not answer holds up no other.
 //! The reply to an answer does not wait for its snapshot, so a slow or failed store delays no request. A snapshot
 //! that does not fit into the queue is dropped and counted; the next reader rebuilds from the log. Must not know:
 //! the outcome of an exam, which backend runs.
@@ -11,9 +12,12 @@ use crate::exam::Exam;
 use crate::exam::snapshot::Snapshot;
 use crate::store::{Store, Write};
 use crate::telemetry::trace::{self, Place, TARGET};
+use arc_swap::ArcSwap;
+use futures::future::join_all;
+use std::collections::HashMap;
 use std::future::pending;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -34,59 +38,84 @@ enum Request {
     Flush(oneshot::Sender<()>),
 }
 
-/// A handle to the task.
+/// A handle to the tasks.
 #[derive(Clone, Debug)]
 pub struct Saver {
-    queue: mpsc::Sender<Request>,
+    queues: Arc<Queues>,
     store: Store,
 }
 
+/// Queues by the part of the store; a part has one when it is written to first.
+#[derive(Debug, Default)]
+struct Queues {
+    by_shard: ArcSwap<HashMap<usize, mpsc::Sender<Request>>>,
+    // Held while a queue is added.
+    adding: Mutex<()>,
+}
+
 impl Saver {
-    /// Starts the task; it ends when the last handle is dropped, after the queue is empty.
+    /// A saver for a store; its tasks end when the last handle is dropped, after their queues are empty.
     pub fn start(store: Store) -> Self {
-        let (queue, mut receiver) = mpsc::channel(QUEUE);
-        let to = store.clone();
-        tokio::spawn(async move {
-            let mut waiting = Vec::with_capacity(MAX_BATCH);
-            let mut never = pin!(pending());
-            while receive_batch(&mut receiver, &mut waiting, MAX_BATCH, never.as_mut()).await {
-                write_batch(&to, &mut waiting).await;
-            }
-        });
-        Self { queue, store }
+        Self { queues: Arc::default(), store }
+    }
+
+    /// The queue of a part of the store.
+    fn queue(&self, shard: usize) -> mpsc::Sender<Request> {
+        if let Some(queue) = self.queues.by_shard.load().get(&shard) {
+            return queue.clone();
+        }
+        let _one = self.queues.adding.lock().expect("no holder of the queues should panic");
+        let mut queues = HashMap::clone(&self.queues.by_shard.load());
+        let queue = queues.entry(shard).or_insert_with(|| start_task(self.store.clone())).clone();
+        self.queues.by_shard.store(Arc::new(queues));
+        queue
     }
 
     /// Queues the snapshot of an exam; for an ended exam its removal.
     pub fn save(&self, exam: &Arc<Exam>) {
-        self.enqueue(Request::Save(Arc::clone(exam), trace::place("snapshot")));
+        self.enqueue(exam.head().id, Request::Save(Arc::clone(exam), trace::place("snapshot")));
     }
 
     /// Queues the removal of an exam's snapshot.
     pub fn remove(&self, exam: i64) {
-        self.enqueue(Request::Remove(exam, trace::place("snapshot")));
+        self.enqueue(exam, Request::Remove(exam, trace::place("snapshot")));
     }
 
     /// Waits until all queued requests are written, for a bounded time.
     pub async fn flush(&self) {
-        let (reply, done) = oneshot::channel();
-        let flushed = async {
-            if self.queue.send(Request::Flush(reply)).await.is_ok() {
+        let queues: Vec<_> = self.queues.by_shard.load().values().cloned().collect();
+        let each = queues.into_iter().map(|queue| async move {
+            let (reply, done) = oneshot::channel();
+            if queue.send(Request::Flush(reply)).await.is_ok() {
                 let _task_ended = done.await;
             }
-        };
-        if timeout(FLUSH_DEADLINE, flushed).await.is_err() {
+        });
+        if timeout(FLUSH_DEADLINE, join_all(each)).await.is_err() {
             tracing::debug!("the store is slow; the last snapshots may be missing there");
         }
     }
 
-    fn enqueue(&self, request: Request) {
-        if let Err(full) = self.queue.try_send(request) {
+    fn enqueue(&self, exam: i64, request: Request) {
+        if let Err(full) = self.queue(self.store.shard(exam)).try_send(request) {
             match full.into_inner() {
                 Request::Save(exam, _) if exam.end().is_none() => self.store.count_skipped("save"),
                 _ => self.store.count_skipped("remove"),
             }
         }
     }
+}
+
+/// A queue, and the task that empties it.
+fn start_task(store: Store) -> mpsc::Sender<Request> {
+    let (queue, mut receiver) = mpsc::channel(QUEUE);
+    tokio::spawn(async move {
+        let mut waiting = Vec::with_capacity(MAX_BATCH);
+        let mut never = pin!(pending());
+        while receive_batch(&mut receiver, &mut waiting, MAX_BATCH, never.as_mut()).await {
+            write_batch(&store, &mut waiting).await;
+        }
+    });
+    queue
 }
 
 /// Writes all queued requests in one round trip. A failure is counted by the store and otherwise ignored.
@@ -130,12 +159,13 @@ fn write(exam: &Exam) -> Write {
 mod tests {
     use super::*;
     use crate::exam::bank::ItemBank;
+    use crate::store::redis::access::StoreSecrets;
     use crate::telemetry::metrics::{Metrics, Sampled};
     use contract::settings;
 
     fn store(metrics: &Metrics) -> Store {
         let memory = settings::Store::Memory { ttl_seconds: 60 };
-        Store::open(&memory, None, metrics.clone()).unwrap()
+        Store::open(&memory, &StoreSecrets::default(), metrics.clone()).unwrap()
     }
 
     #[tokio::test]
