@@ -227,7 +227,13 @@ impl TestNamespace {
         let secret = self.api::<Secret>().get(&format!("{name}-auth")).await?;
         let token = secret.data.unwrap_or_default().remove("token").context("a token")?;
         let token = String::from_utf8(token.0)?;
-        Ok(crate::Client::new(format!("http://{address}:{}", contract::API_PORT), Some(token)))
+        let client = crate::Client::new(format!("http://{address}:{}", contract::API_PORT), Some(token));
+        // The node's rules for this Service may come after those for the one that told readiness.
+        wait::until("the Service", Duration::from_secs(30), || async {
+            client.get("/exams").await.ok().map(drop)
+        })
+        .await?;
+        Ok(client)
     }
 }
 
