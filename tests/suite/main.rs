@@ -31,6 +31,7 @@ mod page;
 mod policies;
 mod poolers;
 mod postgres;
+mod redis_faults;
 mod scoring;
 mod settings;
 mod simulate;

@@ -19,7 +19,7 @@ async fn refusal(settings: &str, files: &[(&str, &str)]) -> Result<String> {
 #[tokio::test]
 async fn every_fault_of_a_settings_file_is_reported() -> Result<()> {
     let said =
-        refusal("[api]\nbind = \"here\"\nport = 1\n[store]\nmode = \"sentinel\"\n[extra]\n", &[]).await?;
+        refusal("[api]\nbind = \"here\"\nport = 1\n[store]\nmode = \"sentinal\"\n[extra]\n", &[]).await?;
     for fault in ["settings.toml", "api.bind", "api.port", "store.mode", "extra"] {
         assert!(said.contains(fault), "{fault} is not told: {said}");
     }

@@ -45,6 +45,11 @@ impl Breaker {
         }
     }
 
+    /// Whether it is open.
+    pub(super) fn is_open(&self) -> bool {
+        *self.state.lock().expect("no holder of the breaker should panic") != State::Closed
+    }
+
     /// Records the result of a call.
     pub(super) fn record(&self, succeeded: bool, now: Instant) -> Change {
         let mut state = self.state.lock().expect("no holder of the breaker should panic");

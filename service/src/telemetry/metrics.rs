@@ -105,7 +105,7 @@ impl Metrics {
             store_mode: gauges(names::STORE_MODE, "1 for the store mode that runs.", &["mode"]),
             breaker_open: gauge(
                 names::STORE_BREAKER_OPEN,
-                "1 while the circuit breaker of the snapshot store is open.",
+                "Circuit breakers of the snapshot store that are open: one for each master.",
             ),
             requests: counter(
                 names::REQUESTS_TOTAL,
@@ -220,7 +220,7 @@ impl Metrics {
     }
 
     pub(crate) fn breaker_open(&self, open: bool) {
-        self.breaker_open.set(i64::from(open));
+        if open { self.breaker_open.inc() } else { self.breaker_open.dec() }
     }
 
     pub(crate) fn request(&self, route: &str, method: &str, status: u16, took: Duration) {

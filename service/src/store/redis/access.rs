@@ -7,8 +7,8 @@ use contract::settings::HostPort;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
-    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo,
-    RedisError, TlsCertificates,
+    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo,
+    RedisConnectionInfo, RedisError, TlsCertificates,
 };
 use std::time::Duration;
 
@@ -95,8 +95,16 @@ impl Access {
         let client = self.client(at)?;
         let connecting = client.get_multiplexed_async_connection_with_config(&config);
         // Handshakes are not covered by the connection timeout alone.
-        tokio::time::timeout(2 * CONNECT, connecting).await.unwrap_or_else(|_| {
+        let connected = tokio::time::timeout(2 * CONNECT, connecting).await.unwrap_or_else(|_| {
             Err(std::io::Error::new(std::io::ErrorKind::TimedOut, format!("{at} does not answer")).into())
+        });
+        connected.map_err(|error| match self.tls {
+            // A server without TLS waits for the end of a line that never comes.
+            Some(_) if error.is_timeout() => {
+                let detail = format!("{at} does not finish the TLS handshake in time; if it does not speak TLS, use redis instead of rediss in store.url");
+                (ErrorKind::Io, "timed out", detail).into()
+            }
+            _ => error,
         })
     }
 }

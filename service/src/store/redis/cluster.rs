@@ -40,8 +40,8 @@ pub(super) struct Cluster {
     access: Access,
     metrics: Metrics,
     map: ArcSwap<Map>,
-    // When the map was read last; held while it is read.
-    read_at: Mutex<Option<Instant>>,
+    // When the map was read last, and with what result; held while it is read.
+    read: Mutex<Option<(Instant, Result<(), RedisError>)>>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -67,7 +67,7 @@ pub(super) fn slot(key: &str) -> u16 {
 impl Cluster {
     pub(super) fn start(seeds: Vec<HostPort>, access: Access, metrics: Metrics) -> Arc<Self> {
         let map = ArcSwap::default();
-        let cluster = Arc::new(Self { seeds, access, metrics, map, read_at: Mutex::default() });
+        let cluster = Arc::new(Self { seeds, access, metrics, map, read: Mutex::default() });
         tokio::spawn(watch(Arc::downgrade(&cluster)));
         cluster
     }
@@ -109,11 +109,16 @@ impl Cluster {
 
     /// Reads the map again, unless that was done a moment ago.
     pub(super) async fn refresh(&self) -> Result<(), RedisError> {
-        let mut read_at = self.read_at.lock().await;
-        if read_at.is_some_and(|at| at.elapsed() < PAUSE) {
-            return Ok(());
+        let mut read = self.read.lock().await;
+        if let Some((_, result)) = read.as_ref().filter(|(at, _)| at.elapsed() < PAUSE) {
+            return result.clone();
         }
-        *read_at = Some(Instant::now());
+        let result = self.read_map().await;
+        *read = Some((Instant::now(), result.clone()));
+        result
+    }
+
+    async fn read_map(&self) -> Result<(), RedisError> {
         let known: Vec<HostPort> = self.map.load().links.keys().cloned().collect();
         let mut nodes: Vec<&HostPort> = known.iter().chain(&self.seeds).collect();
         nodes.dedup();

@@ -208,6 +208,14 @@ impl Link {
     }
 }
 
+impl Drop for Link {
+    fn drop(&mut self) {
+        if self.breaker.is_open() {
+            self.metrics.breaker_open(false);
+        }
+    }
+}
+
 /// Whether an error says only that a key is elsewhere.
 fn is_routing(kind: ServerErrorKind) -> bool {
     matches!(kind, ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::TryAgain)

@@ -1,0 +1,197 @@
+//! Redis in every shape under a running service: masters that die and freeze, shards that are lost, addresses that are
+//! wrong. No request of an examinee fails, and the store comes back by itself.
+
+use anyhow::{Context, Result, ensure};
+use contract::settings::{Settings, Store as StoreSettings};
+use harness::service::Setup;
+use harness::topology::{Shape, Topology};
+use harness::{Client, Examinee, Service, wait};
+use rstest::rstest;
+use rustix::process::Signal;
+use service::store::redis::access::StoreSecrets;
+use service::store::{Health, Store};
+use service::telemetry::metrics::Metrics;
+use std::time::{Duration, Instant};
+
+/// How long a topology may take to be whole again, as the service sees it.
+const BACK: Duration = Duration::from_secs(30);
+
+/// A service on a topology.
+async fn service(topology: &Topology) -> Result<Service> {
+    let (store, _) = topology.store(3600);
+    let settings = Settings { store, ..Settings::default() }.to_text();
+    let table = settings.split("[store]").nth(1).context("the store")?;
+    let table = table.split("\n[").next().unwrap_or_default();
+    let setup = Setup { settings: Some(format!("[store]{table}")), ..Setup::default() };
+    let service = Service::start_with(setup).await?;
+    until_up(&service).await?;
+    Ok(service)
+}
+
+async fn health(client: &Client) -> Option<String> {
+    Some(client.get("/health/redis").await.ok()?.body["redis"].as_str()?.to_owned())
+}
+
+async fn until_up(service: &Service) -> Result<()> {
+    let client = service.client();
+    wait::until("the store", BACK, || async { (health(&client).await? == "up").then_some(()) }).await
+}
+
+/// Exams under way; every answer has to be taken. Gives the longest time between two acknowledgements.
+async fn sit(client: &Client, examinees: &mut [Examinee], until: impl AsyncFn() -> bool) -> Result<Duration> {
+    let mut longest = Duration::ZERO;
+    let mut last = Instant::now();
+    loop {
+        for examinee in examinees.iter_mut() {
+            if examinee.item.is_none() {
+                *examinee = Examinee::start(client, 30).await?;
+            }
+            examinee.answer(client).await.context("an answer was not taken")?;
+            longest = longest.max(last.elapsed());
+            last = Instant::now();
+        }
+        if until().await {
+            return Ok(longest);
+        }
+        last = Instant::now();
+    }
+}
+
+#[rstest]
+#[case(Shape::Sentinel, Signal::KILL)]
+#[case(Shape::Sentinel, Signal::STOP)]
+#[case(Shape::Cluster, Signal::KILL)]
+#[case(Shape::Cluster, Signal::STOP)]
+#[tokio::test]
+async fn a_lost_master_is_not_noticed(#[case] shape: Shape, #[case] signal: Signal) -> Result<()> {
+    let mut topology = Topology::start(shape, false).await?;
+    let service = service(&topology).await?;
+    let client = service.client();
+    let mut examinees = Vec::new();
+    for _ in 0..12 {
+        examinees.push(Examinee::start(&client, 30).await?);
+    }
+    // The first server is a master in both shapes.
+    match signal {
+        Signal::KILL => topology.kill(0).await?,
+        other => topology.signal(0, other)?,
+    }
+    let lost = Instant::now();
+    let longest = sit(&client, &mut examinees, async || {
+        lost.elapsed() > Duration::from_secs(1) && health(&client).await.as_deref() == Some("up")
+            || lost.elapsed() > BACK
+    })
+    .await?;
+    let back = lost.elapsed();
+    ensure!(back < BACK, "the store is not back after {back:?}");
+    println!("{shape:?} {signal:?}: longest gap {longest:?}, store back after {back:?}");
+    if signal == Signal::STOP {
+        topology.signal(0, Signal::CONT)?;
+    }
+    let calm_service = Service::start().await?;
+    let calm = calm_service.client();
+    let mut undisturbed = Examinee::start(&calm, 30).await?;
+    undisturbed.finish(&calm).await?;
+    for examinee in &mut examinees {
+        examinee.finish(&client).await?;
+        ensure!(examinee.replies == undisturbed.replies, "bit by bit the exam without the fault");
+    }
+    until_up(&service).await?;
+    Ok(())
+}
+
+/// Only the shard that was lost is filled again.
+#[tokio::test]
+async fn a_shard_that_comes_back_empty_is_refilled_alone() -> Result<()> {
+    let topology = Topology::start(Shape::Cluster, false).await?;
+    let service = service(&topology).await?;
+    let client = service.client();
+    for _ in 0..30 {
+        Examinee::start(&client, 5).await?.answer(&client).await?;
+    }
+    let keys = async |index: usize| -> Result<usize> {
+        Ok(topology
+            .ask(index, &["KEYS", "adaptive_engine:[0-9]*"])
+            .await?
+            .lines()
+            .filter(|line| !line.is_empty())
+            .count())
+    };
+    let whole = wait::until("every snapshot", BACK, || async {
+        let counts = [keys(0).await.ok()?, keys(1).await.ok()?, keys(2).await.ok()?];
+        (counts.iter().sum::<usize>() == 30).then_some(counts)
+    })
+    .await?;
+    topology.ask(0, &["FLUSHALL"]).await?;
+    wait::until("the refill", BACK, || async { (keys(0).await.ok()? == whole[0]).then_some(()) }).await?;
+    assert_eq!([keys(1).await?, keys(2).await?], whole[1..]);
+    let rewarmed = service.client();
+    drop(rewarmed);
+    let metrics = reqwest::get(format!("{}/metrics", service.ops())).await?.text().await?;
+    let line = metrics
+        .lines()
+        .find(|line| line.contains("rewarmed") && !line.starts_with('#'))
+        .context("a counter")?;
+    let count: f64 = line.rsplit(' ').next().unwrap_or_default().parse()?;
+    assert!(count < 30.0, "only the exams of the lost shard: {line}");
+    Ok(())
+}
+
+/// What is named wrongly is told with the setting that mends it.
+#[tokio::test]
+async fn a_wrong_address_is_told_with_its_remedy() -> Result<()> {
+    let [sentinel, cluster, guarded] = [
+        Topology::start(Shape::Sentinel, false).await?,
+        Topology::start(Shape::Cluster, false).await?,
+        Topology::start(Shape::Basic, true).await?,
+    ];
+    let address = |store: &StoreSettings| -> Result<String> {
+        let url = &store.redis().context("a Redis")?.url;
+        let rest = url.split("://").nth(1).context("an address")?;
+        Ok(rest.split(['/', ',']).next().unwrap_or_default().to_owned())
+    };
+    let (of_sentinel, of_node) = (address(&sentinel.store(60).0)?, address(&cluster.store(60).0)?);
+    let (with_tls, secrets) = guarded.store(60);
+    let guarded_at = address(&with_tls)?;
+    let server = sentinel.ask(1, &["CONFIG", "GET", "port"]).await?;
+    let replica = format!("127.0.0.1:{}", server.lines().nth(1).context("a port")?);
+    let none = StoreSecrets::default;
+    let no_certificate = StoreSecrets { certificate: None, ..secrets.clone() };
+    let no_authority = StoreSecrets { ca: None, ..secrets.clone() };
+    let wrong_word = StoreSecrets { password: Some("wrong".to_owned()), ..secrets.clone() };
+    let cases = [
+        (StoreSettings::from_url(&format!("redis://{of_sentinel}")), none(), "use redis+sentinel://"),
+        (StoreSettings::from_url(&format!("redis+sentinel://{replica}/exams")), none(), "not a Sentinel"),
+        (
+            StoreSettings::from_url(&format!("redis+sentinel://{of_sentinel}/other")),
+            none(),
+            "no master is named",
+        ),
+        (StoreSettings::from_url(&format!("redis+cluster://{replica}")), none(), "no cluster node"),
+        (StoreSettings::from_url(&format!("redis://{of_node}")), none(), "redis+cluster://"),
+        (StoreSettings::from_url(&format!("redis://{replica}")), none(), "is a replica"),
+        (StoreSettings::from_url(&format!("redis://{guarded_at}")), none(), ""),
+        (StoreSettings::from_url(&format!("rediss://{replica}")), none(), "use redis instead of rediss"),
+        (Ok(with_tls.clone()), no_certificate, "client certificate"),
+        (Ok(with_tls.clone()), no_authority, "store.ca_file"),
+        (Ok(with_tls.clone()), wrong_word, "store.password_file"),
+    ];
+    for (settings, secrets, remedy) in cases {
+        let settings = settings.map_err(anyhow::Error::msg)?;
+        let store = Store::open(&settings, &secrets, Metrics::new())?;
+        let mut told = String::new();
+        // A key in another shard is needed to see that a node is one of a cluster.
+        for exam in 1..20 {
+            let write = service::store::Write::Save { exam, version: 1, text: "{\"version\":1}".to_owned() };
+            match store.write(&[write]).await {
+                Err(service::store::Error::Unavailable(reason)) => told = reason,
+                Err(service::store::Error::BreakerOpen) => break,
+                Ok(_) => {}
+            }
+        }
+        assert!(!told.is_empty() && told.contains(remedy), "{settings:?}: {remedy:?} is not in {told:?}");
+    }
+    let (settings, secrets) = guarded.store(60);
+    assert_eq!(Store::open(&settings, &secrets, Metrics::new())?.health().await, Health::Up);
+    Ok(())
+}
