@@ -151,6 +151,26 @@ impl Topology {
         self.servers[index].process.as_ref().context("it is not running")?.signal(signal)
     }
 
+    /// Starts a server again that was killed.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn restart(&mut self, index: usize) -> Result<()> {
+        let file = self.folder.path().join(format!("redis-server-{index}/server.conf"));
+        let mut server = Server { port: self.servers[index].port, process: None };
+        self.run(&mut server, "redis-server", &file).await?;
+        self.servers[index] = server;
+        Ok(())
+    }
+
+    /// What a Sentinel says to a command.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn sentinel(&self, index: usize, words: &[&str]) -> Result<String> {
+        self.cli(self.sentinels[index].port, words).await
+    }
+
     /// What a server says to a command, as `redis-cli` prints it.
     ///
     /// # Errors

@@ -100,6 +100,47 @@ async fn a_lost_master_is_not_noticed(#[case] shape: Shape, #[case] signal: Sign
     Ok(())
 }
 
+/// A password is rotated while both are valid, by a new text of its file: no request fails, and the store stays.
+#[tokio::test]
+async fn a_rotated_password_is_taken_up() -> Result<()> {
+    let topology = Topology::start(Shape::Basic, true).await?;
+    let (store, secrets) = topology.store(3600);
+    let mut service = Service::stopped(Setup::default())?;
+    let (certificate, key) = secrets.certificate.clone().context("a certificate")?;
+    let file = |name: &str, text: &str| -> Result<String> {
+        let path = service.path(name);
+        std::fs::write(&path, text)?;
+        Ok(path.to_string_lossy().into_owned())
+    };
+    let StoreSettings::Basic(redis) = store else { anyhow::bail!("one server") };
+    let redis = contract::settings::Redis {
+        password_file: Some(file("password", "app-password\n")?),
+        ca_file: Some(file("ca.crt", secrets.ca.as_deref().unwrap_or_default())?),
+        cert_file: Some(file("tls.crt", &certificate)?),
+        key_file: Some(file("tls.key", &key)?),
+        ..redis
+    };
+    let text = Settings { store: StoreSettings::Basic(redis), ..Settings::default() }.to_text();
+    let table = text.split("[store]").nth(1).context("the store")?;
+    let table = table.split("\n[").next().unwrap_or_default().to_owned();
+    service.set_settings(format!("[store]{table}"));
+    service.restart(None).await?;
+    until_up(&service).await?;
+    let client = service.client();
+    let mut examinees = vec![Examinee::start(&client, 30).await?];
+    topology.ask(0, &["ACL", "SETUSER", "app", ">another-password"]).await?;
+    std::fs::write(service.path("password"), "another-password\n")?;
+    let changed = Instant::now();
+    // Long enough for the file to be looked at twice.
+    sit(&client, &mut examinees, async || changed.elapsed() > Duration::from_secs(3)).await?;
+    topology.ask(0, &["ACL", "SETUSER", "app", "<app-password"]).await?;
+    topology.ask(0, &["CLIENT", "KILL", "USER", "app"]).await?;
+    let killed = Instant::now();
+    sit(&client, &mut examinees, async || killed.elapsed() > Duration::from_secs(2)).await?;
+    assert_eq!(health(&client).await.as_deref(), Some("up"), "it connects with the new password");
+    Ok(())
+}
+
 /// Only the shard that was lost is filled again.
 #[tokio::test]
 async fn a_shard_that_comes_back_empty_is_refilled_alone() -> Result<()> {
