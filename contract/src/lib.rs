@@ -42,7 +42,7 @@ pub const SETTINGS_KEY: &str = "settings.v1.toml";
 /// What a service reports of itself at [`STATE_PATH`].
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct State {
-    /// Store mode that runs now: `memory` or `basic`.
+    /// Store mode that runs now: `memory`, `basic`, `sentinel` or `cluster`.
     pub mode: String,
     /// [`settings::revision`] of the Settings text in use.
     pub settings_revision: String,

@@ -59,7 +59,7 @@ async function advance() {
   const outcome = await sendUnsavedAnswers();
   if (outcome.stop) return undefined;
   const exam = storage.currentExam();
-  if (exam === null) return storage.openExam() === null ? offerStart() : showOpenExam();
+  if (exam === null) return storage.hasOpenExam() ? showOpenExam() : offerStart();
   if (outcome.standing && !outcome.standing.completed) return showQuestion(outcome.standing);
   await readStanding(exam);
   if (outcome.refused) showRefused(outcome.refused);
@@ -71,7 +71,11 @@ async function offerStart() {
   const reply = await deliver({ method: 'GET', path: '/exam-types' }, waiting(text('types.waiting')));
   if (reply.status === 401) return askForToken();
   showOnly(null);
-  if (reply.status !== 200) return showProblem(reply);
+  if (reply.status !== 200) {
+    // A token that may start nothing is not the last word.
+    byId('another').hidden = false;
+    return showProblem(reply);
+  }
   offer = reply.body;
   return showStart(offer);
 }
@@ -340,7 +344,7 @@ async function endExam() {
 
 function takeOpenExam() {
   if (busy) return;
-  storage.takeUpExam(storage.openExam());
+  storage.takeUpOpenExam();
   proceed();
 }
 

@@ -67,16 +67,19 @@ export function keepToken(value) {
 
 // ---- a start -------------------------------------------------------------------------------------
 
-/** The start that is on its way, `{key, body}`; null without one. */
+/** The start that this tab has on its way, `{key, body}`; null without one. */
 export function pendingStart() {
-  return kept.get(START);
+  const start = kept.get(START);
+  return start !== null && start.key === ofThisTab.get(START) ? start : null;
 }
 
 /** Keeps a start. The same start under the same key is one exam, also when its first reply was lost. */
 export function keepStart(body) {
   const before = pendingStart();
   const isSame = before !== null && JSON.stringify(before.body) === JSON.stringify(body);
-  kept.set(START, { key: isSame ? before.key : freshKey(), body });
+  const key = isSame ? before.key : freshKey();
+  kept.set(START, { key, body });
+  ofThisTab.set(START, key);
 }
 
 export function dropStart() {
@@ -100,14 +103,16 @@ export function currentExam() {
   return ofThisTab.get(CURRENT);
 }
 
-/** An open exam of this browser that this tab has not taken up; null without one. */
-export function openExam() {
-  return kept.get(CURRENT);
+/** Whether this browser knows an open exam, or a start, that this tab has not taken up. */
+export function hasOpenExam() {
+  return kept.get(CURRENT) !== null || kept.get(START) !== null;
 }
 
-/** Makes an exam that this browser knows the one of this tab. */
-export function takeUpExam(id) {
-  ofThisTab.set(CURRENT, id);
+/** Makes the exam or the start that this browser knows the one of this tab. */
+export function takeUpOpenExam() {
+  const start = kept.get(START);
+  if (start !== null) ofThisTab.set(START, start.key);
+  else ofThisTab.set(CURRENT, kept.get(CURRENT));
 }
 
 /** Begins the record of an exam and makes it the one of this tab. */
@@ -121,7 +126,7 @@ export function beginExam(id, maxItems) {
 export function finishExam(id) {
   ofThisTab.set(EXAM + id, examRecord(id));
   kept.remove(EXAM + id);
-  if (openExam() === id) kept.remove(CURRENT);
+  if (kept.get(CURRENT) === id) kept.remove(CURRENT);
 }
 
 /** Forgets the exam of this tab, and with it who took it. */
@@ -130,7 +135,7 @@ export function forgetEverything() {
   if (id !== null) {
     kept.keys(`${ANSWER}${id}.`).forEach(kept.remove);
     kept.remove(EXAM + id);
-    if (openExam() === id) kept.remove(CURRENT);
+    if (kept.get(CURRENT) === id) kept.remove(CURRENT);
   }
   kept.remove(START);
   ofThisTab.keys('adaptive-exam.').forEach(ofThisTab.remove);
@@ -138,9 +143,9 @@ export function forgetEverything() {
 
 /** Puts the open exam of this browser away. Its unsent answers stay: they are sent, whoever is here. */
 export function putAwayOpenExam() {
-  const id = openExam();
-  kept.remove(EXAM + id);
+  kept.remove(EXAM + kept.get(CURRENT));
   kept.remove(CURRENT);
+  kept.remove(START);
 }
 
 export function examRecord(id) {

@@ -84,9 +84,9 @@ impl Fault {
     }
 }
 
-async fn is_up(service: &Service) -> Option<()> {
+async fn is(service: &Service, wanted: &str) -> Option<()> {
     let health = service.client().get("/health/redis").await.ok()?.body;
-    (health["redis"] == "up").then_some(())
+    (health["redis"] == wanted).then_some(())
 }
 
 /// One run: load, the fault, the store's return, and what was seen.
@@ -99,7 +99,7 @@ pub async fn run(fault: Fault, clients: u32, gone: Duration) -> Result<Seen> {
         settings.split("[store]").nth(1).and_then(|rest| rest.split("\n[").next()).context("a store")?;
     let setup = Setup { settings: Some(format!("[store]{table}")), ..Setup::default() };
     let service = Service::start_with(setup).await?;
-    wait::until("the store", PATIENCE, || is_up(&service)).await?;
+    wait::until("the store", PATIENCE, || is(&service, "up")).await?;
     let client = service.client();
     let crowd = Crowd::start(&client, clients);
     tokio::time::sleep(BEFORE).await;
@@ -107,8 +107,14 @@ pub async fn run(fault: Fault, clients: u32, gone: Duration) -> Result<Seen> {
     let broken = Instant::now();
     match fault {
         Fault::None => {}
-        Fault::SentinelKill | Fault::ClusterKill => topology.kill(0).await?,
-        Fault::SentinelFreeze | Fault::ClusterFreeze => topology.signal(0, Signal::STOP)?,
+        Fault::SentinelKill | Fault::ClusterKill => {
+            topology.kill(0).await?;
+            wait::until("the loss to be seen", PATIENCE, || is(&service, "down")).await?;
+        }
+        Fault::SentinelFreeze | Fault::ClusterFreeze => {
+            topology.signal(0, Signal::STOP)?;
+            wait::until("the loss to be seen", PATIENCE, || is(&service, "down")).await?;
+        }
         Fault::SentinelHandover => hand_over(&topology).await?,
         Fault::Gone => {
             topology.kill(0).await?;
@@ -117,11 +123,7 @@ pub async fn run(fault: Fault, clients: u32, gone: Duration) -> Result<Seen> {
         }
         Fault::Flushed => drop(topology.ask(0, &["FLUSHALL"]).await?),
     }
-    if !matches!(fault, Fault::None | Fault::Flushed) {
-        // The next looks have to find the loss first.
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-    wait::until("the store's return", PATIENCE + gone, || is_up(&service)).await?;
+    wait::until("the store's return", PATIENCE + gone, || is(&service, "up")).await?;
     let back = broken.elapsed();
     if matches!(fault, Fault::SentinelFreeze | Fault::ClusterFreeze) {
         topology.signal(0, Signal::CONT)?;

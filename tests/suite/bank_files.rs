@@ -116,6 +116,10 @@ async fn every_form_of_a_file_is_the_same_bank() -> Result<()> {
         let (status, reply) = import(&client, &format!("scaling=1{query}"), bytes).await?;
         assert_eq!((status, version(&reply)), (200, Some(wanted.clone())), "{what}: {reply}");
     }
+    // A choice that R left out is told, because NA might have been meant.
+    let missing = plain.replace("x,y,1", "x,NA,1");
+    let (status, reply) = import(&client, "scaling=1", missing).await?;
+    assert!(status == 200 && reply["notices"].to_string().contains("NA in the column choice_2"), "{reply}");
     // What cannot be read is named, with what reads it.
     for (bytes, words) in [
         (latin, ["not UTF-8", "windows-1252"]),

@@ -5,6 +5,7 @@ use contract::settings::Store as Settings;
 use harness::topology::{Shape, Topology};
 use harness::{Redis, wait};
 use rstest::rstest;
+use rstest_reuse::{apply, template};
 use service::store::redis::access::StoreSecrets;
 use service::store::{Error, Health, Store, Write, Written};
 use service::telemetry::metrics::Metrics;
@@ -18,6 +19,24 @@ const SETTLE: Duration = Duration::from_secs(20);
 enum Backend {
     Memory,
     Redis(Shape, bool),
+}
+
+/// Every backend: each test of the suite runs on all of them.
+#[template]
+#[rstest]
+#[tokio::test]
+async fn backends(
+    #[values(
+        Backend::Memory,
+        Backend::Redis(Shape::Basic, false),
+        Backend::Redis(Shape::Basic, true),
+        Backend::Redis(Shape::Sentinel, false),
+        Backend::Redis(Shape::Sentinel, true),
+        Backend::Redis(Shape::Cluster, false),
+        Backend::Redis(Shape::Cluster, true)
+    )]
+    backend: Backend,
+) {
 }
 
 /// A store on a backend of its own. The servers, if there are any, live as long as the second value.
@@ -52,20 +71,8 @@ fn text(version: i64) -> String {
     format!("{{\"version\":{version},\"theta\":0.5}}")
 }
 
-#[rstest]
-#[tokio::test]
-async fn a_saved_snapshot_is_loaded(
-    #[values(
-        Backend::Memory,
-        Backend::Redis(Shape::Basic, false),
-        Backend::Redis(Shape::Basic, true),
-        Backend::Redis(Shape::Sentinel, false),
-        Backend::Redis(Shape::Sentinel, true),
-        Backend::Redis(Shape::Cluster, false),
-        Backend::Redis(Shape::Cluster, true)
-    )]
-    backend: Backend,
-) -> Result<()> {
+#[apply(backends)]
+async fn a_saved_snapshot_is_loaded(backend: Backend) -> Result<()> {
     let (store, _redis) = store(backend, 60).await?;
     assert_eq!(store.load(1).await?, None);
     assert_eq!(save(&store, 1, 0).await?, [Written::Saved]);
@@ -78,20 +85,8 @@ async fn a_saved_snapshot_is_loaded(
     Ok(())
 }
 
-#[rstest]
-#[tokio::test]
-async fn an_older_version_never_wins(
-    #[values(
-        Backend::Memory,
-        Backend::Redis(Shape::Basic, false),
-        Backend::Redis(Shape::Basic, true),
-        Backend::Redis(Shape::Sentinel, false),
-        Backend::Redis(Shape::Sentinel, true),
-        Backend::Redis(Shape::Cluster, false),
-        Backend::Redis(Shape::Cluster, true)
-    )]
-    backend: Backend,
-) -> Result<()> {
+#[apply(backends)]
+async fn an_older_version_never_wins(backend: Backend) -> Result<()> {
     let (store, _redis) = store(backend, 60).await?;
     assert_eq!(save(&store, 1, 9).await?, [Written::Saved]);
     assert_eq!(save(&store, 1, 8).await?, [Written::Stale]);
@@ -102,20 +97,8 @@ async fn an_older_version_never_wins(
     Ok(())
 }
 
-#[rstest]
-#[tokio::test]
-async fn concurrent_saves_leave_the_newest(
-    #[values(
-        Backend::Memory,
-        Backend::Redis(Shape::Basic, false),
-        Backend::Redis(Shape::Basic, true),
-        Backend::Redis(Shape::Sentinel, false),
-        Backend::Redis(Shape::Sentinel, true),
-        Backend::Redis(Shape::Cluster, false),
-        Backend::Redis(Shape::Cluster, true)
-    )]
-    backend: Backend,
-) -> Result<()> {
+#[apply(backends)]
+async fn concurrent_saves_leave_the_newest(backend: Backend) -> Result<()> {
     let (store, _redis) = store(backend, 60).await?;
     let mut versions: Vec<i64> = (0..100).map(|n| n * 37 % 100).collect();
     versions.reverse();
@@ -127,20 +110,8 @@ async fn concurrent_saves_leave_the_newest(
     Ok(())
 }
 
-#[rstest]
-#[tokio::test]
-async fn a_batch_is_written_in_order(
-    #[values(
-        Backend::Memory,
-        Backend::Redis(Shape::Basic, false),
-        Backend::Redis(Shape::Basic, true),
-        Backend::Redis(Shape::Sentinel, false),
-        Backend::Redis(Shape::Sentinel, true),
-        Backend::Redis(Shape::Cluster, false),
-        Backend::Redis(Shape::Cluster, true)
-    )]
-    backend: Backend,
-) -> Result<()> {
+#[apply(backends)]
+async fn a_batch_is_written_in_order(backend: Backend) -> Result<()> {
     let (store, _redis) = store(backend, 60).await?;
     assert_eq!(store.write(&[]).await?, []);
     let writes = [saving(1, 4), saving(2, 0), saving(1, 3), saving(1, 5), Write::Remove { exam: 2 }];
@@ -152,20 +123,8 @@ async fn a_batch_is_written_in_order(
     Ok(())
 }
 
-#[rstest]
-#[tokio::test]
-async fn a_snapshot_expires_and_can_be_saved_again(
-    #[values(
-        Backend::Memory,
-        Backend::Redis(Shape::Basic, false),
-        Backend::Redis(Shape::Basic, true),
-        Backend::Redis(Shape::Sentinel, false),
-        Backend::Redis(Shape::Sentinel, true),
-        Backend::Redis(Shape::Cluster, false),
-        Backend::Redis(Shape::Cluster, true)
-    )]
-    backend: Backend,
-) -> Result<()> {
+#[apply(backends)]
+async fn a_snapshot_expires_and_can_be_saved_again(backend: Backend) -> Result<()> {
     let (store, _redis) = store(backend, 1).await?;
     save(&store, 1, 5).await?;
     wait::until("the snapshot's end", Duration::from_secs(10), || async {

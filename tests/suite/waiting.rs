@@ -7,10 +7,10 @@ use harness::{Client, Cluster, Examinee, wait};
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Api;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use operator::crd::AdaptiveExamDeployment;
 use operator::names::PASSWORD_REVISION;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How long the cluster may take to settle.
@@ -19,6 +19,12 @@ const SETTLE: Duration = Duration::from_secs(180);
 async fn apply(cluster: &Cluster, namespace: &TestNamespace, file: &str) -> Result<()> {
     let file = case(file);
     cluster.tool(&["kubectl", "-n", &namespace.name, "apply", "-f", &file.to_string_lossy()]).await?;
+    Ok(())
+}
+
+async fn create(namespace: &TestNamespace, spec: Value) -> Result<()> {
+    let resource = AdaptiveExamDeployment::new("midterm", serde_json::from_value(spec)?);
+    namespace.api().create(&PostParams::default(), &resource).await?;
     Ok(())
 }
 
@@ -102,9 +108,7 @@ async fn a_volume_that_does_not_come_is_told_also_a_left_over_one() -> Result<()
         matches!(api.get_opt("midterm").await, Ok(None)).then_some(())
     })
     .await?;
-    let next: AdaptiveExamDeployment =
-        AdaptiveExamDeployment::new("midterm", serde_json::from_value(json!({}))?);
-    api.create(&kube::api::PostParams::default(), &next).await?;
+    create(&namespace, json!({})).await?;
     let ready = told(&namespace, "VolumePending").await?;
     assert!(ready.message.contains("left over") && ready.message.contains("delete the claim"), "{ready:?}");
     // What it says is what helps.
@@ -120,9 +124,7 @@ async fn a_quota_is_told_with_the_fields_to_set() -> Result<()> {
     let namespace = cluster.namespace("waiting-quota").await?;
     apply(cluster, &namespace, "quota.yaml").await?;
     let api: Api<AdaptiveExamDeployment> = namespace.api();
-    let spec = json!({"redis": {"mode": "basic"}});
-    let resource = AdaptiveExamDeployment::new("midterm", serde_json::from_value(spec)?);
-    api.create(&kube::api::PostParams::default(), &resource).await?;
+    create(&namespace, json!({"redis": {"mode": "basic"}})).await?;
     let ready = told(&namespace, "PodsRefused").await?;
     assert!(
         ready.message.contains("limits.cpu") && ready.message.contains("set spec.service.resources"),
@@ -171,10 +173,7 @@ async fn a_lost_secret_comes_back_as_it_was() -> Result<()> {
     let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
     let _operator = cluster.with_operator().await;
     let namespace = cluster.namespace("waiting-secrets").await?;
-    let spec = json!({"redis": {"mode": "basic"}});
-    let resource = AdaptiveExamDeployment::new("midterm", serde_json::from_value(spec)?);
-    let api: Api<AdaptiveExamDeployment> = namespace.api();
-    api.create(&kube::api::PostParams::default(), &resource).await?;
+    create(&namespace, json!({"redis": {"mode": "basic"}})).await?;
     namespace.ready("midterm", "basic").await?;
     let client = namespace.exams("midterm").await?;
     let mut examinee = Examinee::start(&client, 20).await?;
@@ -216,10 +215,7 @@ async fn a_new_password_is_agreed_on_without_a_failed_request() -> Result<()> {
     let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
     let _alone = cluster.alone().await;
     let namespace = cluster.namespace("waiting-password").await?;
-    let spec = json!({"redis": {"mode": "basic"}});
-    let resource = AdaptiveExamDeployment::new("midterm", serde_json::from_value(spec)?);
-    let api: Api<AdaptiveExamDeployment> = namespace.api();
-    api.create(&kube::api::PostParams::default(), &resource).await?;
+    create(&namespace, json!({"redis": {"mode": "basic"}})).await?;
     namespace.ready("midterm", "basic").await?;
     let client = namespace.exams("midterm").await?;
     let mut examinee = Examinee::start(&client, 30).await?;

@@ -119,7 +119,16 @@ pub async fn observe(client: &Client, http: &reqwest::Client, names: &Names) -> 
     ];
     for (workload, component, claim) in parts {
         if let Some(workload) = workload.as_mut().filter(|workload| !workload.is_rolled_out()) {
-            workload.evidence = evidence::read(client, names, component, &claim).await?;
+            // What explains a trouble must not add to it: without the evidence the rest goes on.
+            workload.evidence =
+                evidence::read(client, names, component, &claim).await.unwrap_or_else(|error| {
+                    tracing::warn!(
+                        name = names.name,
+                        namespace = names.namespace,
+                        "why pods wait cannot be read: {error}"
+                    );
+                    Evidence::default()
+                });
         }
     }
     // Without a ready pod there is no endpoint, and the request would only time out.

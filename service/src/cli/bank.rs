@@ -17,7 +17,8 @@ pub fn check(arguments: &BankCheck) -> anyhow::Result<()> {
     let (bank, kept_out) = policies::import(&arguments.file, &arguments.reading)?;
     write!(std::io::stdout(), "{}", service::exam::bank::survey::Survey::of(&bank))?;
     if kept_out > 0 && !arguments.quarantine {
-        bail!("{kept_out} rows are kept out; mend them, or say --quarantine to go on without them");
+        let rows = if kept_out == 1 { "1 row is".to_owned() } else { format!("{kept_out} rows are") };
+        bail!("{rows} kept out; mend what is wrong, or say --quarantine to go on without");
     }
     Ok(())
 }

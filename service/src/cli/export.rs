@@ -3,7 +3,7 @@
 use super::arguments;
 use super::report::progress;
 use super::sources::database;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use service::export::{Export, Format, Layout, What};
 use service::records::{Filter, Records};
 use std::io::Write;
@@ -17,6 +17,7 @@ pub fn run(arguments: &arguments::Export) -> anyhow::Result<()> {
     };
     let format = match arguments.format {
         arguments::Format::Csv => Format::Csv(layout(arguments)?),
+        arguments::Format::Jsonl if arguments.reader.is_some() => bail!("--for is for --format csv"),
         arguments::Format::Jsonl => Format::JsonLines,
     };
     let filter = Filter {

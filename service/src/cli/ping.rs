@@ -8,7 +8,7 @@ use contract::Settings;
 use contract::settings::{BankFile, BankFrom};
 use service::exam::bank::{Import, ItemBank};
 use service::records::Records;
-use service::store::{self, Health};
+use service::store;
 use service::telemetry::metrics::Metrics;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -83,11 +83,11 @@ async fn kept_bank(settings: &Settings, version: &str) -> anyhow::Result<String>
 async fn store(settings: &Settings) -> anyhow::Result<String> {
     let secrets = store_secrets(&settings.store)?;
     let store = store::Store::open(&settings.store, &secrets, Metrics::new())?;
-    match store.health().await {
-        Health::Up => Ok(format!("{}, it answers", store.mode())),
-        Health::Disabled => Ok(format!("{}: nothing beside the process", store.mode())),
-        Health::Down => bail!("{}: it does not answer, or not to this password", store.mode()),
-    }
+    store.check().await.map_err(|error| anyhow!("{}: {error}", store.mode()))?;
+    Ok(match settings.store.redis() {
+        Some(_) => format!("{}, it answers", store.mode()),
+        None => format!("{}: nothing beside the process", store.mode()),
+    })
 }
 
 fn check_bank(BankFile { file, form }: &BankFile) -> anyhow::Result<String> {

@@ -138,6 +138,11 @@ impl Redis {
 
     /// Writes all, in order for each exam; the result of each.
     pub(super) async fn write(&self, writes: &[Write]) -> Vec<Result<Written, Error>> {
+        if let Topology::Cluster(cluster) = &self.shared.topology
+            && let Err(error) = cluster.ready().await
+        {
+            return writes.iter().map(|_| Err(unavailable(&error))).collect();
+        }
         let mut by_shard: Vec<(usize, Vec<usize>)> = Vec::new();
         for (place, write) in writes.iter().enumerate() {
             let shard = self.shard(write.exam());

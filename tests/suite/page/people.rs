@@ -129,6 +129,20 @@ async fn an_open_exam_is_offered_to_its_owner_only() -> Result<()> {
     browser.until_shown("start").await?;
     assert_eq!(browser.value(KEPT).await?, json!([]));
     assert_eq!(service.client().status(1).await?.body["completed"], false, "nothing of it has changed");
+
+    // A start that never arrived is not sent for whoever comes next, and its name is not shown to them.
+    let start = json!({"key": "ada's", "body": {"exam_type": "again", "student_id": "ada@school"}});
+    browser
+        .value(&format!("localStorage.setItem('adaptive-exam.start', {})", json!(start.to_string())))
+        .await?;
+    browser.new_tab().await?;
+    browser.open(service.api()).await?;
+    browser.until_shown("open-exam").await?;
+    browser.click("open-other").await?;
+    browser.until_shown("start").await?;
+    assert_eq!(browser.value("document.getElementById('student-id').value").await?, "");
+    assert_eq!(browser.value(KEPT).await?, json!([]));
+    assert_eq!(service.client().get("/exams").await?.body["count"], 1, "no exam was started");
     browser.close().await
 }
 

@@ -38,13 +38,8 @@ impl Row<'_> {
     }
 
     /// The text in a column as it is written, with its spaces and lines.
-    fn text(&mut self, name: &str) -> Option<String> {
-        let text = self.cell(name).filter(|text| !text.trim().is_empty())?.to_owned();
-        if cell::is_missing(text.trim()) {
-            self.blanked.push(name.to_owned());
-            return None;
-        }
-        Some(text)
+    fn text(&self, name: &str) -> Option<String> {
+        self.cell(name).filter(|text| !cell::is_missing(text.trim())).map(str::to_owned)
     }
 
     fn parse<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, &'static str>) -> Option<T> {
@@ -93,6 +88,11 @@ impl Row<'_> {
     /// The item of the row; it is of no use if there are reasons.
     pub(super) fn item(&mut self, parameters: Item) -> BankItem {
         let code = self.cell("item_id").unwrap_or_default().trim().to_owned();
+        let missing = |name: &String| {
+            self.cell(name).map(str::trim).is_some_and(|text| !text.is_empty() && cell::is_missing(text))
+        };
+        let choices = (1..=MOST).map(|index| format!("choice_{index}"));
+        self.blanked = choices.chain(["text".to_owned()]).filter(missing).collect();
         let filled = self.filled("choice_");
         let choices = filled.iter().filter_map(|index| self.text(&format!("choice_{index}"))).collect();
         let names = |text: Option<&str>| -> Vec<String> {

@@ -9,7 +9,7 @@ use super::sheet::{self, Sheet, at_line};
 use super::{BankItem, layouts, mirt, standard};
 use contract::Fault;
 use contract::settings::{BankForm, BankFormat};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The content of a bank file.
 pub(super) struct Rows {
@@ -44,8 +44,9 @@ pub(super) fn read(text: &str, form: &BankForm) -> Result<Rows, Vec<Fault>> {
     let ignored = check_heading(&heading, form)?;
     let columns: HashMap<&str, usize> =
         heading.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
-    let has_comma = allows_comma && has_decimal_comma(&heading, &rows);
+    let has_comma = allows_comma && has_decimal_comma(&heading, &rows, form.format);
     let (mut items, mut bad, mut codes) = (Vec::new(), Vec::new(), HashSet::new());
+    let mut missing = BTreeMap::new();
     for row in &rows {
         let (line, cells) = match row {
             Ok((line, cells)) => (*line, cells),
@@ -71,13 +72,14 @@ pub(super) fn read(text: &str, form: &BankForm) -> Result<Rows, Vec<Fault>> {
         if reasons.is_empty() {
             items.push((line, item));
         }
-        notices.extend(
-            blanked
-                .into_iter()
-                .map(|name| at_line(line, format!("NA in the column {name} is read as blank"))),
-        );
+        for name in blanked {
+            *missing.entry(name).or_insert(0_usize) += 1;
+        }
         bad.extend(reasons.into_iter().map(|reason| at_line(line, reason)));
     }
+    notices.extend(missing.into_iter().map(|(name, count)| {
+        at_line(1, format!("NA in the column {name} is read as blank, in {count} rows"))
+    }));
     Ok(Rows { items, bad, ignored, notices })
 }
 
@@ -112,7 +114,12 @@ fn check_heading(heading: &[String], form: &BankForm) -> Result<Vec<String>, Vec
 }
 
 /// Whether a number of the sheet has a decimal comma.
-fn has_decimal_comma(heading: &[String], rows: &[Result<(u64, Vec<String>), Fault>]) -> bool {
-    let of_numbers: Vec<usize> = (0..heading.len()).filter(|index| is_parameter(&heading[*index])).collect();
+fn has_decimal_comma(
+    heading: &[String],
+    rows: &[Result<(u64, Vec<String>), Fault>],
+    format: BankFormat,
+) -> bool {
+    let is_read = |index: &usize| is_parameter(&heading[*index]) && is_known(&heading[*index], format);
+    let of_numbers: Vec<usize> = (0..heading.len()).filter(is_read).collect();
     rows.iter().flatten().any(|(_, cells)| of_numbers.iter().any(|index| cells[*index].contains(',')))
 }

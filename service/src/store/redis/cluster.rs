@@ -94,11 +94,14 @@ impl Cluster {
         self.known(slot(key)).map_or(0, |link| Arc::as_ptr(&link).addr())
     }
 
+    /// Reads the map if it was never read.
+    pub(super) async fn ready(&self) -> Result<(), RedisError> {
+        if self.map.load().links.is_empty() { self.refresh().await } else { Ok(()) }
+    }
+
     /// All masters, each with its ranges of slots.
     pub(super) async fn shards(&self) -> Result<Vec<(Arc<Link>, Vec<RangeInclusive<u16>>)>, RedisError> {
-        if self.map.load().links.is_empty() {
-            self.refresh().await?;
-        }
+        self.ready().await?;
         let map = self.map.load();
         let ranges = |link: &Arc<Link>| {
             let own = map.ranges.iter().filter(|(_, (_, of))| Arc::ptr_eq(of, link));

@@ -36,7 +36,7 @@ pub(super) fn explain(error: &RedisError) -> String {
         "it asks for a client certificate: set store.cert_file and store.key_file"
     } else if has(&["corrupt message", "invalidcontenttype", "invalid content type"]) {
         "it does not speak TLS: use redis instead of rediss in store.url"
-    } else if has(&["oom"]) {
+    } else if error.code() == Some("OOM") {
         "its memory is full (maxmemory): docs/redis.md says how to size it"
     } else {
         return text;

@@ -21,6 +21,8 @@ use tokio::sync::Mutex;
 
 /// How often the role of the master is checked, in addition to what calls and Sentinels tell.
 const CHECK: Duration = Duration::from_secs(2);
+/// For so long after an attempt to connect that failed, others get its error: they would only wait for theirs.
+const REST: Duration = Duration::from_millis(200);
 /// Longest random pause before a connection is made again, so that not all services come at once.
 const JITTER_MS: u64 = 50;
 
@@ -41,13 +43,20 @@ struct Current {
     generation: u64,
 }
 
+/// The connection there is, or the last attempt that failed.
+#[derive(Default)]
+struct Slot {
+    current: Option<Current>,
+    failed: Option<(Instant, RedisError)>,
+}
+
 /// The link.
 pub(super) struct Link {
     name: String,
     access: Access,
     target: Target,
-    // Held while connecting: one caller connects, the others wait for its connection.
-    current: Mutex<Option<Current>>,
+    // Held while connecting: one caller connects, the others wait for what comes of it.
+    slot: Mutex<Slot>,
     generation: AtomicU64,
     breaker: Breaker,
     metrics: Metrics,
@@ -88,7 +97,7 @@ impl Link {
             name,
             access,
             target,
-            current: Mutex::default(),
+            slot: Mutex::default(),
             generation: AtomicU64::default(),
             breaker: Breaker::default(),
             metrics,
@@ -144,10 +153,27 @@ impl Link {
 
     /// The current connection, or a new one.
     async fn current(&self) -> Result<Current, RedisError> {
-        let mut slot = self.current.lock().await;
-        if let Some(current) = slot.as_ref() {
+        let mut slot = self.slot.lock().await;
+        if let Some(current) = &slot.current {
             return Ok(current.clone());
         }
+        if let Some((_, error)) = slot.failed.as_ref().filter(|(at, _)| at.elapsed() < REST) {
+            return Err(error.clone());
+        }
+        match self.connect().await {
+            Ok(current) => {
+                slot.failed = None;
+                Ok(slot.current.insert(current).clone())
+            }
+            Err(error) => {
+                slot.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Connects to where the master is now.
+    async fn connect(&self) -> Result<Current, RedisError> {
         let generation = self.generation.fetch_add(1, Ordering::Relaxed);
         if generation > 0 {
             let pause = rand::rng().random_range(0..=JITTER_MS);
@@ -162,20 +188,20 @@ impl Link {
             let detail = format!("{at} is not a master; the Sentinels have not agreed on one yet");
             return Err((ErrorKind::Client, "the Sentinels", detail).into());
         }
-        Ok(slot.insert(Current { connection, at, generation }).clone())
+        Ok(Current { connection, at, generation })
     }
 
     /// Gives a connection up, unless somebody did so before.
     async fn give_up(&self, generation: u64) {
-        let mut slot = self.current.lock().await;
-        if slot.as_ref().is_some_and(|current| current.generation == generation) {
-            *slot = None;
+        let mut slot = self.slot.lock().await;
+        if slot.current.as_ref().is_some_and(|current| current.generation == generation) {
+            slot.current = None;
         }
     }
 
     /// Gives the connection up if its server is not the master any more.
     async fn check(&self, sentinels: &Sentinels) {
-        let Some(mut current) = self.current.lock().await.clone() else { return };
+        let Some(mut current) = self.slot.lock().await.current.clone() else { return };
         let is_named = sentinels.master().await.is_ok_and(|at| at == current.at);
         if !is_named || !is_master(&mut current.connection).await.unwrap_or(false) {
             self.give_up(current.generation).await;
