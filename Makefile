@@ -29,7 +29,7 @@ run: toolchains ## Run the service alone on loopback, answers in target/run/exam
 	@cd $(TARGET_DIR)/run && exec $(abspath $(BIN_DIR))/exam-service serve
 
 .PHONY: test
-test: toolchains packages clients build earlier ## Run all tests: pure values, real processes, a real node
+test: toolchains packages servers clients build earlier ## Run all tests: pure values, real processes, a real node
 	$(NODE) build
 	trap '$(NODE) down test' EXIT; cargo test --workspace --no-fail-fast
 
@@ -56,7 +56,7 @@ format: ## Check the format (fix: cargo fmt --all)
 .PHONY: lint
 lint: ## Lint Rust and shell; warnings fail
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../clients/install ../../.ci/run; \
+	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../servers ../clients/install ../../.ci/run; \
 	else echo "shellcheck is not installed (Debian: apt-get install shellcheck)" >&2; [ -z "$${CI:-}" ]; fi
 
 .PHONY: layers
@@ -109,6 +109,10 @@ cluster-down: ## Stop that node (CLUSTER=name) and clean up
 .PHONY: packages
 packages: ## Install the Debian packages that tests and the node need (root; silent if all are installed)
 	@$(NODE) packages
+
+.PHONY: servers
+servers: packages ## Unpack other releases of Redis and Valkey for the tests of the store (once)
+	@tests/servers $(TARGET_DIR)/servers
 
 .PHONY: clients
 clients: ## Install the generators of clients that tests use (PyPI and npm; once)

@@ -54,6 +54,9 @@ pub struct State {
     pub settings_faults: Option<String>,
     /// Health of the store as this process sees it: `up`, `down` or `disabled`.
     pub store: String,
+    /// What is wrong with the store, and which setting mends it; absent while nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_problem: Option<String>,
     /// What the database of record promises of a commit, in its own words.
     pub durability: String,
     /// Whether the database of record answers just now: `up` or `down`; absent from services that did not say.

@@ -4,7 +4,6 @@
 //! never overwrites a newer one. Every failure here is survivable, because the log is complete. The backend is
 //! chosen in [`Store::open`]. Must not know: the log, the content of a snapshot, HTTP.
 
-mod breaker;
 mod memory;
 pub mod redis;
 pub mod saver;
@@ -214,21 +213,31 @@ impl Store {
         }
     }
 
-    /// Asks every server, and removes snapshots that no exam has, which only a store that can be used allows. The
+    /// What is wrong with the store now, in one sentence.
+    pub fn problem(&self) -> Option<String> {
+        match &self.backend {
+            Backend::Memory(_) => None,
+            Backend::Redis(redis) => redis.problem(),
+        }
+    }
+
+    /// Asks every server, and writes, reads and removes snapshots that no exam has, as a store that can be used allows. The
     /// memory store is always there.
     ///
     /// # Errors
     /// What is wrong, and which setting mends it.
     pub async fn check(&self) -> Result<(), Error> {
-        match &self.backend {
-            Backend::Memory(_) => Ok(()),
-            Backend::Redis(redis) => {
-                redis.ping().await?;
-                // Many keys: a node of a cluster that is named as a server has some of their slots only.
-                let nobodys: Vec<Write> = (-15..=0).map(|exam| Write::Remove { exam }).collect();
-                redis.write(&nobodys).await.into_iter().find_map(Result::err).map_or(Ok(()), Err)
-            }
-        }
+        let Backend::Redis(redis) = &self.backend else { return Ok(()) };
+        redis.ping().await?;
+        redis.load(0).await?;
+        let save = |exam| Write::Save { exam, version: 0, text: "{\"version\":0}".to_owned() };
+        // Many keys: each master of a cluster has some of them.
+        let nobodys: Vec<i64> = (-15..=0).collect();
+        let saves: Vec<Write> = nobodys.iter().map(|exam| save(*exam)).collect();
+        let removals: Vec<Write> = nobodys.iter().map(|exam| Write::Remove { exam: *exam }).collect();
+        let mut done = redis.write(&saves).await;
+        done.extend(redis.write(&removals).await);
+        done.into_iter().find_map(Result::err).map_or(Ok(()), Err)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::authority::Authority;
 use crate::process::{Process, free_port};
+pub use crate::release::Release;
 use crate::wait;
 use ::contract::settings::{Redis as RedisSettings, Store};
 use ::service::store::redis::access::StoreSecrets;
@@ -38,6 +39,7 @@ pub enum Shape {
 #[derive(Debug)]
 pub struct Topology {
     shape: Shape,
+    release: Release,
     servers: Vec<Server>,
     sentinels: Vec<Server>,
     authority: Option<Authority>,
@@ -52,14 +54,22 @@ struct Server {
 }
 
 impl Topology {
-    /// Starts one; `is_guarded`: with TLS and ACL users.
+    /// Starts one with the machine's Redis; `is_guarded`: with TLS and ACL users.
     ///
     /// # Errors
     /// Redis is not installed, or does not settle.
     pub async fn start(shape: Shape, is_guarded: bool) -> Result<Self> {
+        Self::start_with(Release::Machine, shape, is_guarded).await
+    }
+
+    /// Starts one with this Redis or Valkey.
+    ///
+    /// # Errors
+    /// It is not unpacked, or does not settle.
+    pub async fn start_with(release: Release, shape: Shape, is_guarded: bool) -> Result<Self> {
         let authority = is_guarded.then(Authority::new).transpose()?;
-        let mut topology =
-            Self { shape, servers: Vec::new(), sentinels: Vec::new(), authority, folder: TempDir::new()? };
+        let (servers, sentinels, folder) = (Vec::new(), Vec::new(), TempDir::new()?);
+        let mut topology = Self { shape, release, servers, sentinels, authority, folder };
         let count = match shape {
             Shape::Basic => 1,
             Shape::Sentinel => 3,
@@ -215,7 +225,7 @@ impl Topology {
     }
 
     async fn run(&self, server: &mut Server, program: &str, file: &Path) -> Result<()> {
-        let mut command = Command::new(program);
+        let mut command = Command::new(self.release.program(program)?);
         command.arg(file).stdout(Stdio::null()).stderr(Stdio::null());
         server.process = Some(Process::start(program, &mut command)?);
         let port = server.port;
@@ -279,7 +289,7 @@ impl Topology {
     }
 
     async fn cli(&self, port: u16, words: &[&str]) -> Result<String> {
-        let mut command = Command::new("redis-cli");
+        let mut command = Command::new(self.release.program("redis-cli")?);
         command.args(["-h", "127.0.0.1", "-p", &port.to_string(), "--raw"]);
         if let Some(authority) = &self.authority {
             let [certificate, key] = authority.server();

@@ -58,6 +58,7 @@ pub async fn state(State(app): State<App>) -> Json<contract::State> {
         settings_rejected: rejected.as_ref().map(|rejected| rejected.revision.clone()),
         settings_faults: rejected.map(|rejected| rejected.reason.clone()),
         store: store.as_str().to_owned(),
+        store_problem: flow.store.problem(),
         durability: flow.records.durability().to_owned(),
         database: Some(if counted.is_some() { "up" } else { "down" }.to_owned()),
         open_exams: counted.unwrap_or_else(|| flow.metrics.open_exams()),

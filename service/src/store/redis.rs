@@ -5,10 +5,13 @@
 //! master that it concerns; a master that does not answer holds up no other. Must not know: what a snapshot's text means.
 
 pub mod access;
+mod breaker;
 mod cluster;
-mod explain;
 mod link;
+mod peer;
+mod problem;
 mod sentinels;
+mod supervisor;
 
 use super::{Error, SetupError, Write, Written};
 use crate::telemetry::metrics::Metrics;
@@ -16,11 +19,14 @@ use access::{Access, StoreSecrets};
 use cluster::Cluster;
 use contract::settings::{self, Place, RedisUrl};
 use futures::future::join_all;
-use link::{Link, Target};
+use link::{Failure, Link};
+use peer::Wanted;
+use problem::Problem;
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, FromRedisValue, Pipeline, RedisError, Script, ServerErrorKind};
 use sentinels::Sentinels;
 use std::sync::Arc;
+use supervisor::Target;
 
 /// Saves a snapshot unless the stored one has this version or a newer one; `version` comes first in its text. A
 /// value of another type has no version and is overwritten.
@@ -78,8 +84,8 @@ impl Redis {
         let topology = match url.place {
             Place::Server { server, database } => {
                 access(database).check(&server)?;
-                let target = Target::Fixed(server.clone());
-                Topology::One(Link::start(server.to_string(), access(database), target, metrics))
+                let target = Target::Fixed(server.clone(), access(database), Wanted::Server);
+                Topology::One(supervisor::start(server.to_string(), target, metrics))
             }
             Place::Sentinels { sentinels, master, database } => {
                 let of_sentinels = Access {
@@ -90,7 +96,7 @@ impl Redis {
                 sentinels.first().map_or(Ok(()), |first| of_sentinels.check(first))?;
                 let name = master.clone();
                 let named = Sentinels { addresses: sentinels, master, access: of_sentinels };
-                Topology::One(Link::start(name, access(database), Target::Named(named), metrics))
+                Topology::One(supervisor::start(name, Target::Named(named, access(database)), metrics))
             }
             Place::Cluster { nodes } => {
                 nodes.first().map_or(Ok(()), |first| access(0).check(first))?;
@@ -141,7 +147,7 @@ impl Redis {
         if let Topology::Cluster(cluster) = &self.shared.topology
             && let Err(error) = cluster.ready().await
         {
-            return writes.iter().map(|_| Err(unavailable(&error))).collect();
+            return writes.iter().map(|_| Err(unavailable(error.clone()))).collect();
         }
         let mut by_shard: Vec<(usize, Vec<usize>)> = Vec::new();
         for (place, write) in writes.iter().enumerate() {
@@ -220,7 +226,7 @@ impl Redis {
                 Ok(if was_missing { vec![0] } else { Vec::new() })
             }
             Topology::Cluster(cluster) => {
-                let shards = cluster.shards().await.map_err(|error| unavailable(&error))?;
+                let shards = cluster.shards().await.map_err(unavailable)?;
                 let each = shards.iter().filter_map(|(link, ranges)| {
                     // A tag whose slot this shard has.
                     let tag = (0_u32..)
@@ -240,64 +246,55 @@ impl Redis {
         }
     }
 
-    /// Pings every master regardless of the breakers: this is the health check.
-    pub(super) async fn ping(&self) -> Result<(), Error> {
-        let links = match &self.shared.topology {
+    /// All masters that are known.
+    async fn links(&self) -> Result<Vec<Arc<Link>>, Error> {
+        Ok(match &self.shared.topology {
             Topology::One(link) => vec![Arc::clone(link)],
             Topology::Cluster(cluster) => {
-                let shards = cluster.shards().await.map_err(|error| unavailable(&error))?;
+                let shards = cluster.shards().await.map_err(unavailable)?;
                 shards.into_iter().map(|(link, _)| link).collect()
             }
-        };
-        let command = &redis::cmd("PING");
-        let pings = links.iter().map(|link| link.attempt(|connection| command_on::<()>(command, connection)));
-        let pongs = join_all(pings).await;
-        let failed = pongs.into_iter().find_map(Result::err);
-        match failed {
-            None => Ok(()),
-            Some((error, _)) => {
-                self.look_again().await;
-                Err(error)
-            }
-        }
+        })
     }
 
-    /// Runs a command on the master that has a key. If a cluster says that the key is elsewhere, or a master does not
-    /// answer, the map of slots is read again, and in the first case the command is repeated once.
+    /// Asks every master, whatever the breakers say: this is the health check.
+    pub(super) async fn ping(&self) -> Result<(), Error> {
+        let links = self.links().await?;
+        join_all(links.iter().map(|link| link.check())).await.into_iter().collect()
+    }
+
+    /// What is wrong now, in one sentence.
+    pub(super) fn problem(&self) -> Option<String> {
+        let problem = match &self.shared.topology {
+            Topology::One(link) => link.problem(),
+            Topology::Cluster(cluster) => cluster.problem(),
+        };
+        problem.map(|problem| problem.text)
+    }
+
+    /// Runs a command on the master that has a key. If a node of a cluster says that the key is elsewhere, the map of slots
+    /// is read again, and the command is repeated once.
     async fn call<T, F>(&self, key: &str, command: impl Fn(MultiplexedConnection) -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, RedisError>>,
     {
         let cluster = match &self.shared.topology {
-            Topology::One(link) => return link.call(command).await.map_err(|(error, _)| error),
+            Topology::One(link) => return link.call(command).await.map_err(|failure| failure.error),
             Topology::Cluster(cluster) => cluster,
         };
-        let link = cluster.link(key).await.map_err(|error| unavailable(&error))?;
-        match link.call(&command).await {
-            Ok(reply) => Ok(reply),
-            Err((error, None)) => Err(error),
-            Err((error, Some(cause))) => {
-                cluster.refresh().await.map_err(|error| unavailable(&error))?;
-                let is_moved = cause.kind() == ErrorKind::Server(ServerErrorKind::Moved);
-                let next = cluster.link(key).await.map_err(|error| unavailable(&error))?;
-                if !is_moved && Arc::ptr_eq(&link, &next) {
-                    return Err(error);
-                }
-                next.call(&command).await.map_err(|(error, _)| error)
+        match cluster.link(key).await.map_err(unavailable)?.call(&command).await {
+            Err(Failure { is_moved: true, .. }) => {
+                cluster.refresh().await.map_err(unavailable)?;
+                let next = cluster.link(key).await.map_err(unavailable)?;
+                next.call(&command).await.map_err(|failure| failure.error)
             }
-        }
-    }
-
-    /// Has a cluster read its map again.
-    async fn look_again(&self) {
-        if let Topology::Cluster(cluster) = &self.shared.topology {
-            drop(cluster.refresh().await);
+            other => other.map_err(|failure| failure.error),
         }
     }
 }
 
-fn unavailable(error: &RedisError) -> Error {
-    Error::Unavailable(explain::explain(error))
+fn unavailable(problem: Problem) -> Error {
+    Error::Unavailable(problem.text)
 }
 
 async fn set_marker(link: &Link, key: &str) -> Result<bool, Error> {
@@ -305,7 +302,7 @@ async fn set_marker(link: &Link, key: &str) -> Result<bool, Error> {
     command.arg(key).arg(1).arg("NX");
     let command = &command;
     let set: Option<String> =
-        link.call(|connection| command_on(command, connection)).await.map_err(|(error, _)| error)?;
+        link.call(|connection| command_on(command, connection)).await.map_err(|failure| failure.error)?;
     Ok(set.is_some())
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// Store modes; the gauge of exactly one of them is 1.
-const MODES: [&str; 2] = ["memory", "basic"];
+const MODES: [&str; 4] = ["memory", "basic", "sentinel", "cluster"];
 
 /// The metrics of one process.
 #[derive(Clone, Debug)]
@@ -28,6 +28,7 @@ pub struct Metrics {
     store_seconds: HistogramVec,
     store_mode: IntGaugeVec,
     breaker_open: IntGauge,
+    store_problems: IntGaugeVec,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
     events: IntCounterVec,
@@ -107,6 +108,11 @@ impl Metrics {
                 names::STORE_BREAKER_OPEN,
                 "Circuit breakers of the snapshot store that are open: one for each master.",
             ),
+            store_problems: gauges(
+                names::STORE_PROBLEM,
+                "Masters of the snapshot store that have a problem, by reason.",
+                &["reason"],
+            ),
             requests: counter(
                 names::REQUESTS_TOTAL,
                 "Requests, by route, method and status.",
@@ -183,6 +189,7 @@ impl Metrics {
             Box::new(self.store_seconds.clone()),
             Box::new(self.store_mode.clone()),
             Box::new(self.breaker_open.clone()),
+            Box::new(self.store_problems.clone()),
             Box::new(self.requests.clone()),
             Box::new(self.request_seconds.clone()),
             Box::new(self.events.clone()),
@@ -211,6 +218,15 @@ impl Metrics {
     pub(crate) fn store_operation(&self, operation: &str, outcome: &str, took: Duration) {
         self.store_operations.with_label_values(&[operation, outcome]).inc();
         self.store_seconds.with_label_values(&[operation]).observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn store_problem(&self, before: Option<&'static str>, now: Option<&'static str>) {
+        if let Some(before) = before {
+            self.store_problems.with_label_values(&[before]).dec();
+        }
+        if let Some(now) = now {
+            self.store_problems.with_label_values(&[now]).inc();
+        }
     }
 
     pub(crate) fn store_mode(&self, running: &str) {

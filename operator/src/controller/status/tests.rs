@@ -39,6 +39,7 @@ fn state(mode: &str, revision: &str, store: &str) -> State {
         settings_faults: None,
         database: Some("up".to_owned()),
         store: store.to_owned(),
+        store_problem: None,
         durability: "SQLite".to_owned(),
         open_exams: 0,
         clock_correction_seconds: None,

@@ -6,6 +6,7 @@ use super::super::SetupError;
 use contract::settings::HostPort;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo,
     RedisConnectionInfo, RedisError, TlsCertificates,
@@ -18,6 +19,9 @@ pub(super) const REPLY: Duration = Duration::from_millis(250);
 pub(super) const CONNECT: Duration = Duration::from_millis(300);
 /// TCP user timeout: the kernel closes the connection when sent bytes stay unacknowledged this long.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(2);
+
+/// How often the kernel asks whether the other end of an idle connection is still there.
+const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Secrets of the store, as their files hold them.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -79,7 +83,11 @@ impl Access {
         if let Some(password) = &self.password {
             settings = settings.set_password(password);
         }
-        let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(UNACKNOWLEDGED);
+        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE).with_retries(3);
+        let tcp = TcpSettings::default()
+            .set_nodelay(true)
+            .set_keepalive(keepalive)
+            .set_user_timeout(UNACKNOWLEDGED);
         let info = address.into_connection_info()?.set_redis_settings(settings).set_tcp_settings(tcp);
         match &self.tls {
             None => Client::open(info),

@@ -1,11 +1,14 @@
 //! The shards of a Redis Cluster: which link has a key.
 //!
 //! Input: addresses of some nodes. Output: the link of the master that has a slot. Each master has a link, and so a circuit
-//! breaker, of its own. The map of slots is read again when a node says that a key is elsewhere, when a link fails, and
-//! from time to time; one caller reads it, the others go on. Must not know: what a key means.
+//! breaker, of its own. One task reads the map of slots, off the path of requests: when a node says that a key is elsewhere,
+//! often while a link is of no use, and from time to time. Must not know: what a key means.
 
 use super::access::Access;
-use super::link::{Link, Target};
+use super::link::Link;
+use super::peer::Wanted;
+use super::problem::{Problem, explain};
+use super::supervisor::{self, Target};
 use crate::telemetry::metrics::Metrics;
 use arc_swap::ArcSwap;
 use contract::settings::HostPort;
@@ -15,8 +18,9 @@ use redis::{ErrorKind, RedisError, Value};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
-use tokio::sync::Mutex;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
 
 /// Number of slots, as Redis has it.
 const SLOTS: u16 = 16384;
@@ -24,6 +28,10 @@ const SLOTS: u16 = 16384;
 const PAUSE: Duration = Duration::from_millis(200);
 /// How often the map is read without a reason.
 const CHECK: Duration = Duration::from_secs(5);
+/// How often it is read while a link is of no use.
+const RETRY: Duration = Duration::from_millis(500);
+/// Longest time that a request waits for the map.
+const WAIT: Duration = Duration::from_millis(500);
 /// Most nodes that are asked at once for the map.
 const ASKED: usize = 6;
 
@@ -40,8 +48,10 @@ pub(super) struct Cluster {
     access: Access,
     metrics: Metrics,
     map: ArcSwap<Map>,
-    // When the map was read last, and with what result; held while it is read.
-    read: Mutex<Option<(Instant, Result<(), RedisError>)>>,
+    // Asks for a reading.
+    wanted: Notify,
+    // The result of the last reading, if there was one.
+    read: watch::Sender<Option<Result<(), Problem>>>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -67,20 +77,20 @@ pub(super) fn slot(key: &str) -> u16 {
 impl Cluster {
     pub(super) fn start(seeds: Vec<HostPort>, access: Access, metrics: Metrics) -> Arc<Self> {
         let map = ArcSwap::default();
-        let cluster = Arc::new(Self { seeds, access, metrics, map, read: Mutex::default() });
-        tokio::spawn(watch(Arc::downgrade(&cluster)));
+        let (wanted, read) = (Notify::new(), watch::Sender::new(None));
+        let cluster = Arc::new(Self { seeds, access, metrics, map, wanted, read });
+        tokio::spawn(read_on(Arc::downgrade(&cluster)));
         cluster
     }
 
     /// The link of the master that has a key.
-    pub(super) async fn link(&self, key: &str) -> Result<Arc<Link>, RedisError> {
+    pub(super) async fn link(&self, key: &str) -> Result<Arc<Link>, Problem> {
         let slot = slot(key);
         if let Some(link) = self.known(slot) {
             return Ok(link);
         }
-        self.refresh().await?;
-        self.known(slot)
-            .ok_or_else(|| (ErrorKind::Client, "the cluster", format!("no master has slot {slot}")).into())
+        self.ready().await?;
+        self.known(slot).ok_or_else(|| Problem::new("address", format!("no master has slot {slot}")))
     }
 
     fn known(&self, slot: u16) -> Option<Arc<Link>> {
@@ -94,13 +104,13 @@ impl Cluster {
         self.known(slot(key)).map_or(0, |link| Arc::as_ptr(&link).addr())
     }
 
-    /// Reads the map if it was never read.
-    pub(super) async fn ready(&self) -> Result<(), RedisError> {
-        if self.map.load().links.is_empty() { self.refresh().await } else { Ok(()) }
+    /// Waits for the first reading of the map.
+    pub(super) async fn ready(&self) -> Result<(), Problem> {
+        if self.map.load().links.is_empty() { self.result(|read| read.is_some()).await } else { Ok(()) }
     }
 
     /// All masters, each with its ranges of slots.
-    pub(super) async fn shards(&self) -> Result<Vec<(Arc<Link>, Vec<RangeInclusive<u16>>)>, RedisError> {
+    pub(super) async fn shards(&self) -> Result<Vec<(Arc<Link>, Vec<RangeInclusive<u16>>)>, Problem> {
         self.ready().await?;
         let map = self.map.load();
         let ranges = |link: &Arc<Link>| {
@@ -110,15 +120,31 @@ impl Cluster {
         Ok(map.links.values().map(|link| (Arc::clone(link), ranges(link))).collect())
     }
 
-    /// Reads the map again, unless that was done a moment ago.
-    pub(super) async fn refresh(&self) -> Result<(), RedisError> {
-        let mut read = self.read.lock().await;
-        if let Some((_, result)) = read.as_ref().filter(|(at, _)| at.elapsed() < PAUSE) {
-            return result.clone();
-        }
-        let result = self.read_map().await;
-        *read = Some((Instant::now(), result.clone()));
-        result
+    /// Has the map read again and waits for it.
+    pub(super) async fn refresh(&self) -> Result<(), Problem> {
+        let mut read = self.read.subscribe();
+        read.mark_unchanged();
+        self.wanted.notify_one();
+        let result = timeout(WAIT, read.changed()).await;
+        let read = read.borrow().clone();
+        result.ok().and(read).unwrap_or_else(|| Err(too_late()))
+    }
+
+    /// The result of the last reading, once it is as wanted.
+    async fn result(
+        &self,
+        is_wanted: impl FnMut(&Option<Result<(), Problem>>) -> bool,
+    ) -> Result<(), Problem> {
+        let mut read = self.read.subscribe();
+        let result = timeout(WAIT, read.wait_for(is_wanted)).await;
+        result.ok().and_then(Result::ok).and_then(|read| read.clone()).unwrap_or_else(|| Err(too_late()))
+    }
+
+    /// What is wrong with the last reading or with a link.
+    pub(super) fn problem(&self) -> Option<Problem> {
+        let of_links = || self.map.load().links.values().find_map(|link| link.problem());
+        let read = self.read.borrow().clone();
+        read.and_then(Result::err).or_else(of_links)
     }
 
     async fn read_map(&self) -> Result<(), RedisError> {
@@ -158,8 +184,8 @@ impl Cluster {
             let link = map.links.entry(at.clone()).or_insert_with(|| match before.links.get(at) {
                 Some(link) => Arc::clone(link),
                 None => {
-                    let target = Target::Fixed(at.clone());
-                    Link::start(at.to_string(), self.access.clone(), target, self.metrics.clone())
+                    let target = Target::Fixed(at.clone(), self.access.clone(), Wanted::Shard);
+                    supervisor::start(at.to_string(), target, self.metrics.clone())
                 }
             });
             map.ranges.insert(*last, (*first, Arc::clone(link)));
@@ -182,18 +208,21 @@ fn read(range: Value, asked: &HostPort) -> Option<(u16, u16, HostPort)> {
     Some((first, last, HostPort { host, port }))
 }
 
-/// Reads the map from time to time, as long as there is a cluster.
-async fn watch(cluster: Weak<Cluster>) {
-    let mut ticks = tokio::time::interval(CHECK);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+/// Reads the map as long as there is a cluster.
+async fn read_on(cluster: Weak<Cluster>) {
     loop {
-        ticks.tick().await;
-        match cluster.upgrade() {
-            // What is wrong is told by the links.
-            Some(cluster) => drop(cluster.refresh().await),
-            None => return,
-        }
+        let Some(known) = cluster.upgrade() else { return };
+        let result = known.read_map().await.map_err(|error| explain(&error));
+        known.read.send_replace(Some(result.clone()));
+        sleep(PAUSE).await;
+        let is_well = result.is_ok() && !known.map.load().links.values().any(|link| link.is_open());
+        let next = if is_well { CHECK } else { RETRY };
+        let _due = timeout(next, known.wanted.notified()).await;
     }
+}
+
+fn too_late() -> Problem {
+    Problem::new("unreachable", "no node of the cluster has told the map of slots in time")
 }
 
 #[cfg(test)]

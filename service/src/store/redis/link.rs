@@ -1,64 +1,56 @@
-//! The link to one master: a current connection, its supervision, and the circuit breaker.
+//! The link to one master, as its users see it: a current connection, and the circuit breaker.
 //!
 //! Input: commands. Output: replies, in bounded time. A connection that is dropped, refused, too slow, or no longer that of
-//! a master is given up; of all callers that find it so one connects again, to wherever the master is then. Must not
-//! know: keys, the shape of the topology.
+//! a master is given up; the supervisor makes the next one, and no request waits long for it. Must not know: keys, the
+//! shape of the topology.
 
 use super::super::Error;
-use super::super::breaker::{Breaker, Change};
-use super::access::Access;
-use super::explain::explain;
-use super::sentinels::Sentinels;
+use super::breaker::{Breaker, Change, Outcome, SLOW};
+use super::problem::{Problem, explain};
 use crate::telemetry::metrics::Metrics;
 use contract::settings::HostPort;
-use rand::RngExt;
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use tokio::sync::Mutex;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 
-/// How often the role of the master is checked, in addition to what calls and Sentinels tell.
-const CHECK: Duration = Duration::from_secs(2);
-/// For so long after an attempt to connect that failed, others get its error: they would only wait for theirs.
-const REST: Duration = Duration::from_millis(200);
-/// Longest random pause before a connection is made again, so that not all services come at once.
-const JITTER_MS: u64 = 50;
-
-/// Where the master is.
-#[derive(Clone)]
-pub(super) enum Target {
-    /// Always there.
-    Fixed(HostPort),
-    /// Where the Sentinels say.
-    Named(Sentinels),
-}
+/// Longest time that a request waits for a connection that is being made.
+const WAIT: Duration = Duration::from_millis(250);
+/// Longest time of a call, with a second attempt.
+const CALL: Duration = Duration::from_millis(500);
+/// Longest time that a health check waits for an attempt to connect.
+const HEALTH: Duration = Duration::from_secs(2);
 
 /// A connection, and which one it is.
 #[derive(Clone)]
-struct Current {
-    connection: MultiplexedConnection,
-    at: HostPort,
-    generation: u64,
+pub(super) struct Current {
+    pub connection: MultiplexedConnection,
+    pub at: HostPort,
+    pub generation: u64,
 }
 
-/// The connection there is, or the last attempt that failed.
-#[derive(Default)]
-struct Slot {
-    current: Option<Current>,
-    failed: Option<(Instant, RedisError)>,
+/// What there is to use.
+#[derive(Clone)]
+pub(super) enum Connection {
+    /// One is being made.
+    Connecting,
+    /// This one.
+    Up(Current),
+    /// None, for this reason; another attempt follows.
+    Down(Problem),
 }
 
 /// The link.
 pub(super) struct Link {
-    name: String,
-    access: Access,
-    target: Target,
-    // Held while connecting: one caller connects, the others wait for what comes of it.
-    slot: Mutex<Slot>,
-    generation: AtomicU64,
+    pub name: String,
+    pub connection: watch::Sender<Connection>,
+    /// Asks for an attempt to connect now.
+    pub wanted: Notify,
     breaker: Breaker,
+    // The reason that the metric shows.
+    shown: Mutex<Option<&'static str>>,
     metrics: Metrics,
 }
 
@@ -66,6 +58,14 @@ impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Link").field("name", &self.name).finish_non_exhaustive()
     }
+}
+
+/// Why a call failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub error: Error,
+    /// Whether the key is on another node, which a cluster's map does not say yet.
+    pub is_moved: bool,
 }
 
 /// What an error says about the link.
@@ -90,189 +90,209 @@ fn trouble(error: &RedisError) -> Trouble {
     }
 }
 
+/// Whether an error says only that a key is elsewhere.
+fn is_routing(error: &RedisError) -> bool {
+    use ServerErrorKind::{Ask, Moved, TryAgain};
+    matches!(error.kind(), ErrorKind::Server(Moved | Ask | TryAgain))
+}
+
 impl Link {
-    /// A link; it connects on first use.
-    pub(super) fn start(name: String, access: Access, target: Target, metrics: Metrics) -> Arc<Self> {
-        let link = Arc::new(Self {
+    /// A link without a connection.
+    pub(super) fn new(name: String, metrics: Metrics) -> Self {
+        Self {
             name,
-            access,
-            target,
-            slot: Mutex::default(),
-            generation: AtomicU64::default(),
+            connection: watch::Sender::new(Connection::Connecting),
+            wanted: Notify::new(),
             breaker: Breaker::default(),
+            shown: Mutex::default(),
             metrics,
-        });
-        if let Target::Named(sentinels) = &link.target {
-            tokio::spawn(watch(Arc::downgrade(&link), sentinels.clone()));
         }
-        link
     }
 
     /// Runs a command, unless the breaker is open.
-    pub(super) async fn call<T, F>(
-        &self,
-        command: impl Fn(MultiplexedConnection) -> F,
-    ) -> Result<T, (Error, Option<RedisError>)>
+    pub(super) async fn call<T, F>(&self, command: impl Fn(MultiplexedConnection) -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, RedisError>>,
     {
-        if !self.breaker.allows(Instant::now()) {
-            return Err((Error::BreakerOpen, None));
+        if !self.breaker.allows() {
+            return Err(Failure { error: Error::BreakerOpen, is_moved: false });
         }
-        self.attempt(command).await
-    }
-
-    /// Runs a command regardless of the breaker: this is the health check.
-    pub(super) async fn attempt<T, F>(
-        &self,
-        command: impl Fn(MultiplexedConnection) -> F,
-    ) -> Result<T, (Error, Option<RedisError>)>
-    where
-        F: Future<Output = Result<T, RedisError>>,
-    {
-        let mut result = self.once(&command).await;
-        // A connection that was closed while idle, or whose master is a replica now, fails only on the next command.
-        if result.as_ref().is_err_and(|error| trouble(error) == Trouble::Reconnect) {
-            result = self.once(&command).await;
-        }
-        self.record(&result);
-        result.map_err(|error| (Error::Unavailable(explain(&error)), Some(error)))
-    }
-
-    async fn once<T, F>(&self, command: &impl Fn(MultiplexedConnection) -> F) -> Result<T, RedisError>
-    where
-        F: Future<Output = Result<T, RedisError>>,
-    {
-        let Current { connection, generation, .. } = self.current().await?;
-        let result = command(connection).await;
-        if result.as_ref().is_err_and(|error| trouble(error) != Trouble::None) {
-            self.give_up(generation).await;
-        }
+        let attempts = async {
+            match self.once(&command).await {
+                // A connection that was closed while idle, or whose master is a replica now, fails only on the next
+                // command.
+                Err(Refusal::Reply(error)) if trouble(&error) == Trouble::Reconnect => {
+                    self.once(&command).await
+                }
+                other => other,
+            }
+        };
+        let start = Instant::now();
+        let result = timeout(CALL, attempts).await.unwrap_or_else(|_| Err(Refusal::NoConnection(too_late())));
+        let (outcome, result) = match result {
+            Ok(reply) => (Outcome::Reply(start.elapsed()), Ok(reply)),
+            Err(Refusal::NoConnection(problem)) => {
+                let error = Error::Unavailable(problem.text.clone());
+                (Outcome::Failed(problem), Err(Failure { error, is_moved: false }))
+            }
+            Err(Refusal::Reply(error)) => {
+                let problem = explain(&error);
+                let is_moved = is_routing(&error);
+                let failure = Failure { error: Error::Unavailable(problem.text.clone()), is_moved };
+                let outcome = match trouble(&error) {
+                    _ if is_moved => Outcome::Reply(start.elapsed()),
+                    Trouble::None => Outcome::Refused(problem),
+                    Trouble::Reconnect | Trouble::GiveUp => Outcome::Failed(problem),
+                };
+                (outcome, Err(failure))
+            }
+        };
+        self.tell(self.breaker.record(outcome, slow, Instant::now()));
         result
     }
 
-    /// The current connection, or a new one.
-    async fn current(&self) -> Result<Current, RedisError> {
-        let mut slot = self.slot.lock().await;
-        if let Some(current) = &slot.current {
-            return Ok(current.clone());
+    async fn once<T, F>(&self, command: &impl Fn(MultiplexedConnection) -> F) -> Result<T, Refusal>
+    where
+        F: Future<Output = Result<T, RedisError>>,
+    {
+        let found = timeout(WAIT, self.current()).await.unwrap_or_else(|_| Err(too_late()));
+        let (connection, generation) = found.map_err(Refusal::NoConnection)?;
+        let result = command(connection).await;
+        if result.as_ref().is_err_and(|error| trouble(error) != Trouble::None) {
+            self.give_up(generation);
         }
-        if let Some((_, error)) = slot.failed.as_ref().filter(|(at, _)| at.elapsed() < REST) {
-            return Err(error.clone());
-        }
-        match self.connect().await {
-            Ok(current) => {
-                slot.failed = None;
-                Ok(slot.current.insert(current).clone())
-            }
-            Err(error) => {
-                slot.failed = Some((Instant::now(), error.clone()));
-                Err(error)
-            }
-        }
+        result.map_err(Refusal::Reply)
     }
 
-    /// Connects to where the master is now.
-    async fn connect(&self) -> Result<Current, RedisError> {
-        let generation = self.generation.fetch_add(1, Ordering::Relaxed);
-        if generation > 0 {
-            let pause = rand::rng().random_range(0..=JITTER_MS);
-            tokio::time::sleep(Duration::from_millis(pause)).await;
-        }
-        let at = match &self.target {
-            Target::Fixed(at) => at.clone(),
-            Target::Named(sentinels) => sentinels.master().await?,
+    /// The current connection, or the one that is being made; and its generation.
+    async fn current(&self) -> Result<(MultiplexedConnection, u64), Problem> {
+        let of = |connection: &Connection| match connection {
+            Connection::Up(current) => Some(Ok((current.connection.clone(), current.generation))),
+            Connection::Down(problem) => Some(Err(problem.clone())),
+            Connection::Connecting => None,
         };
-        let mut connection = self.access.connect(&at).await?;
-        if matches!(self.target, Target::Named(_)) && !is_master(&mut connection).await? {
-            let detail = format!("{at} is not a master; the Sentinels have not agreed on one yet");
-            return Err((ErrorKind::Client, "the Sentinels", detail).into());
+        if let Some(found) = of(&self.connection.borrow()) {
+            return found;
         }
-        Ok(Current { connection, at, generation })
+        let mut connection = self.connection.subscribe();
+        let made = connection.wait_for(|connection| !matches!(connection, Connection::Connecting)).await;
+        made.ok().and_then(|made| of(&made)).unwrap_or_else(|| Err(too_late()))
     }
 
-    /// Gives a connection up, unless somebody did so before.
-    async fn give_up(&self, generation: u64) {
-        let mut slot = self.slot.lock().await;
-        if slot.current.as_ref().is_some_and(|current| current.generation == generation) {
-            slot.current = None;
+    /// Gives a connection up, unless that was done before.
+    pub(super) fn give_up(&self, generation: u64) {
+        self.connection.send_if_modified(|connection| {
+            let is_this = matches!(connection, Connection::Up(current) if current.generation == generation);
+            if is_this {
+                *connection = Connection::Connecting;
+            }
+            is_this
+        });
+    }
+
+    /// Whether the server is well now, asked anew, whatever the breaker says: this is the health check.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub(super) async fn check(&self) -> Result<(), Error> {
+        if matches!(&*self.connection.borrow(), Connection::Down(_)) {
+            // The last attempt failed: its result may be old.
+            let mut next = self.connection.subscribe();
+            next.mark_unchanged();
+            self.wanted.notify_one();
+            let _late = timeout(HEALTH, next.changed()).await;
+        }
+        let asked = timeout(HEALTH, async {
+            let (mut connection, generation) = self.current().await?;
+            let pong: Result<(), RedisError> = redis::cmd("PING").query_async(&mut connection).await;
+            pong.map_err(|error| {
+                self.give_up(generation);
+                explain(&error)
+            })
+        });
+        let asked = asked.await.unwrap_or_else(|_| Err(too_late()));
+        if let Err(problem) = asked {
+            let error = Error::Unavailable(problem.text.clone());
+            self.tell(self.breaker.record(Outcome::Failed(problem), slow, Instant::now()));
+            return Err(error);
+        }
+        match self.breaker.allows() {
+            true => Ok(()),
+            false => Err(Error::Unavailable(self.problem().map(|problem| problem.text).unwrap_or_default())),
         }
     }
 
-    /// Gives the connection up if its server is not the master any more.
-    async fn check(&self, sentinels: &Sentinels) {
-        let Some(mut current) = self.slot.lock().await.current.clone() else { return };
-        let is_named = sentinels.master().await.is_ok_and(|at| at == current.at);
-        if !is_named || !is_master(&mut current.connection).await.unwrap_or(false) {
-            self.give_up(current.generation).await;
-        }
+    /// Whether requests are kept away from it.
+    pub(super) fn is_open(&self) -> bool {
+        !self.breaker.allows()
     }
 
-    /// Logs once when the link fails and once when it recovers.
-    fn record<T>(&self, result: &Result<T, RedisError>) {
-        // Whoever answers, even with a refusal of one command, is there.
-        let is_up = match result {
-            Ok(_) => true,
-            Err(error) => matches!(error.kind(), ErrorKind::Server(kind) if is_routing(kind)),
-        };
-        match self.breaker.record(is_up, Instant::now()) {
-            Change::Opened => {
+    /// What is wrong now.
+    pub(super) fn problem(&self) -> Option<Problem> {
+        self.breaker.problem(Instant::now())
+    }
+
+    /// Takes the result of a probe.
+    pub(super) fn probed(&self, result: Result<Duration, Problem>) {
+        let outcome = result.map_or_else(Outcome::Failed, Outcome::Reply);
+        self.tell(self.breaker.probed(outcome, slow, Instant::now()));
+    }
+
+    /// Logs a change once, and shows it in the metrics.
+    fn tell(&self, change: Change) {
+        match change {
+            Change::Opened(Problem { reason, text }) => {
                 self.metrics.breaker_open(true);
-                let reason = result.as_ref().err().map(explain).unwrap_or_default();
                 tracing::warn!(
                     store = self.name,
                     reason,
-                    "the store does not answer; exams go on from the log"
+                    "the store cannot be used; exams go on from the log: {text}"
                 );
             }
             Change::Closed => {
                 self.metrics.breaker_open(false);
                 tracing::info!(store = self.name, "the store answers again");
             }
-            Change::None => {}
+            Change::Refused(Problem { reason, text }) => {
+                tracing::warn!(store = self.name, reason, "the store refuses a command: {text}");
+            }
+            Change::None => return,
+        }
+        self.show();
+    }
+
+    /// Shows the reason of now in the metrics.
+    pub(super) fn show(&self) {
+        let now = self.problem().map(|problem| problem.reason);
+        let mut shown = self.shown.lock().expect("no holder of the reason should panic");
+        if *shown != now {
+            self.metrics.store_problem(std::mem::replace(&mut *shown, now), now);
         }
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        if self.breaker.is_open() {
+        if self.is_open() {
             self.metrics.breaker_open(false);
         }
+        let shown = self.shown.get_mut().expect("no holder of the reason should panic").take();
+        self.metrics.store_problem(shown, None);
     }
 }
 
-/// Whether an error says only that a key is elsewhere.
-fn is_routing(kind: ServerErrorKind) -> bool {
-    matches!(kind, ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::TryAgain)
+/// Why there is no reply that counts.
+enum Refusal {
+    /// There is no connection.
+    NoConnection(Problem),
+    /// The reply, or its absence, is an error.
+    Reply(RedisError),
 }
 
-async fn is_master(connection: &mut MultiplexedConnection) -> Result<bool, RedisError> {
-    let role: redis::Value = redis::cmd("ROLE").query_async(connection).await?;
-    let redis::Value::Array(parts) = role else { return Ok(false) };
-    let name: Option<String> = parts.into_iter().next().and_then(|name| redis::from_redis_value(name).ok());
-    Ok(name.as_deref() == Some("master"))
+fn too_late() -> Problem {
+    Problem::new("unreachable", "no connection in time")
 }
 
-/// Checks the master when the Sentinels tell a switch, and from time to time, as long as there is a link.
-async fn watch(link: Weak<Link>, sentinels: Sentinels) {
-    let mut ticks = tokio::time::interval(CHECK);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut switched = Box::pin(sentinels.switched());
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            told = &mut switched => {
-                if told.is_err() {
-                    // No Sentinel can be heard now; the next look asks again.
-                    ticks.tick().await;
-                }
-                switched = Box::pin(sentinels.switched());
-            }
-        }
-        match link.upgrade() {
-            Some(link) => link.check(&sentinels).await,
-            None => return,
-        }
-    }
+fn slow() -> Problem {
+    Problem::new("slow", format!("every reply takes longer than {} ms", SLOW.as_millis()))
 }
