@@ -4,12 +4,12 @@
 use anyhow::{Context, Result, ensure};
 use contract::settings::{Settings, Store as StoreSettings};
 use harness::service::Setup;
-use harness::topology::{Shape, Topology};
+use harness::topology::{Release, Shape, Topology};
 use harness::{Client, Examinee, Service, wait};
 use rstest::rstest;
 use rustix::process::Signal;
-use service::store::Store;
 use service::store::redis::access::StoreSecrets;
+use service::store::{Store, Write, Written};
 use service::telemetry::metrics::Metrics;
 use std::time::{Duration, Instant};
 
@@ -222,5 +222,99 @@ async fn a_wrong_address_is_told_with_its_remedy() -> Result<()> {
     }
     let (settings, secrets) = guarded.store(60);
     Store::open(&settings, &secrets, Metrics::new())?.check().await?;
+    Ok(())
+}
+
+/// A user that lacks a command is told which one, before the service is used.
+#[rstest]
+#[tokio::test]
+async fn a_missing_permission_is_named(
+    #[values(Release::Machine, Release::Redis80, Release::Valkey81)] release: Release,
+) -> Result<()> {
+    let topology = Topology::start_with(release, Shape::Basic, true).await?;
+    let (settings, secrets) = topology.store(60);
+    let check = async || -> Result<Option<String>> {
+        let store = Store::open(&settings, &secrets, Metrics::new())?;
+        Ok(store.check().await.err().map(|error| error.to_string()))
+    };
+    assert_eq!(check().await?, None);
+    for command in ["get", "set", "del", "evalsha", "getrange", "script|load", "ping"] {
+        topology.ask(0, &["SCRIPT", "FLUSH"]).await?;
+        topology.ask(0, &["ACL", "SETUSER", "app", &format!("-{command}")]).await?;
+        let told = check().await?.with_context(|| format!("{command} is not missed"))?;
+        assert!(told.contains(command) && told.contains("ACL user lacks"), "{command}: {told}");
+        topology.ask(0, &["ACL", "SETUSER", "app", &format!("+{command}")]).await?;
+    }
+    topology.ask(0, &["ACL", "SETUSER", "app", "resetkeys", "~other:*"]).await?;
+    let told = check().await?.context("a key that is not allowed")?;
+    assert!(told.contains("ACL user lacks"), "{told}");
+    Ok(())
+}
+
+/// A Redis that is too old is told, and never used.
+#[tokio::test]
+async fn an_old_redis_is_refused() -> Result<()> {
+    let topology = Topology::start_with(Release::Redis60, Shape::Basic, false).await?;
+    let (settings, secrets) = topology.store(60);
+    let store = Store::open(&settings, &secrets, Metrics::new())?;
+    let told = store.check().await.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(told.contains("before 6.2"), "{told}");
+    assert!(store.load(1).await.is_err());
+    Ok(())
+}
+
+/// What is wrong is in `/state`, in the metrics and in the log, once each, and goes when it is mended.
+#[tokio::test]
+async fn a_problem_at_run_time_is_told_and_exams_go_on() -> Result<()> {
+    let topology = Topology::start(Shape::Basic, false).await?;
+    let service = service(&topology).await?;
+    let client = service.client();
+    let problem = async || -> Result<(Option<String>, Vec<String>)> {
+        let state: contract::State = reqwest::get(format!("{}/state", service.ops())).await?.json().await?;
+        let metrics = reqwest::get(format!("{}/metrics", service.ops())).await?.text().await?;
+        let lines = metrics
+            .lines()
+            .filter(|line| line.starts_with("adaptive_exam_store_problem") && line.ends_with(" 1"));
+        Ok((state.store_problem, lines.map(str::to_owned).collect()))
+    };
+    assert_eq!(problem().await?, (None, vec![]));
+    let full = topology.ask(0, &["CONFIG", "SET", "maxmemory", "1"]).await?;
+    assert!(full.contains("OK"), "{full}");
+    let mut examinees = vec![Examinee::start(&client, 30).await?];
+    let start = Instant::now();
+    sit(&client, &mut examinees, async || start.elapsed() > Duration::from_secs(1)).await?;
+    let (told, metric) = problem().await?;
+    assert!(told.is_some_and(|told| told.contains("maxmemory")));
+    assert_eq!(metric, [r#"adaptive_exam_store_problem{reason="memory"} 1"#]);
+    assert_eq!(health(&client).await.as_deref(), Some("up"), "it answers, and reads work");
+    let log = std::fs::read_to_string(service.path("service.log"))?;
+    assert_eq!(log.matches("refuses a command").count(), 1, "one line, not one for each answer: {log}");
+    topology.ask(0, &["CONFIG", "SET", "maxmemory", "0"]).await?;
+    wait::until("the problem's end", BACK, || async {
+        (problem().await.ok()? == (None, vec![])).then_some(())
+    })
+    .await
+}
+
+/// A snapshot counts as saved when so many replicas have it as Settings want.
+#[tokio::test]
+async fn a_snapshot_is_saved_when_the_replicas_have_it() -> Result<()> {
+    let mut topology = Topology::start(Shape::Sentinel, false).await?;
+    let (mut settings, secrets) = topology.store(60);
+    if let StoreSettings::Sentinel(redis) = &mut settings {
+        redis.wait_replicas = 2;
+    }
+    let store = Store::open(&settings, &secrets, Metrics::new())?;
+    wait::until("the store", BACK, || async { store.check().await.ok() }).await?;
+    let save = |version| Write::Save { exam: 1, version, text: format!("{{\"version\":{version}}}") };
+    assert_eq!(store.write(&[save(1)]).await?, [Written::Saved]);
+    for replica in 1..=2 {
+        let on_replica = topology.ask(replica, &["GET", "adaptive_engine:1"]).await?;
+        assert_eq!(on_replica.trim(), r#"{"version":1}"#, "it is there before it counts");
+    }
+    topology.kill(2).await?;
+    let told = store.write(&[save(2)]).await.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(told.contains("1 of 2 replicas"), "{told}");
+    assert_eq!(store.load(1).await?.as_deref(), Some(r#"{"version":2}"#), "the master has it all the same");
     Ok(())
 }

@@ -31,10 +31,15 @@ use supervisor::Target;
 /// Saves a snapshot unless the stored one has this version or a newer one; `version` comes first in its text. A
 /// value of another type has no version and is overwritten.
 const SAVE: &str = r#"
+local function failed(reply, command)
+  return redis.error_reply(reply.err .. ' (' .. command .. ')')
+end
 local found = redis.pcall('GETRANGE', KEYS[1], 0, 40)
+if type(found) == 'table' and not string.find(found.err, 'WRONGTYPE') then return failed(found, 'getrange') end
 local version = type(found) == 'string' and string.match(found, '^{"version":(%d+)')
 if version and tonumber(version) >= tonumber(ARGV[1]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+local saved = redis.pcall('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+if saved.err then return failed(saved, 'set') end
 return 1
 "#;
 

@@ -90,6 +90,13 @@ fn trouble(error: &RedisError) -> Trouble {
     }
 }
 
+/// The first error of those that the commands of a pipeline have: one is told, and says what to do.
+fn single(error: RedisError) -> RedisError {
+    let first =
+        error.clone().into_server_errors().and_then(|errors| errors.first().map(|(_, first)| first.clone()));
+    first.map_or(error, RedisError::from)
+}
+
 /// Whether an error says only that a key is elsewhere.
 fn is_routing(error: &RedisError) -> bool {
     use ServerErrorKind::{Ask, Moved, TryAgain};
@@ -157,7 +164,7 @@ impl Link {
     {
         let found = timeout(WAIT, self.current()).await.unwrap_or_else(|_| Err(too_late()));
         let (connection, generation) = found.map_err(Refusal::NoConnection)?;
-        let result = command(connection).await;
+        let result = command(connection).await.map_err(single);
         if result.as_ref().is_err_and(|error| trouble(error) != Trouble::None) {
             self.give_up(generation);
         }

@@ -50,7 +50,7 @@ const BY_TEXT: &[(&[&str], &str, &str)] = &[
         "the user or the password is refused: check store.username and store.password_file",
     ),
     (
-        &["noperm", "no permissions", "acl failure in script"],
+        &["noperm", "no permissions", "acl failure in script", "user executing the script can't"],
         "permission",
         "the ACL user lacks a command or a key: docs/redis.md lists what it needs",
     ),
@@ -60,9 +60,9 @@ const BY_TEXT: &[(&[&str], &str, &str)] = &[
         "this is a server, not a Sentinel: name Sentinels in store.url, or use redis://",
     ),
     (
-        &["unknown command 'hello'", "unknown command `hello`"],
+        &["unknown command 'hello'", "unknown command `hello`", "wrong number of arguments for 'hello'"],
         "version",
-        "this is a Redis before 6.0: 6.2 or newer is needed, or a Valkey",
+        "this is a Redis before 6.2: Redis 6.2 or newer, or Valkey, is needed",
     ),
     (
         &["unknown command"],
