@@ -7,16 +7,19 @@ use anyhow::{Context, Result};
 use harness::{Client, Examinee, Service};
 use serde_json::Value;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
+use tokio::time::sleep;
 
 /// Items of an exam.
 const ITEMS: u32 = 30;
+/// Between an acknowledged answer and the next one.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What was seen of a fault.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// Longest time between two acknowledged answers of one examinee.
+    /// Longest time between two acknowledged answers of one examinee, from the fault on.
     pub gap: Duration,
     /// Requests that were not answered as they should be.
     pub failed: u64,
@@ -26,26 +29,43 @@ pub struct Seen {
     pub doubled: u64,
     /// Exams with another result than without a fault.
     pub wrong: u64,
-    /// The 99th percentile of an answer before the fault.
-    pub p99_before: Duration,
-    /// The same from the fault on.
-    pub p99_then: Duration,
-    /// How long the store was away.
-    pub back: Duration,
+    /// How long each answer before the fault took.
+    pub before: Vec<Duration>,
+    /// Each answer from the fault on.
+    pub then: Vec<Taken>,
+}
+
+/// An acknowledged answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    /// When.
+    pub at: Instant,
+    /// After how long.
+    pub took: Duration,
+    /// Of which exam.
+    pub exam: i64,
 }
 
 /// Examinees that go on until they are told to stop.
 pub struct Crowd {
-    is_over: Arc<AtomicBool>,
-    is_broken: Arc<AtomicBool>,
+    stage: Arc<AtomicU8>,
     tasks: Vec<tokio::task::JoinHandle<Result<Sat>>>,
 }
+
+/// Nothing is measured yet.
+const WARMING: u8 = 0;
+/// Before the fault.
+const BEFORE: u8 = 1;
+/// From the fault on.
+const THEN: u8 = 2;
+/// Exams that are open are finished.
+const OVER: u8 = 3;
 
 #[derive(Default)]
 struct Sat {
     gap: Duration,
     before: Vec<Duration>,
-    then: Vec<Duration>,
+    then: Vec<Taken>,
     failed: u64,
     exams: Vec<(i64, usize, Vec<Value>)>,
 }
@@ -59,75 +79,86 @@ pub async fn undisturbed() -> Result<Vec<Value>> {
 }
 
 impl Crowd {
-    /// Starts so many examinees.
-    pub fn start(client: &Client, count: u32) -> Self {
-        let (is_over, is_broken) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    /// Starts so many examinees; each asks the services in turn.
+    pub fn start(clients: &[Client; 2], count: u32) -> Self {
+        let stage = Arc::new(AtomicU8::new(WARMING));
         let tasks = (0..count)
             .map(|_| {
-                let (client, is_over, is_broken) =
-                    (client.clone(), Arc::clone(&is_over), Arc::clone(&is_broken));
-                tokio::spawn(async move { sit(&client, &is_over, &is_broken).await })
+                let (clients, stage) = (clients.clone(), Arc::clone(&stage));
+                tokio::spawn(async move { sit(&clients, &stage).await })
             })
             .collect();
-        Self { is_over, is_broken, tasks }
+        Self { stage, tasks }
+    }
+
+    /// From now on answers are measured.
+    pub fn is_warm(&self) {
+        self.stage.store(BEFORE, Ordering::Relaxed);
     }
 
     /// Marks the moment of the fault.
-    pub fn mark(&self) {
-        self.is_broken.store(true, Ordering::Relaxed);
+    pub fn breaks(&self) {
+        self.stage.store(THEN, Ordering::Relaxed);
     }
 
     /// Lets them finish their exams, and tells what they saw.
     pub async fn end(self, client: &Client, expected: &[Value]) -> Result<Seen> {
-        self.is_over.store(true, Ordering::Relaxed);
-        let (mut seen, mut before, mut then) = (Seen::default(), Vec::new(), Vec::new());
+        self.stage.store(OVER, Ordering::Relaxed);
+        let mut seen = Seen::default();
         for task in self.tasks {
             let sat = task.await??;
             seen.gap = seen.gap.max(sat.gap);
             seen.failed += sat.failed;
-            before.extend(sat.before);
-            then.extend(sat.then);
+            seen.before.extend(sat.before);
+            seen.then.extend(sat.then);
             for (exam, acknowledged, replies) in sat.exams {
-                let status = client.status(exam).await?.body;
-                let kept = status["items_completed"].as_u64().context("items_completed")?;
+                let status = client.status(exam).await?;
+                let kept = status.body["items_completed"].as_u64().with_context(|| format!("{status:?}"))?;
                 let acknowledged = acknowledged as u64;
                 seen.lost += acknowledged.saturating_sub(kept);
                 seen.doubled += kept.saturating_sub(acknowledged);
                 seen.wrong += u64::from(replies != expected);
             }
         }
-        (seen.p99_before, seen.p99_then) = (p99(before), p99(then));
         Ok(seen)
     }
 }
 
-async fn sit(client: &Client, is_over: &AtomicBool, is_broken: &AtomicBool) -> Result<Sat> {
+async fn sit(clients: &[Client; 2], stage: &AtomicU8) -> Result<Sat> {
     let mut sat = Sat::default();
-    while !is_over.load(Ordering::Relaxed) {
-        let mut examinee = Examinee::start(client, ITEMS).await?;
+    let mut turns = clients.iter().cycle();
+    let mut next = || turns.next().context("a client");
+    while stage.load(Ordering::Relaxed) != OVER {
+        let mut examinee = Examinee::start(next()?, ITEMS).await?;
         let mut last = Instant::now();
         while examinee.item.is_some() {
             let asked = Instant::now();
-            if examinee.answer(client).await.is_err() {
+            if examinee.answer(next()?).await.is_err() {
                 sat.failed += 1;
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                sleep(Duration::from_millis(50)).await;
                 continue;
             }
-            let times = if is_broken.load(Ordering::Relaxed) { &mut sat.then } else { &mut sat.before };
-            times.push(asked.elapsed());
-            if is_broken.load(Ordering::Relaxed) {
-                sat.gap = sat.gap.max(last.elapsed());
+            let (at, took, exam) = (Instant::now(), asked.elapsed(), examinee.exam);
+            match stage.load(Ordering::Relaxed) {
+                WARMING => {}
+                BEFORE => sat.before.push(took),
+                _ => {
+                    sat.then.push(Taken { at, took, exam });
+                    sat.gap = sat.gap.max(last.elapsed());
+                }
             }
             last = Instant::now();
             // A person takes longer; this keeps the machine from being the limit.
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            sleep(PAUSE).await;
         }
         sat.exams.push((examinee.exam, examinee.replies.len(), examinee.replies));
     }
     Ok(sat)
 }
 
-fn p99(mut times: Vec<Duration>) -> Duration {
+/// The 99th percentile; zero of nothing.
+pub fn p99(times: impl Iterator<Item = Duration>) -> Duration {
+    let mut times: Vec<Duration> = times.collect();
     times.sort_unstable();
     times.get(times.len().saturating_sub(1) * 99 / 100).copied().unwrap_or_default()
 }

@@ -1,22 +1,10 @@
-//! The faults: each on a topology of its own.
+//! The faults, and what is promised of each.
 //!
-//! Input: a fault. Output: what examinees saw of it. Must not know: how it is printed.
+//! Input: a fault. Output: its name, the Redis that it breaks, and its targets. Must not know: how it breaks, how it is
+//! printed.
 
-use crate::examinees::{Crowd, Seen, undisturbed};
-use anyhow::{Context, Result};
-use contract::Settings;
-use harness::service::Setup;
-use harness::topology::{Shape, Topology};
-use harness::{Service, wait};
-use rustix::process::Signal;
-use std::time::{Duration, Instant};
-
-/// How long the load runs before the fault.
-const BEFORE: Duration = Duration::from_secs(2);
-/// How long it goes on after the store is back.
-const AFTER: Duration = Duration::from_secs(1);
-/// Longest wait for a store.
-const PATIENCE: Duration = Duration::from_secs(60);
+use harness::topology::Shape;
+use std::time::Duration;
 
 /// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +15,9 @@ pub enum Fault {
     SentinelKill,
     /// The master of Sentinels is frozen, and goes on later.
     SentinelFreeze,
-    /// The master of Sentinels is handed over as planned: PAUSE WRITE, WAIT, FAILOVER, UNPAUSE.
+    /// The master of Sentinels is shut down.
+    SentinelShutdown,
+    /// The master of Sentinels is handed over as planned: PAUSE WRITE, WAIT, FAILOVER, demotion, UNPAUSE.
     SentinelHandover,
     /// The master of a shard is killed.
     ClusterKill,
@@ -37,19 +27,58 @@ pub enum Fault {
     Gone,
     /// The only Redis forgets everything.
     Flushed,
+    /// Every snapshot is overwritten with something else, again and again.
+    Corrupted,
+    /// The only Redis has no memory left, for a while.
+    Full,
+    /// Each reply of the only Redis comes 200 ms late, for a while.
+    Slow,
+    /// Every connection is cut in mid-word, ten times.
+    Cut,
+    /// Nothing passes between service and Redis, and nobody is told, for a while.
+    Silent,
+    /// A few bytes a second pass between service and Redis, for a while.
+    Throttled,
+    /// The password is rotated: both are valid for a while, then only the new one.
+    Password,
+    /// Authority, certificates and keys are replaced: both are valid for a while, then only the new ones.
+    Certificates,
+    /// The name of the only Redis gets another address; the old one is gone.
+    Renamed,
+}
+
+/// Whose p99 of an answer is limited, as a multiple of that before the fault.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Limit {
+    /// It is only printed.
+    None,
+    /// That of all examinees while the store is of no use, from so long after the fault on.
+    Then(f64, Duration),
+    /// That of exams whose snapshots are on another shard.
+    OtherShards(f64),
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 18] = [
         Self::None,
         Self::SentinelKill,
         Self::SentinelFreeze,
+        Self::SentinelShutdown,
         Self::SentinelHandover,
         Self::ClusterKill,
         Self::ClusterFreeze,
         Self::Gone,
         Self::Flushed,
+        Self::Corrupted,
+        Self::Full,
+        Self::Slow,
+        Self::Cut,
+        Self::Silent,
+        Self::Throttled,
+        Self::Password,
+        Self::Certificates,
+        Self::Renamed,
     ];
 
     /// Its name.
@@ -58,96 +87,69 @@ impl Fault {
             Self::None => "none (one Redis)",
             Self::SentinelKill => "sentinel: master killed",
             Self::SentinelFreeze => "sentinel: master frozen",
+            Self::SentinelShutdown => "sentinel: master shut down",
             Self::SentinelHandover => "sentinel: planned handover",
             Self::ClusterKill => "cluster: a master killed",
             Self::ClusterFreeze => "cluster: a master frozen",
             Self::Gone => "basic: gone, then back empty",
             Self::Flushed => "basic: FLUSHALL",
+            Self::Corrupted => "basic: snapshots corrupted",
+            Self::Full => "basic: maxmemory reached",
+            Self::Slow => "basic: replies 200 ms late",
+            Self::Cut => "basic: connections cut",
+            Self::Silent => "basic: half-open connections",
+            Self::Throttled => "basic: 2 kB/s",
+            Self::Password => "basic: password rotated",
+            Self::Certificates => "basic: certificates replaced",
+            Self::Renamed => "basic: name moves to another",
         }
     }
 
-    /// How long the store may be away: until a replica is promoted (down-after 1 s and an election), and 5 s.
-    pub fn back_limit(self, gone: Duration) -> Duration {
+    /// The Redis that it breaks.
+    pub fn shape(self) -> Shape {
         match self {
-            Self::Gone => gone + Duration::from_secs(5),
-            Self::None | Self::Flushed => Duration::from_secs(1),
-            _ => Duration::from_secs(10),
-        }
-    }
-
-    fn shape(self) -> Shape {
-        match self {
-            Self::None | Self::Gone | Self::Flushed => Shape::Basic,
-            Self::SentinelKill | Self::SentinelFreeze | Self::SentinelHandover => Shape::Sentinel,
-            Self::ClusterKill | Self::ClusterFreeze => Shape::Cluster,
-        }
-    }
-}
-
-async fn is(service: &Service, wanted: &str) -> Option<()> {
-    let health = service.client().get("/health/redis").await.ok()?.body;
-    (health["redis"] == wanted).then_some(())
-}
-
-/// One run: load, the fault, the store's return, and what was seen.
-pub async fn run(fault: Fault, clients: u32, gone: Duration) -> Result<Seen> {
-    let expected = undisturbed().await?;
-    let mut topology = Topology::start(fault.shape(), false).await?;
-    let (store, _) = topology.store(3600);
-    let settings = Settings { store, ..Settings::default() }.to_text();
-    let table =
-        settings.split("[store]").nth(1).and_then(|rest| rest.split("\n[").next()).context("a store")?;
-    let setup = Setup { settings: Some(format!("[store]{table}")), ..Setup::default() };
-    let service = Service::start_with(setup).await?;
-    wait::until("the store", PATIENCE, || is(&service, "up")).await?;
-    let client = service.client();
-    let crowd = Crowd::start(&client, clients);
-    tokio::time::sleep(BEFORE).await;
-    crowd.mark();
-    let broken = Instant::now();
-    match fault {
-        Fault::None => {}
-        Fault::SentinelKill | Fault::ClusterKill => {
-            topology.kill(0).await?;
-            wait::until("the loss to be seen", PATIENCE, || is(&service, "down")).await?;
-        }
-        Fault::SentinelFreeze | Fault::ClusterFreeze => {
-            topology.signal(0, Signal::STOP)?;
-            wait::until("the loss to be seen", PATIENCE, || is(&service, "down")).await?;
-        }
-        Fault::SentinelHandover => hand_over(&topology).await?,
-        Fault::Gone => {
-            topology.kill(0).await?;
-            tokio::time::sleep(gone).await;
-            topology.restart(0).await?;
-        }
-        Fault::Flushed => drop(topology.ask(0, &["FLUSHALL"]).await?),
-    }
-    wait::until("the store's return", PATIENCE + gone, || is(&service, "up")).await?;
-    let back = broken.elapsed();
-    if matches!(fault, Fault::SentinelFreeze | Fault::ClusterFreeze) {
-        topology.signal(0, Signal::CONT)?;
-    }
-    tokio::time::sleep(AFTER).await;
-    let seen = crowd.end(&client, &expected).await?;
-    let is_basic = matches!(fault, Fault::None | Fault::Flushed);
-    Ok(Seen { back: if is_basic { Duration::ZERO } else { back }, ..seen })
-}
-
-/// The planned handover: no write is taken until the replicas have all, then another server is the master.
-async fn hand_over(topology: &Topology) -> Result<()> {
-    topology.ask(0, &["CLIENT", "PAUSE", "5000", "WRITE"]).await?;
-    topology.ask(0, &["WAIT", "2", "1000"]).await.ok();
-    topology.sentinel(0, &["SENTINEL", "FAILOVER", "exams"]).await?;
-    wait::until("another master", PATIENCE, || async {
-        for index in 1..topology.len() {
-            if topology.ask(index, &["ROLE"]).await.is_ok_and(|role| role.starts_with("master")) {
-                return Some(());
+            Self::SentinelKill | Self::SentinelFreeze | Self::SentinelShutdown | Self::SentinelHandover => {
+                Shape::Sentinel
             }
+            Self::ClusterKill | Self::ClusterFreeze => Shape::Cluster,
+            _ => Shape::Basic,
         }
-        None
-    })
-    .await?;
-    topology.ask(0, &["CLIENT", "UNPAUSE"]).await?;
-    Ok(())
+    }
+
+    /// Whether it takes TLS and ACL users.
+    pub fn is_guarded(self) -> bool {
+        matches!(self, Self::Password | Self::Certificates)
+    }
+
+    /// Whether it happens between service and Redis.
+    pub fn is_on_the_way(self) -> bool {
+        matches!(self, Self::Slow | Self::Cut | Self::Silent | Self::Throttled)
+    }
+
+    /// How long the store may be away: where a replica is promoted, until that (down-after or node timeout 2 s, and an
+    /// election) and 5 s; elsewhere 5 s after the cause has gone. `None`: it is never away, or that is no question.
+    pub fn back_limit(self, lasted: Duration) -> Option<Duration> {
+        match self {
+            Self::SentinelKill
+            | Self::SentinelFreeze
+            | Self::SentinelShutdown
+            | Self::SentinelHandover
+            | Self::ClusterKill
+            | Self::ClusterFreeze => Some(Duration::from_secs(10)),
+            Self::Gone | Self::Slow | Self::Silent | Self::Throttled | Self::Renamed => {
+                Some(lasted + Duration::from_secs(5))
+            }
+            _ => None,
+        }
+    }
+
+    /// Its limit of the p99.
+    pub fn limit(self) -> Limit {
+        match self {
+            Self::ClusterKill | Self::ClusterFreeze => Limit::OtherShards(1.5),
+            Self::Gone => Limit::Then(2.0, Duration::ZERO),
+            Self::Slow => Limit::Then(2.0, Duration::from_secs(2)),
+            _ => Limit::None,
+        }
+    }
 }

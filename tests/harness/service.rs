@@ -15,6 +15,9 @@ use tokio::process::Command;
 /// How long a service may take to serve.
 const START: Duration = Duration::from_secs(30);
 
+/// Gives a program names of its own, in a mount namespace of its own.
+const APART: &str = r#"mount --bind "$1" /etc/hosts && shift && exec "$@""#;
+
 /// What a service is started with.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
@@ -28,6 +31,8 @@ pub struct Setup {
     pub token: Option<String>,
     /// Another program than the one that was just built.
     pub program: Option<PathBuf>,
+    /// A file that is `/etc/hosts` for it alone; that takes root.
+    pub hosts: Option<PathBuf>,
     /// What else is in its environment.
     pub env: Vec<(&'static str, String)>,
 }
@@ -140,7 +145,16 @@ impl Service {
     /// It has not been built.
     pub fn command(&self) -> Result<Command> {
         let built = || program("exam-service");
-        let mut command = Command::new(self.setup.program.clone().map_or_else(built, Ok)?);
+        let program = self.setup.program.clone().map_or_else(built, Ok)?;
+        let mut command = match &self.setup.hosts {
+            None => Command::new(program),
+            Some(hosts) => {
+                let mut apart = Command::new("unshare");
+                apart.args(["--mount", "--propagation", "private", "sh", "-c", APART, "sh"]);
+                apart.arg(hosts).arg(program);
+                apart
+            }
+        };
         command.current_dir(self.folder.path()).env_remove("REDIS_URL").env("NO_COLOR", "1");
         command.env_remove("OTEL_EXPORTER_OTLP_ENDPOINT");
         command.env("DATABASE_URL", self.database_url());

@@ -4,7 +4,7 @@ use crate::authority::Authority;
 use crate::process::{Process, free_port};
 pub use crate::release::Release;
 use crate::wait;
-use ::contract::settings::{Redis as RedisSettings, Store};
+use ::contract::settings::{Redis as RedisSettings, Settings, Store};
 use ::service::store::redis::access::StoreSecrets;
 use anyhow::{Context, Result};
 use rustix::process::Signal;
@@ -119,7 +119,7 @@ impl Topology {
         let read = |path: std::path::PathBuf| std::fs::read_to_string(path).ok();
         let secrets = StoreSecrets {
             password: named("app-password"),
-            sentinel_password: named("sentinel-password"),
+            sentinel_password: named("sentinel-password").filter(|_| self.shape == Shape::Sentinel),
             ca: self.authority.as_ref().and_then(|authority| read(authority.certificate())),
             certificate: self.authority.as_ref().and_then(|authority| {
                 let [certificate, key] = authority.server();
@@ -132,6 +132,39 @@ impl Topology {
             Shape::Cluster => Store::Cluster(redis),
         };
         (store, secrets)
+    }
+
+    /// The Settings of a store on it, with its secrets in files of a folder.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn settings(&self, folder: &Path) -> Result<Store> {
+        let (mut store, StoreSecrets { password, sentinel_password, ca, certificate }) = self.store(3600);
+        let (Store::Basic(redis) | Store::Sentinel(redis) | Store::Cluster(redis)) = &mut store else {
+            return Ok(store);
+        };
+        let file = |name: &str, text: Option<String>| -> Result<Option<String>> {
+            let Some(text) = text else { return Ok(None) };
+            let path = folder.join(name);
+            std::fs::write(&path, text)?;
+            Ok(Some(path.to_string_lossy().into_owned()))
+        };
+        let (cert, key) = certificate.unzip();
+        redis.password_file = file("password", password)?;
+        redis.sentinel_password_file = file("sentinel-password", sentinel_password)?;
+        (redis.ca_file, redis.cert_file, redis.key_file) =
+            (file("ca.crt", ca)?, file("tls.crt", cert)?, file("tls.key", key)?);
+        Ok(store)
+    }
+
+    /// The port of a server.
+    pub fn port(&self, index: usize) -> u16 {
+        self.servers[index].port
+    }
+
+    /// The authority of its certificates.
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
     }
 
     /// Number of servers, masters first as they were started.
@@ -239,7 +272,7 @@ impl Topology {
     async fn watch(&mut self) -> Result<()> {
         let master = self.servers[0].port;
         let mut more = format!(
-            "sentinel monitor exams 127.0.0.1 {master} 2\nsentinel down-after-milliseconds exams 1000\n\
+            "sentinel monitor exams 127.0.0.1 {master} 2\nsentinel down-after-milliseconds exams 2000\n\
              sentinel failover-timeout exams 5000\n"
         );
         if self.authority.is_some() {
@@ -304,6 +337,16 @@ impl Topology {
         anyhow::ensure!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
         Ok(said)
     }
+}
+
+/// The part of a Settings text that names a store.
+///
+/// # Errors
+/// Settings write no such part.
+pub fn store_table(store: Store) -> Result<String> {
+    let text = Settings { store, ..Settings::default() }.to_text();
+    let table = text.split("[store]").nth(1).and_then(|rest| rest.split("\n[").next());
+    Ok(format!("[store]{}\n", table.context("the store")?))
 }
 
 /// The configuration of a server with TLS, client certificates and ACL users.

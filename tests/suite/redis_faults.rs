@@ -2,9 +2,9 @@
 //! wrong. No request of an examinee fails, and the store comes back by itself.
 
 use anyhow::{Context, Result, ensure};
-use contract::settings::{Settings, Store as StoreSettings};
+use contract::settings::Store as StoreSettings;
 use harness::service::Setup;
-use harness::topology::{Release, Shape, Topology};
+use harness::topology::{Release, Shape, Topology, store_table};
 use harness::{Client, Examinee, Service, wait};
 use rstest::rstest;
 use rustix::process::Signal;
@@ -19,10 +19,7 @@ const BACK: Duration = Duration::from_secs(30);
 /// A service on a topology.
 async fn service(topology: &Topology) -> Result<Service> {
     let (store, _) = topology.store(3600);
-    let settings = Settings { store, ..Settings::default() }.to_text();
-    let table = settings.split("[store]").nth(1).context("the store")?;
-    let table = table.split("\n[").next().unwrap_or_default();
-    let setup = Setup { settings: Some(format!("[store]{table}")), ..Setup::default() };
+    let setup = Setup { settings: Some(store_table(store)?), ..Setup::default() };
     let service = Service::start_with(setup).await?;
     until_up(&service).await?;
     Ok(service)
@@ -103,26 +100,9 @@ async fn a_lost_master_is_not_noticed(#[case] shape: Shape, #[case] signal: Sign
 #[tokio::test]
 async fn a_rotated_password_is_taken_up() -> Result<()> {
     let topology = Topology::start(Shape::Basic, true).await?;
-    let (store, secrets) = topology.store(3600);
     let mut service = Service::stopped(Setup::default())?;
-    let (certificate, key) = secrets.certificate.clone().context("a certificate")?;
-    let file = |name: &str, text: &str| -> Result<String> {
-        let path = service.path(name);
-        std::fs::write(&path, text)?;
-        Ok(path.to_string_lossy().into_owned())
-    };
-    let StoreSettings::Basic(redis) = store else { anyhow::bail!("one server") };
-    let redis = contract::settings::Redis {
-        password_file: Some(file("password", "app-password\n")?),
-        ca_file: Some(file("ca.crt", secrets.ca.as_deref().unwrap_or_default())?),
-        cert_file: Some(file("tls.crt", &certificate)?),
-        key_file: Some(file("tls.key", &key)?),
-        ..redis
-    };
-    let text = Settings { store: StoreSettings::Basic(redis), ..Settings::default() }.to_text();
-    let table = text.split("[store]").nth(1).context("the store")?;
-    let table = table.split("\n[").next().unwrap_or_default().to_owned();
-    service.set_settings(format!("[store]{table}"));
+    let store = topology.settings(&service.path(""))?;
+    service.set_settings(store_table(store)?);
     service.restart(None).await?;
     until_up(&service).await?;
     let client = service.client();

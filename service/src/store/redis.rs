@@ -17,15 +17,17 @@ use super::{Error, SetupError, Write, Written};
 use crate::telemetry::metrics::Metrics;
 use access::{Access, StoreSecrets};
 use cluster::Cluster;
+pub use cluster::slot;
 use contract::settings::{self, Place, RedisUrl};
 use futures::future::join_all;
-use link::{Failure, Link};
+use link::{Failure, Link, READ, WRITE};
 use peer::Wanted;
 use problem::Problem;
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, FromRedisValue, Pipeline, RedisError, Script, ServerErrorKind};
 use sentinels::Sentinels;
 use std::sync::Arc;
+use std::time::Duration;
 use supervisor::Target;
 
 /// Saves a snapshot unless the stored one has this version or a newer one; `version` comes first in its text. A
@@ -143,14 +145,14 @@ impl Redis {
                 other => other,
             }
         };
-        let bytes: Option<Vec<u8>> = self.call(&key, get).await?;
+        let bytes: Option<Vec<u8>> = self.call(READ, &key, get).await?;
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Writes all, in order for each exam; the result of each.
     pub(super) async fn write(&self, writes: &[Write]) -> Vec<Result<Written, Error>> {
         if let Topology::Cluster(cluster) = &self.shared.topology
-            && let Err(error) = cluster.ready().await
+            && let Err(error) = cluster.ready(WRITE).await
         {
             return writes.iter().map(|_| Err(unavailable(error.clone()))).collect();
         }
@@ -206,7 +208,7 @@ impl Redis {
                 other => other,
             }
         };
-        let mut done: Vec<u32> = self.call(&self.key(first.exam()), run).await?;
+        let mut done: Vec<u32> = self.call(WRITE, &self.key(first.exam()), run).await?;
         if *wait_replicas > 0 {
             let confirmed = done.pop().unwrap_or_default();
             if confirmed < *wait_replicas {
@@ -279,19 +281,24 @@ impl Redis {
 
     /// Runs a command on the master that has a key. If a node of a cluster says that the key is elsewhere, the map of slots
     /// is read again, and the command is repeated once.
-    async fn call<T, F>(&self, key: &str, command: impl Fn(MultiplexedConnection) -> F) -> Result<T, Error>
+    async fn call<T, F>(
+        &self,
+        within: Duration,
+        key: &str,
+        command: impl Fn(MultiplexedConnection) -> F,
+    ) -> Result<T, Error>
     where
         F: Future<Output = Result<T, RedisError>>,
     {
         let cluster = match &self.shared.topology {
-            Topology::One(link) => return link.call(command).await.map_err(|failure| failure.error),
+            Topology::One(link) => return link.call(within, command).await.map_err(|failure| failure.error),
             Topology::Cluster(cluster) => cluster,
         };
-        match cluster.link(key).await.map_err(unavailable)?.call(&command).await {
+        match cluster.link(within, key).await.map_err(unavailable)?.call(within, &command).await {
             Err(Failure { is_moved: true, .. }) => {
-                cluster.refresh().await.map_err(unavailable)?;
-                let next = cluster.link(key).await.map_err(unavailable)?;
-                next.call(&command).await.map_err(|failure| failure.error)
+                cluster.refresh(within).await.map_err(unavailable)?;
+                let next = cluster.link(within, key).await.map_err(unavailable)?;
+                next.call(within, &command).await.map_err(|failure| failure.error)
             }
             other => other.map_err(|failure| failure.error),
         }
@@ -306,8 +313,10 @@ async fn set_marker(link: &Link, key: &str) -> Result<bool, Error> {
     let mut command = redis::cmd("SET");
     command.arg(key).arg(1).arg("NX");
     let command = &command;
-    let set: Option<String> =
-        link.call(|connection| command_on(command, connection)).await.map_err(|failure| failure.error)?;
+    let set: Option<String> = link
+        .call(WRITE, |connection| command_on(command, connection))
+        .await
+        .map_err(|failure| failure.error)?;
     Ok(set.is_some())
 }
 

@@ -30,8 +30,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 const CHECK: Duration = Duration::from_secs(5);
 /// How often it is read while a link is of no use.
 const RETRY: Duration = Duration::from_millis(500);
-/// Longest time that a request waits for the map.
-const WAIT: Duration = Duration::from_millis(500);
+/// Longest time that a health check waits for the map.
+const HEALTH: Duration = Duration::from_secs(2);
 /// Most nodes that are asked at once for the map.
 const ASKED: usize = 6;
 
@@ -62,7 +62,7 @@ impl std::fmt::Debug for Cluster {
 
 /// The slot of a key: CRC-16/XMODEM of the part between the first braces, if there is one (Redis Cluster
 /// specification, "Key distribution model").
-pub(super) fn slot(key: &str) -> u16 {
+pub fn slot(key: &str) -> u16 {
     let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
     let hashed = tag.filter(|tag| !tag.is_empty()).unwrap_or(key);
     let crc = hashed.bytes().fold(0_u16, |crc, byte| {
@@ -83,13 +83,13 @@ impl Cluster {
         cluster
     }
 
-    /// The link of the master that has a key.
-    pub(super) async fn link(&self, key: &str) -> Result<Arc<Link>, Problem> {
+    /// The link of the master that has a key, within a time.
+    pub(super) async fn link(&self, within: Duration, key: &str) -> Result<Arc<Link>, Problem> {
         let slot = slot(key);
         if let Some(link) = self.known(slot) {
             return Ok(link);
         }
-        self.ready().await?;
+        self.ready(within).await?;
         self.known(slot).ok_or_else(|| Problem::new("address", format!("no master has slot {slot}")))
     }
 
@@ -104,14 +104,19 @@ impl Cluster {
         self.known(slot(key)).map_or(0, |link| Arc::as_ptr(&link).addr())
     }
 
-    /// Waits for the first reading of the map.
-    pub(super) async fn ready(&self) -> Result<(), Problem> {
-        if self.map.load().links.is_empty() { self.result(|read| read.is_some()).await } else { Ok(()) }
+    /// Waits for the first reading of the map, within a time.
+    pub(super) async fn ready(&self, within: Duration) -> Result<(), Problem> {
+        if !self.map.load().links.is_empty() {
+            return Ok(());
+        }
+        let mut read = self.read.subscribe();
+        let first = timeout(within, read.wait_for(Option::is_some)).await;
+        first.ok().and_then(Result::ok).and_then(|read| read.clone()).unwrap_or_else(|| Err(too_late()))
     }
 
     /// All masters, each with its ranges of slots.
     pub(super) async fn shards(&self) -> Result<Vec<(Arc<Link>, Vec<RangeInclusive<u16>>)>, Problem> {
-        self.ready().await?;
+        self.ready(HEALTH).await?;
         let map = self.map.load();
         let ranges = |link: &Arc<Link>| {
             let own = map.ranges.iter().filter(|(_, (_, of))| Arc::ptr_eq(of, link));
@@ -120,24 +125,14 @@ impl Cluster {
         Ok(map.links.values().map(|link| (Arc::clone(link), ranges(link))).collect())
     }
 
-    /// Has the map read again and waits for it.
-    pub(super) async fn refresh(&self) -> Result<(), Problem> {
+    /// Has the map read again and waits for it, within a time.
+    pub(super) async fn refresh(&self, within: Duration) -> Result<(), Problem> {
         let mut read = self.read.subscribe();
         read.mark_unchanged();
         self.wanted.notify_one();
-        let result = timeout(WAIT, read.changed()).await;
+        let result = timeout(within, read.changed()).await;
         let read = read.borrow().clone();
         result.ok().and(read).unwrap_or_else(|| Err(too_late()))
-    }
-
-    /// The result of the last reading, once it is as wanted.
-    async fn result(
-        &self,
-        is_wanted: impl FnMut(&Option<Result<(), Problem>>) -> bool,
-    ) -> Result<(), Problem> {
-        let mut read = self.read.subscribe();
-        let result = timeout(WAIT, read.wait_for(is_wanted)).await;
-        result.ok().and_then(Result::ok).and_then(|read| read.clone()).unwrap_or_else(|| Err(too_late()))
     }
 
     /// What is wrong with the last reading or with a link.

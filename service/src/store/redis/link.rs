@@ -18,8 +18,10 @@ use tokio::time::timeout;
 
 /// Longest time that a request waits for a connection that is being made.
 const WAIT: Duration = Duration::from_millis(250);
-/// Longest time of a call, with a second attempt.
-const CALL: Duration = Duration::from_millis(500);
+/// Longest time of a call that a request waits for: then it goes on from the log.
+pub(super) const READ: Duration = SLOW;
+/// Longest time of a call that nobody waits for, with a second attempt.
+pub(super) const WRITE: Duration = Duration::from_millis(500);
 /// Longest time that a health check waits for an attempt to connect.
 const HEALTH: Duration = Duration::from_secs(2);
 
@@ -116,8 +118,12 @@ impl Link {
         }
     }
 
-    /// Runs a command, unless the breaker is open.
-    pub(super) async fn call<T, F>(&self, command: impl Fn(MultiplexedConnection) -> F) -> Result<T, Failure>
+    /// Runs a command within a time, unless the breaker is open.
+    pub(super) async fn call<T, F>(
+        &self,
+        within: Duration,
+        command: impl Fn(MultiplexedConnection) -> F,
+    ) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, RedisError>>,
     {
@@ -135,9 +141,13 @@ impl Link {
             }
         };
         let start = Instant::now();
-        let result = timeout(CALL, attempts).await.unwrap_or_else(|_| Err(Refusal::NoConnection(too_late())));
+        let result = timeout(within, attempts).await.unwrap_or(Err(Refusal::Late));
         let (outcome, result) = match result {
             Ok(reply) => (Outcome::Reply(start.elapsed()), Ok(reply)),
+            Err(Refusal::Late) => {
+                let error = Error::Unavailable(format!("no reply within {} ms", within.as_millis()));
+                (Outcome::Reply(start.elapsed()), Err(Failure { error, is_moved: false }))
+            }
             Err(Refusal::NoConnection(problem)) => {
                 let error = Error::Unavailable(problem.text.clone());
                 (Outcome::Failed(problem), Err(Failure { error, is_moved: false }))
@@ -290,6 +300,8 @@ impl Drop for Link {
 
 /// Why there is no reply that counts.
 enum Refusal {
+    /// None came within the time of the call.
+    Late,
     /// There is no connection.
     NoConnection(Problem),
     /// The reply, or its absence, is an error.
