@@ -50,7 +50,7 @@ impl Bed {
             }
             _ => None,
         };
-        let url = database(postgres).await?;
+        let url = postgres.database().await?;
         let setup = Setup {
             settings: Some(format!("{}[database]\nurl = \"{url}\"\n", store_table(store)?)),
             database_url: Some(url),
@@ -116,16 +116,4 @@ fn point(store: &mut Store, server: SocketAddr, at: &str) {
 fn names(folder: &Path, at: SocketAddr) -> Result<()> {
     std::fs::write(folder.join("hosts"), format!("127.0.0.1 localhost\n{} {NAME}\n", at.ip()))?;
     Ok(())
-}
-
-/// A new database.
-async fn database(postgres: &Postgres) -> Result<String> {
-    use sqlx::Connection;
-    let url = postgres.url();
-    let name = format!("run_{:016x}", rand::random::<u64>());
-    let mut connection = sqlx::PgConnection::connect(&url).await?;
-    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await?;
-    connection.close().await?;
-    let (server, _) = url.rsplit_once('/').context("a database in the URL")?;
-    Ok(format!("{server}/{name}"))
 }

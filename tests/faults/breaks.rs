@@ -4,6 +4,7 @@
 
 use crate::bed::{Bed, PATIENCE};
 use crate::faults::Fault;
+use crate::run::Pace;
 use anyhow::{Context, Result, ensure};
 use harness::topology::Topology;
 use harness::{Authority, Redis, wait};
@@ -11,8 +12,6 @@ use rustix::process::Signal;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-/// How long a fault lasts that does not end by itself.
-const LASTING: Duration = Duration::from_secs(6);
 /// Longer than a service takes to see that a file has changed.
 const SEEN: Duration = Duration::from_secs(3);
 /// What stands where a snapshot was: nothing, no object, a version from the future, half of a snapshot.
@@ -25,7 +24,7 @@ const OVERWRITE: &str = "for _, key in ipairs(redis.call('KEYS', 'adaptive_engin
 pub type Kept = Option<Redis>;
 
 /// Breaks, waits as the fault wants, and mends; how long the cause lasted.
-pub async fn run(fault: Fault, bed: &mut Bed, gone: Duration) -> Result<(Duration, Kept)> {
+pub async fn run(fault: Fault, bed: &mut Bed, pace: Pace) -> Result<(Duration, Kept)> {
     let start = Instant::now();
     let mut kept = None;
     match fault {
@@ -46,7 +45,7 @@ pub async fn run(fault: Fault, bed: &mut Bed, gone: Duration) -> Result<(Duratio
         Fault::SentinelHandover => hand_over(&bed.topology).await?,
         Fault::Gone => {
             bed.topology.kill(0).await?;
-            sleep(gone).await;
+            sleep(pace.gone).await;
             bed.topology.restart(0).await?;
         }
         Fault::Flushed => drop(bed.topology.ask(0, &["FLUSHALL"]).await?),
@@ -58,14 +57,14 @@ pub async fn run(fault: Fault, bed: &mut Bed, gone: Duration) -> Result<(Duratio
         }
         Fault::Full => {
             bed.topology.ask(0, &["CONFIG", "SET", "maxmemory", "1"]).await?;
-            sleep(LASTING).await;
+            sleep(pace.lasting).await;
             bed.topology.ask(0, &["CONFIG", "SET", "maxmemory", "0"]).await?;
         }
         Fault::Slow => {
             bed.way()?.weather(|weather| weather.delay = Duration::from_millis(200));
-            sleep(LASTING / 2).await;
+            sleep(pace.lasting / 2).await;
             ensure!(bed.is_left_alone().await?, "a slow Redis is not left alone");
-            sleep(LASTING / 2).await;
+            sleep(pace.lasting / 2).await;
             bed.way()?.weather(|weather| weather.delay = Duration::ZERO);
         }
         Fault::Cut => {
@@ -76,12 +75,12 @@ pub async fn run(fault: Fault, bed: &mut Bed, gone: Duration) -> Result<(Duratio
         }
         Fault::Silent => {
             bed.way()?.weather(|weather| weather.is_silent = true);
-            sleep(LASTING).await;
+            sleep(pace.lasting).await;
             bed.way()?.weather(|weather| weather.is_silent = false);
         }
         Fault::Throttled => {
             bed.way()?.weather(|weather| weather.bytes_per_second = 2000);
-            sleep(LASTING).await;
+            sleep(pace.lasting).await;
             bed.way()?.weather(|weather| weather.bytes_per_second = 0);
             // What was throttled still trickles out of old connections.
             bed.way()?.cut();

@@ -9,20 +9,42 @@ use crate::faults::Fault;
 use crate::snapshots::Snapshots;
 use anyhow::Result;
 use harness::Postgres;
-use harness::topology::Shape;
 use serde_json::Value;
 use service::store::redis::slot;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-/// New processes are slow at first.
-const WARM: Duration = Duration::from_secs(2);
-/// How long is measured before the fault.
-const BEFORE: Duration = Duration::from_secs(2);
-/// How long the load goes on after the store is back.
-const AFTER: Duration = Duration::from_secs(1);
 /// The slots of the first master of three.
 const FIRST_SHARD: std::ops::RangeInclusive<u16> = 0..=5460;
+
+/// How long each phase of a run takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// New processes are slow at first.
+    warm: Duration,
+    /// What is measured before the fault.
+    before: Duration,
+    /// A fault that does not end by itself.
+    pub lasting: Duration,
+    /// One that takes Redis away whole.
+    pub gone: Duration,
+    /// The load after the store is back.
+    after: Duration,
+}
+
+impl Pace {
+    /// Long enough for figures.
+    pub fn full(gone: u64) -> Self {
+        let [warm, before, lasting, after, gone] = [2, 2, 6, 1, gone].map(Duration::from_secs);
+        Self { warm, before, lasting, gone, after }
+    }
+
+    /// Long enough for each fault to take its course.
+    pub fn brief(gone: u64) -> Self {
+        let half = Duration::from_millis(500);
+        Self { warm: half, before: half, lasting: Duration::from_secs(3), after: half, ..Self::full(gone) }
+    }
+}
 
 /// A run.
 pub struct Run {
@@ -52,27 +74,27 @@ impl Run {
 pub async fn run(
     fault: Fault,
     clients: u32,
-    gone: Duration,
+    pace: Pace,
     postgres: &Postgres,
     expected: &[Value],
 ) -> Result<Run> {
     let mut bed = Bed::start(fault, postgres).await?;
     let both = [bed.services[0].client(), bed.services[1].client()];
     let crowd = Crowd::start(&both, clients);
-    sleep(WARM).await;
+    sleep(pace.warm).await;
     crowd.is_warm();
-    sleep(BEFORE).await;
+    sleep(pace.before).await;
     crowd.breaks();
     let snapshots = match fault {
         Fault::SentinelHandover => Some(Snapshots::start(&bed.topology).await?),
         _ => None,
     };
     let broken = Instant::now();
-    let (lasted, _kept) = breaks::run(fault, &mut bed, gone).await?;
+    let (lasted, _kept) = breaks::run(fault, &mut bed, pace).await?;
     bed.until("up").await?;
     let back = broken.elapsed();
     breaks::end(fault, &bed)?;
-    sleep(AFTER).await;
+    sleep(pace.after).await;
     let snapshots_lost = match snapshots {
         Some(snapshots) => Some(snapshots.end().await?),
         None => None,
@@ -82,6 +104,5 @@ pub async fn run(
     let away =
         seen.then.iter().map(|taken| (since(taken), *taken)).filter(|(since, _)| *since < lasted.max(back));
     let away = away.collect();
-    debug_assert!(fault.shape() != Shape::Cluster || bed.topology.len() == 6);
     Ok(Run { away, seen, back, lasted, snapshots_lost })
 }

@@ -123,6 +123,22 @@ impl Postgres {
         format!("postgres://exam@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// The URL of a new database in it.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn database(&self) -> Result<String> {
+        use sqlx::Connection;
+        let url = self.url();
+        let name = format!("run_{:016x}", rand::random::<u64>());
+        let mut connection = sqlx::PgConnection::connect(&url).await?;
+        let create = format!("CREATE DATABASE {name}");
+        sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut connection).await?;
+        connection.close().await?;
+        let (server, _) = url.rsplit_once('/').context("a database in the URL")?;
+        Ok(format!("{server}/{name}"))
+    }
+
     /// Its pid, while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.process.as_ref()?.pid()

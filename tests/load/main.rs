@@ -10,6 +10,7 @@ mod connection;
 mod limits;
 mod memory;
 mod processes;
+mod shapes;
 mod turns;
 
 use anyhow::{Context, Result};
@@ -32,6 +33,8 @@ const SETS: u32 = 200_000;
 const TURN: u32 = 4;
 /// Exams that are open at once, to see what each takes of memory.
 const EXAMS: usize = 10_000;
+/// Exams that are open while shapes of Redis are compared.
+const OPEN: usize = 20_000;
 
 /// Measures what the service bears, on databases and a Redis of its own that end with it.
 #[derive(Debug, Parser)]
@@ -50,7 +53,7 @@ struct Arguments {
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// Both databases, then memory.
+    /// Both databases, then the shapes of Redis, then memory.
     All,
     /// The flow on PostgreSQL and Redis.
     Postgres,
@@ -58,6 +61,8 @@ enum Part {
     Sqlite,
     /// Memory of open exams.
     Memory,
+    /// The flow on one Redis, Sentinel and Cluster, compared.
+    Shapes,
 }
 
 // One thread for all examinees: what they take of the machine is missing to the service.
@@ -73,6 +78,10 @@ async fn main() -> Result<()> {
     }
     if is(Part::Sqlite) {
         on_sqlite(time, &clients).await?;
+    }
+    if is(Part::Shapes) {
+        // A short run opens fewer.
+        of_shapes(time / TURN, OPEN.min(usize::try_from(seconds)? * 4000)).await?;
     }
     if is(Part::Memory) {
         // A short run opens fewer.
@@ -133,6 +142,15 @@ async fn on_sqlite(time: Duration, clients: &[usize]) -> Result<()> {
     let best = answers.iter().map(|at| at.answers).fold(0.0, f64::max);
     say("\nratios")?;
     ratio("SQLite commits/s : recorded answers/s", alone / best, "at most 2")
+}
+
+async fn of_shapes(time: Duration, exams: usize) -> Result<()> {
+    let shapes::Seen { sentinel, cluster, bytes: [one, named, sharded] } =
+        shapes::compare(time, exams).await?;
+    say(&format!("\nshapes of Redis, {exams} open exams in each, 64 clients, PostgreSQL"))?;
+    in_turns("requests/s: Sentinel (1 + 2) : one Redis", &sentinel, "wanted: at least 0.95")?;
+    in_turns("requests/s: Cluster (3 + 3) : one Redis", &cluster, "wanted: at least 0.8")?;
+    say(&format!("  bytes of an open exam after ten answers: one {one}, Sentinel {named}, Cluster {sharded}"))
 }
 
 async fn of_memory(exams: usize) -> Result<()> {

@@ -24,6 +24,11 @@ const SETS: u32 = 40_000;
 pub struct Ratio(Vec<f64>);
 
 impl Ratio {
+    /// Adds a turn.
+    pub fn push(&mut self, ratio: f64) {
+        self.0.push(ratio);
+    }
+
     /// The turn in the middle.
     pub fn middle(&self) -> f64 {
         self.at(self.0.len() / 2)

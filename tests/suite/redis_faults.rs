@@ -3,11 +3,11 @@
 
 use anyhow::{Context, Result, ensure};
 use contract::settings::Store as StoreSettings;
+use harness::process::program;
 use harness::service::Setup;
 use harness::topology::{Release, Shape, Topology, store_table};
 use harness::{Client, Examinee, Service, wait};
 use rstest::rstest;
-use rustix::process::Signal;
 use service::store::redis::access::StoreSecrets;
 use service::store::{Store, Write, Written};
 use service::telemetry::metrics::Metrics;
@@ -54,69 +54,15 @@ async fn sit(client: &Client, examinees: &mut [Examinee], until: impl AsyncFn() 
     }
 }
 
-#[rstest]
-#[case(Shape::Sentinel, Signal::KILL)]
-#[case(Shape::Sentinel, Signal::STOP)]
-#[case(Shape::Cluster, Signal::KILL)]
-#[case(Shape::Cluster, Signal::STOP)]
+/// The fault bench in short: what it prints is in the output of a failure.
 #[tokio::test]
-async fn a_lost_master_is_not_noticed(#[case] shape: Shape, #[case] signal: Signal) -> Result<()> {
-    let mut topology = Topology::start(shape, false).await?;
-    let service = service(&topology).await?;
-    let client = service.client();
-    let mut examinees = Vec::new();
-    for _ in 0..12 {
-        examinees.push(Examinee::start(&client, 30).await?);
-    }
-    // The first server is a master in both shapes.
-    match signal {
-        Signal::KILL => topology.kill(0).await?,
-        other => topology.signal(0, other)?,
-    }
-    let lost = Instant::now();
-    let is = async |wanted: &str| health(&client).await.as_deref() == Some(wanted) || lost.elapsed() > BACK;
-    let at_first = sit(&client, &mut examinees, async || is("down").await).await?;
-    let later = sit(&client, &mut examinees, async || is("up").await).await?;
-    let longest = at_first.max(later);
-    let back = lost.elapsed();
-    ensure!(back < BACK, "the store is not back after {back:?}");
-    println!("{shape:?} {signal:?}: longest gap {longest:?}, store back after {back:?}");
-    if signal == Signal::STOP {
-        topology.signal(0, Signal::CONT)?;
-    }
-    let calm_service = Service::start().await?;
-    let calm = calm_service.client();
-    let mut undisturbed = Examinee::start(&calm, 30).await?;
-    undisturbed.finish(&calm).await?;
-    for examinee in &mut examinees {
-        examinee.finish(&client).await?;
-        ensure!(examinee.replies == undisturbed.replies, "bit by bit the exam without the fault");
-    }
-    until_up(&service).await?;
-    Ok(())
-}
-
-/// A password is rotated while both are valid, by a new text of its file: no request fails, and the store stays.
-#[tokio::test]
-async fn a_rotated_password_is_taken_up() -> Result<()> {
-    let topology = Topology::start(Shape::Basic, true).await?;
-    let mut service = Service::stopped(Setup::default())?;
-    let store = topology.settings(&service.path(""))?;
-    service.set_settings(store_table(store)?);
-    service.restart(None).await?;
-    until_up(&service).await?;
-    let client = service.client();
-    let mut examinees = vec![Examinee::start(&client, 30).await?];
-    topology.ask(0, &["ACL", "SETUSER", "app", ">another-password"]).await?;
-    std::fs::write(service.path("password"), "another-password\n")?;
-    let changed = Instant::now();
-    // Long enough for the file to be looked at twice.
-    sit(&client, &mut examinees, async || changed.elapsed() > Duration::from_secs(3)).await?;
-    topology.ask(0, &["ACL", "SETUSER", "app", "<app-password"]).await?;
-    topology.ask(0, &["CLIENT", "KILL", "USER", "app"]).await?;
-    let killed = Instant::now();
-    sit(&client, &mut examinees, async || killed.elapsed() > Duration::from_secs(2)).await?;
-    assert_eq!(health(&client).await.as_deref(), Some("up"), "it connects with the new password");
+async fn no_fault_of_redis_fails_a_request_or_loses_an_answer() -> Result<()> {
+    let mut bench = tokio::process::Command::new(program("faults")?);
+    let done =
+        bench.args(["1", "--brief", "--clients", "6", "--gone", "2"]).kill_on_drop(true).output().await?;
+    let said = String::from_utf8_lossy(&done.stdout);
+    ensure!(done.status.success(), "{said}\n{}", String::from_utf8_lossy(&done.stderr));
+    ensure!(said.lines().count() == 19, "a line for each fault: {said}");
     Ok(())
 }
 

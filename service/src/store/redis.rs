@@ -20,14 +20,13 @@ use cluster::Cluster;
 pub use cluster::slot;
 use contract::settings::{self, Place, RedisUrl};
 use futures::future::join_all;
-use link::{Failure, Link, READ, WRITE};
+use link::{Failure, Link, Use};
 use peer::Wanted;
 use problem::Problem;
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, FromRedisValue, Pipeline, RedisError, Script, ServerErrorKind};
 use sentinels::Sentinels;
 use std::sync::Arc;
-use std::time::Duration;
 use supervisor::Target;
 
 /// Saves a snapshot unless the stored one has this version or a newer one; `version` comes first in its text. A
@@ -145,14 +144,14 @@ impl Redis {
                 other => other,
             }
         };
-        let bytes: Option<Vec<u8>> = self.call(READ, &key, get).await?;
+        let bytes: Option<Vec<u8>> = self.call(Use::Read, &key, get).await?;
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Writes all, in order for each exam; the result of each.
     pub(super) async fn write(&self, writes: &[Write]) -> Vec<Result<Written, Error>> {
         if let Topology::Cluster(cluster) = &self.shared.topology
-            && let Err(error) = cluster.ready(WRITE).await
+            && let Err(error) = cluster.ready(Use::Write.within()).await
         {
             return writes.iter().map(|_| Err(unavailable(error.clone()))).collect();
         }
@@ -208,7 +207,7 @@ impl Redis {
                 other => other,
             }
         };
-        let mut done: Vec<u32> = self.call(WRITE, &self.key(first.exam()), run).await?;
+        let mut done: Vec<u32> = self.call(Use::Write, &self.key(first.exam()), run).await?;
         if *wait_replicas > 0 {
             let confirmed = done.pop().unwrap_or_default();
             if confirmed < *wait_replicas {
@@ -283,7 +282,7 @@ impl Redis {
     /// is read again, and the command is repeated once.
     async fn call<T, F>(
         &self,
-        within: Duration,
+        purpose: Use,
         key: &str,
         command: impl Fn(MultiplexedConnection) -> F,
     ) -> Result<T, Error>
@@ -291,14 +290,14 @@ impl Redis {
         F: Future<Output = Result<T, RedisError>>,
     {
         let cluster = match &self.shared.topology {
-            Topology::One(link) => return link.call(within, command).await.map_err(|failure| failure.error),
+            Topology::One(link) => return link.call(purpose, command).await.map_err(|failure| failure.error),
             Topology::Cluster(cluster) => cluster,
         };
-        match cluster.link(within, key).await.map_err(unavailable)?.call(within, &command).await {
+        match cluster.link(purpose.within(), key).await.map_err(unavailable)?.call(purpose, &command).await {
             Err(Failure { is_moved: true, .. }) => {
-                cluster.refresh(within).await.map_err(unavailable)?;
-                let next = cluster.link(within, key).await.map_err(unavailable)?;
-                next.call(within, &command).await.map_err(|failure| failure.error)
+                cluster.refresh(purpose.within()).await.map_err(unavailable)?;
+                let next = cluster.link(purpose.within(), key).await.map_err(unavailable)?;
+                next.call(purpose, &command).await.map_err(|failure| failure.error)
             }
             other => other.map_err(|failure| failure.error),
         }
@@ -314,7 +313,7 @@ async fn set_marker(link: &Link, key: &str) -> Result<bool, Error> {
     command.arg(key).arg(1).arg("NX");
     let command = &command;
     let set: Option<String> = link
-        .call(WRITE, |connection| command_on(command, connection))
+        .call(Use::Write, |connection| command_on(command, connection))
         .await
         .map_err(|failure| failure.error)?;
     Ok(set.is_some())

@@ -18,17 +18,34 @@ use tokio::time::timeout;
 
 /// Longest time that a request waits for a connection that is being made.
 const WAIT: Duration = Duration::from_millis(250);
-/// Longest time of a call that a request waits for: then it goes on from the log.
-pub(super) const READ: Duration = SLOW;
-/// Longest time of a call that nobody waits for, with a second attempt.
-pub(super) const WRITE: Duration = Duration::from_millis(500);
 /// Longest time that a health check waits for an attempt to connect.
 const HEALTH: Duration = Duration::from_secs(2);
 
-/// A connection, and which one it is.
+/// What a call is for. Each has a connection of its own: a write that waits for replicas, or for the end of a pause,
+/// holds up no read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// A request waits for it, and goes on from the log if it comes late.
+    Read,
+    /// Nobody waits for it.
+    Write,
+}
+
+impl Use {
+    /// Longest time of a call, with a second attempt.
+    pub(super) fn within(self) -> Duration {
+        match self {
+            Self::Read => SLOW,
+            Self::Write => Duration::from_millis(500),
+        }
+    }
+}
+
+/// Connections to a server, and which ones they are.
 #[derive(Clone)]
 pub(super) struct Current {
-    pub connection: MultiplexedConnection,
+    pub reading: MultiplexedConnection,
+    pub writing: MultiplexedConnection,
     pub at: HostPort,
     pub generation: u64,
 }
@@ -118,10 +135,10 @@ impl Link {
         }
     }
 
-    /// Runs a command within a time, unless the breaker is open.
+    /// Runs a command, unless the breaker is open.
     pub(super) async fn call<T, F>(
         &self,
-        within: Duration,
+        purpose: Use,
         command: impl Fn(MultiplexedConnection) -> F,
     ) -> Result<T, Failure>
     where
@@ -131,21 +148,22 @@ impl Link {
             return Err(Failure { error: Error::BreakerOpen, is_moved: false });
         }
         let attempts = async {
-            match self.once(&command).await {
+            match self.once(purpose, &command).await {
                 // A connection that was closed while idle, or whose master is a replica now, fails only on the next
                 // command.
                 Err(Refusal::Reply(error)) if trouble(&error) == Trouble::Reconnect => {
-                    self.once(&command).await
+                    self.once(purpose, &command).await
                 }
                 other => other,
             }
         };
         let start = Instant::now();
-        let result = timeout(within, attempts).await.unwrap_or(Err(Refusal::Late));
+        let result = timeout(purpose.within(), attempts).await.unwrap_or(Err(Refusal::Late));
         let (outcome, result) = match result {
             Ok(reply) => (Outcome::Reply(start.elapsed()), Ok(reply)),
             Err(Refusal::Late) => {
-                let error = Error::Unavailable(format!("no reply within {} ms", within.as_millis()));
+                let error =
+                    Error::Unavailable(format!("no reply within {} ms", purpose.within().as_millis()));
                 (Outcome::Reply(start.elapsed()), Err(Failure { error, is_moved: false }))
             }
             Err(Refusal::NoConnection(problem)) => {
@@ -168,11 +186,15 @@ impl Link {
         result
     }
 
-    async fn once<T, F>(&self, command: &impl Fn(MultiplexedConnection) -> F) -> Result<T, Refusal>
+    async fn once<T, F>(
+        &self,
+        purpose: Use,
+        command: &impl Fn(MultiplexedConnection) -> F,
+    ) -> Result<T, Refusal>
     where
         F: Future<Output = Result<T, RedisError>>,
     {
-        let found = timeout(WAIT, self.current()).await.unwrap_or_else(|_| Err(too_late()));
+        let found = timeout(WAIT, self.current(purpose)).await.unwrap_or_else(|_| Err(too_late()));
         let (connection, generation) = found.map_err(Refusal::NoConnection)?;
         let result = command(connection).await.map_err(single);
         if result.as_ref().is_err_and(|error| trouble(error) != Trouble::None) {
@@ -181,10 +203,13 @@ impl Link {
         result.map_err(Refusal::Reply)
     }
 
-    /// The current connection, or the one that is being made; and its generation.
-    async fn current(&self) -> Result<(MultiplexedConnection, u64), Problem> {
+    /// The current connection for a use, or the one that is being made; and its generation.
+    async fn current(&self, purpose: Use) -> Result<(MultiplexedConnection, u64), Problem> {
         let of = |connection: &Connection| match connection {
-            Connection::Up(current) => Some(Ok((current.connection.clone(), current.generation))),
+            Connection::Up(Current { reading, writing, generation, .. }) => Some(Ok(match purpose {
+                Use::Read => (reading.clone(), *generation),
+                Use::Write => (writing.clone(), *generation),
+            })),
             Connection::Down(problem) => Some(Err(problem.clone())),
             Connection::Connecting => None,
         };
@@ -220,7 +245,7 @@ impl Link {
             let _late = timeout(HEALTH, next.changed()).await;
         }
         let asked = timeout(HEALTH, async {
-            let (mut connection, generation) = self.current().await?;
+            let (mut connection, generation) = self.current(Use::Read).await?;
             let pong: Result<(), RedisError> = redis::cmd("PING").query_async(&mut connection).await;
             pong.map_err(|error| {
                 self.give_up(generation);

@@ -36,7 +36,7 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// Connects to where the master is now; with the time that the server took to say what it is.
+    /// Connects to where the master is now, twice; with the time that the server took to say what it is.
     async fn connect(&self, generation: u64) -> Result<(Current, Duration), Problem> {
         let (at, access) = match self {
             Self::Fixed(at, access, _) => (at.clone(), access),
@@ -44,8 +44,9 @@ impl Target {
                 (sentinels.master().await.map_err(|error| explain(&error))?, access)
             }
         };
-        let connection = access.connect(&at).await.map_err(|error| explain(&error))?;
-        let mut current = Current { connection, at, generation };
+        let connected = tokio::try_join!(access.connect(&at), access.connect(&at));
+        let (reading, writing) = connected.map_err(|error| explain(&error))?;
+        let mut current = Current { reading, writing, at, generation };
         let took = ask(&mut current, self.wanted()).await?;
         Ok((current, took))
     }
@@ -82,7 +83,7 @@ impl Target {
 
 async fn ask(current: &mut Current, wanted: Wanted) -> Result<Duration, Problem> {
     let start = Instant::now();
-    let peer = Peer::ask(&mut current.connection).await.map_err(|error| explain(&error))?;
+    let peer = Peer::ask(&mut current.reading).await.map_err(|error| explain(&error))?;
     match peer.problem(wanted) {
         Some(Problem { reason, text }) => Err(Problem::new(reason, format!("{}: {text}", current.at))),
         None => Ok(start.elapsed()),
