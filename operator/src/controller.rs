@@ -44,6 +44,8 @@ use validate::Defaults;
 const AT_REST: Duration = Duration::from_secs(60);
 /// Interval of reconciles of a resource that is not ready, in addition to watch events.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
+/// Interval while pods adopt new Settings, which takes them a second or two and triggers no watch event.
+const ADOPTING: Duration = Duration::from_secs(1);
 /// Pause after a transient failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// Pause after a failure that lasts until a person acts; a change of the resource triggers a reconcile at once.
@@ -205,12 +207,18 @@ async fn pipeline(
     let secrets = Secrets { token: token.credential(), password: password.credential() };
     let resources = build::build(&desired, &decision, secrets);
     let written = match &observed.taken {
-        _ if desired.paused => Ok(0),
+        _ if desired.paused => Ok(()),
         Some((kind, name, holder)) => {
             let (kind, name, holder) = ((*kind).to_owned(), name.clone(), holder.clone());
             Err(apply::Error::Taken { kind, name, holder })
         }
-        None => apply::apply(client, &desired.names, &resources, &context.applied).await,
+        None => {
+            let untold = observed.untold(&resources.revision);
+            match apply::apply(client, &desired.names, &resources, &context.applied).await {
+                Ok(_) => apply::tell(client, &desired.names, &untold, &resources.revision).await,
+                Err(error) => Err(error),
+            }
+        }
     };
     let status = status::status(&desired, &decision, &resources.revision, &observed, before, &now);
     if let Err(error) = written {
@@ -235,6 +243,9 @@ async fn pipeline(
         }
     }
     publish(client, context, &resource.metadata, before, &status).await?;
+    if status.adoption.adopted < status.adoption.pods && !desired.paused {
+        return Ok(Action::requeue(ADOPTING));
+    }
     let is_ready =
         status.conditions.iter().any(|known| known.type_ == status::READY && known.status == "True");
     Ok(Action::requeue(if is_ready || desired.paused { AT_REST } else { ON_THE_WAY }))

@@ -18,7 +18,7 @@ pub use exam::{Exam, ExamType};
 pub use image::{Image, PullPolicy};
 pub use redis::{Mode, Redis};
 pub use service::Service;
-pub use status::{AdaptiveExamDeploymentStatus, Endpoints};
+pub use status::{AdaptiveExamDeploymentStatus, Adoption, Endpoints};
 pub use storage::Storage;
 
 use kube::{CustomResource, KubeSchema};

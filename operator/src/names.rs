@@ -13,7 +13,8 @@ pub const FIELD_MANAGER: &str = "exam-operator";
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Label with the name of the resource that an object belongs to.
 pub const INSTANCE: &str = "app.kubernetes.io/instance";
-/// Annotation of a pod template: the revision of its Settings.
+/// Annotation of a pod of the service: the revision of the Settings that it was told of. A change of it has the kubelet
+/// bring the pod's files up to date at once.
 pub const REVISION: &str = "exam.dreamseed.ai/settings-revision";
 
 /// Annotation of the pods of Redis: the hash of their password, so that another one restarts them.
@@ -122,6 +123,13 @@ impl Names {
         ])
     }
 
+    /// The same labels, as a list is asked for them.
+    pub fn selected(&self, component: Component) -> String {
+        let labels: Vec<String> =
+            self.selector(component).into_iter().map(|(label, value)| format!("{label}={value}")).collect();
+        labels.join(",")
+    }
+
     /// The selector for workloads.
     pub fn label_selector(&self, component: Component) -> LabelSelector {
         LabelSelector { match_labels: Some(self.selector(component)), match_expressions: None }
@@ -177,12 +185,6 @@ impl Names {
     /// Base URL of the exam API inside the cluster.
     pub fn service_url(&self) -> String {
         format!("http://{}.{}.svc:{}", self.name, self.namespace, contract::API_PORT)
-    }
-
-    /// URL of the service's state.
-    pub fn state_url(&self) -> String {
-        let (ops, namespace) = (self.ops(), &self.namespace);
-        format!("http://{ops}.{namespace}.svc:{}{}", contract::OPS_PORT, contract::STATE_PATH)
     }
 }
 

@@ -308,6 +308,18 @@ impl Records {
         Ok(Some((head.head()?, entries)))
     }
 
+    /// The events of an exam after this one, in order.
+    ///
+    /// # Errors
+    /// Database errors, or an unreadable row.
+    pub async fn events_after(&self, exam: i64, seq: i64) -> Result<Vec<Entry>, Error> {
+        let entries = "SELECT seq, at, body FROM events WHERE exam_id = $1 AND seq > $2 ORDER BY seq";
+        let entries: Vec<rows::EntryRow> = on!(&self.pool, pool => {
+            sqlx::query_as(entries).bind(exam).bind(seq).fetch_all(pool).await?
+        });
+        entries.into_iter().map(|row| row.entry(exam)).collect()
+    }
+
     /// Closes all connections.
     pub async fn close(&self) {
         for connection in &self.dedicated {

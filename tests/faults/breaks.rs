@@ -28,7 +28,8 @@ pub async fn run(fault: Fault, bed: &mut Bed, pace: Pace) -> Result<(Duration, K
     let start = Instant::now();
     let mut kept = None;
     match fault {
-        Fault::None => {}
+        // As long as the longest fault: what the machine does to the slowest of so many answers is seen here.
+        Fault::None => sleep(pace.gone).await,
         Fault::SentinelKill | Fault::ClusterKill => {
             bed.topology.kill(0).await?;
             bed.until("down").await?;

@@ -6,8 +6,9 @@
 
 use super::build::{Planned, Resources};
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
-use crate::names::{FIELD_MANAGER, Names};
+use crate::names::{FIELD_MANAGER, Names, REVISION};
 use futures::future::try_join_all;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
@@ -212,6 +213,25 @@ async fn apply_one(
     }
     applied.last.lock().expect("no holder of the map should panic").insert(key, Last { wanted, live });
     Ok(changed)
+}
+
+/// Tells pods of a revision of the Settings, so that the kubelet brings their files up to date at once.
+///
+/// # Errors
+/// A write failed. A pod that is gone is no failure.
+pub async fn tell(client: &Client, names: &Names, pods: &[&str], revision: &str) -> Result<(), Error> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
+    // A merge, not an apply: that would make a pod that is gone.
+    let patch = Patch::Merge(serde_json::json!({"metadata": {"annotations": {REVISION: revision}}}));
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    for pod in pods {
+        match api.patch(pod, &params, &patch).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            Err(source) => return Err(Error::write("Pod", pod, source)),
+        }
+    }
+    Ok(())
 }
 
 /// Publishes a status unless it is published already.

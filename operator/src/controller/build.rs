@@ -98,7 +98,7 @@ pub fn build(desired: &Desired, decision: &Decision, Secrets { token, password }
     objects.push(Planned::of(&service::account(names)));
     objects.push(Planned::of(&service::api_service(names)));
     objects.push(Planned::of(&service::ops_service(names)));
-    objects.push(Planned::of(&service::deployment(desired, decision.mode, &revision)));
+    objects.push(Planned::of(&service::deployment(desired)));
     Resources { revision, create_only, restore, objects }
 }
 

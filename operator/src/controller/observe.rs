@@ -10,12 +10,14 @@ use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::names::{self, Component, Names, REVISION};
 use contract::State;
 use evidence::Evidence;
+use futures::future::join_all;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::DynamicObject;
+use kube::api::{DynamicObject, ListParams};
 use kube::core::ApiResource;
 use kube::{Api, Client};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Longest wait for a service's own word.
@@ -36,8 +38,48 @@ pub struct Observed {
     pub service: Option<Workload>,
     /// Redis's workload.
     pub redis: Option<Workload>,
-    /// The service's own word, or why there is none.
-    pub state: Option<Result<State, String>>,
+    /// The pods of the service that are ready, by name.
+    pub pods: Vec<ServicePod>,
+}
+
+/// A pod of the service that is ready.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServicePod {
+    /// Its name.
+    pub name: String,
+    /// The revision of the Settings that it was told of last.
+    pub told: Option<String>,
+    /// Its own word, or why there is none.
+    pub state: Result<State, String>,
+}
+
+impl ServicePod {
+    /// Whether it runs these Settings.
+    pub fn has_adopted(&self, revision: &str) -> bool {
+        self.state.as_ref().is_ok_and(|state| state.settings_revision == revision)
+    }
+}
+
+impl Observed {
+    /// Pods that run other Settings and were not told of these.
+    pub fn untold(&self, revision: &str) -> Vec<&str> {
+        let untold = |pod: &&ServicePod| !pod.has_adopted(revision) && pod.told.as_deref() != Some(revision);
+        self.pods.iter().filter(untold).map(|pod| pod.name.as_str()).collect()
+    }
+
+    /// The word of the pod that is farthest from what is wanted: one that is silent, runs other Settings, or lacks its
+    /// database or its store.
+    pub fn state(&self, revision: &str) -> Option<&Result<State, String>> {
+        let distance = |pod: &&ServicePod| match &pod.state {
+            Err(_) => 4,
+            Ok(state) if state.settings_revision != revision => 3,
+            Ok(state) if state.database.as_deref() == Some("down") => 2,
+            Ok(state) if state.store == "down" => 1,
+            Ok(_) => 0,
+        };
+        // Of several the first, so that the same facts give the same words.
+        self.pods.iter().rev().max_by_key(distance).map(|pod| &pod.state)
+    }
 }
 
 /// A Secret that the operator generates.
@@ -69,8 +111,6 @@ pub async fn last_status(
 pub struct Workload {
     /// Whether its controller has observed the latest spec.
     pub is_current: bool,
-    /// Settings revision of its pod template.
-    pub revision: Option<String>,
     /// Desired number of pods.
     pub wanted: i32,
     /// Pods of the latest template.
@@ -131,10 +171,9 @@ pub async fn observe(client: &Client, http: &reqwest::Client, names: &Names) -> 
                 });
         }
     }
-    // Without a ready pod there is no endpoint, and the request would only time out.
-    let state = match &service {
-        Some(workload) if workload.ready > 0 => Some(fetch_state(http, &names.state_url()).await),
-        _ => None,
+    let pods = match &service {
+        Some(workload) if workload.ready > 0 => service_pods(client, http, names).await?,
+        _ => Vec::new(),
     };
     let of = |found: &Option<Secret>| found.as_ref().map(|found| found.metadata.clone());
     let taken = other_owner("Secret", of(&auth), names)
@@ -149,7 +188,7 @@ pub async fn observe(client: &Client, http: &reqwest::Client, names: &Names) -> 
         taken,
         service,
         redis,
-        state,
+        pods,
     })
 }
 
@@ -185,6 +224,32 @@ fn generated(secret: Option<&Secret>, value: fn(&Secret) -> Option<String>) -> G
     Generated { exists: secret.is_some(), value: secret.and_then(value).map(Credential) }
 }
 
+/// The pods that are ready, each asked for its own word.
+async fn service_pods(
+    client: &Client,
+    http: &reqwest::Client,
+    names: &Names,
+) -> kube::Result<Vec<ServicePod>> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
+    let listed = api.list(&ListParams::default().labels(&names.selected(Component::Service))).await?;
+    let asked = listed.items.into_iter().filter(is_ready).filter_map(|pod| {
+        let ip: IpAddr = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
+        let told = pod.metadata.annotations.as_ref().and_then(|told| told.get(REVISION)).cloned();
+        let url = format!("http://{}{}", SocketAddr::new(ip, contract::OPS_PORT), contract::STATE_PATH);
+        let name = pod.metadata.name?;
+        Some(async move { ServicePod { name, told, state: fetch_state(http, &url).await } })
+    });
+    let mut pods = join_all(asked).await;
+    pods.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(pods)
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    let is_ready = conditions.iter().any(|known| known.type_ == "Ready" && known.status == "True");
+    is_ready && pod.metadata.deletion_timestamp.is_none()
+}
+
 async fn fetch_state(http: &reqwest::Client, url: &str) -> Result<State, String> {
     let request = async {
         let response = http.get(url).timeout(PATIENCE).send().await?.error_for_status()?;
@@ -196,10 +261,8 @@ async fn fetch_state(http: &reqwest::Client, url: &str) -> Result<State, String>
 fn workload_of_deployment(deployment: Deployment) -> Workload {
     let spec = deployment.spec;
     let status = deployment.status.unwrap_or_default();
-    let annotations = spec.template.metadata.unwrap_or_default().annotations.unwrap_or_default();
     Workload {
         is_current: status.observed_generation >= deployment.metadata.generation,
-        revision: annotations.get(REVISION).cloned(),
         wanted: spec.replicas.unwrap_or(1),
         updated: status.updated_replicas.unwrap_or(0),
         ready: status.ready_replicas.unwrap_or(0),
@@ -221,7 +284,6 @@ fn workload_of_stateful_set(stateful_set: StatefulSet) -> Workload {
     let status = stateful_set.status.unwrap_or_default();
     Workload {
         is_current: status.observed_generation >= stateful_set.metadata.generation,
-        revision: None,
         wanted: spec.replicas.unwrap_or(1),
         updated: status.updated_replicas.unwrap_or(0),
         ready: status.ready_replicas.unwrap_or(0),

@@ -7,7 +7,7 @@ use super::decide::Decision;
 use super::observe::{Observed, Workload};
 use super::validate::{Desired, InvalidSpec};
 use super::waiting::{self, Fields, Waiting};
-use crate::crd::{AdaptiveExamDeploymentStatus, AuthMode, Endpoints, Mode};
+use crate::crd::{AdaptiveExamDeploymentStatus, Adoption, AuthMode, Endpoints, Mode};
 use contract::State;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -49,8 +49,8 @@ pub fn status(
     before: Option<&AdaptiveExamDeploymentStatus>,
     now: &Time,
 ) -> AdaptiveExamDeploymentStatus {
-    let state = observed.state.as_ref().and_then(|state| state.as_ref().ok());
-    let service = service_available(desired, observed.service.as_ref(), revision);
+    let state = observed.state(revision).and_then(|state| state.as_ref().ok());
+    let service = service_available(desired, observed.service.as_ref());
     let store = store_ready(desired, decision, observed, state);
     let ready = ready(desired, decision, revision, &service, &store, observed);
     let mut verdicts = vec![(READY, ready.clone()), (SERVICE_AVAILABLE, service), (STORE_READY, store)];
@@ -65,6 +65,7 @@ pub fn status(
         mode: state.map(|state| state.mode.clone()),
         settings_revision: state.map(|state| state.settings_revision.clone()),
         durability: state.map(|state| state.durability.clone()),
+        adoption: adoption(observed, revision),
         endpoints: Endpoints { service: Some(desired.names.service_url()), token_secret },
         conditions: conditions(verdicts, desired.generation, before, now),
     }
@@ -133,14 +134,16 @@ fn stalled(
     }
 }
 
-fn service_available(desired: &Desired, service: Option<&Workload>, revision: &str) -> Verdict {
+/// How many of the pods that are ready run these Settings.
+fn adoption(observed: &Observed, revision: &str) -> Adoption {
+    let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    let adopted = observed.pods.iter().filter(|pod| pod.has_adopted(revision)).count();
+    Adoption { adopted: count(adopted), pods: count(observed.pods.len()) }
+}
+
+fn service_available(desired: &Desired, service: Option<&Workload>) -> Verdict {
     match service {
         None => Verdict::of("False", "WaitingForPods", "the Deployment is not there yet"),
-        Some(workload) if workload.revision.as_deref() != Some(revision) => Verdict::of(
-            "False",
-            "WaitingForPods",
-            format!("the Deployment does not have Settings {revision} yet"),
-        ),
         Some(workload) if workload.is_rolled_out() => {
             Verdict::of("True", "PodsReady", format!("{} of {} pods serve", workload.ready, workload.wanted))
         }
@@ -193,7 +196,15 @@ fn store_ready(
         (Some(_), Some(state)) => Verdict::of(
             "False",
             "StoreUnreachable",
-            format!("Redis is ready, but the service finds it {}; exams go on from the log", state.store),
+            match &state.store_problem {
+                Some(problem) => {
+                    format!("Redis is ready, but the service says: {problem}; exams go on from the log")
+                }
+                None => format!(
+                    "Redis is ready, but the service finds it {}; exams go on from the log",
+                    state.store
+                ),
+            },
         ),
         (Some(_), None) => Verdict::of(
             "Unknown",
@@ -214,12 +225,22 @@ fn ready(
     if !service.is_true() {
         return Verdict { status: "False", ..service.clone() };
     }
-    match &observed.state {
+    match observed.state(revision) {
+        Some(Ok(state)) if state.settings_rejected.as_deref() == Some(revision) => {
+            let faults = state.settings_faults.as_deref().unwrap_or("it does not say why");
+            Verdict::of(
+                "False",
+                "SettingsRejected",
+                format!("the service goes on with {}: {faults}", state.settings_revision),
+            )
+        }
         Some(Ok(state)) if state.settings_revision != revision || state.mode != decision.mode.as_str() => {
             let State { mode, settings_revision, .. } = state;
             let wanted = decision.mode.as_str();
-            let message =
-                format!("the service runs {mode} ({settings_revision}), not yet {wanted} ({revision})");
+            let Adoption { adopted, pods } = adoption(observed, revision);
+            let message = format!(
+                "{adopted} of {pods} pods have adopted {wanted} ({revision}); one still runs {mode} ({settings_revision})"
+            );
             Verdict::of("False", "WaitingForPods", message)
         }
         Some(Ok(state)) if state.database.as_deref() == Some("down") => Verdict::of(

@@ -19,6 +19,9 @@ pub struct AdaptiveExamDeploymentStatus {
     /// Revision of the running Settings, as the service reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings_revision: Option<String>,
+    /// How many of the service's pods have adopted the Settings that are wanted.
+    #[serde(default)]
+    pub adoption: Adoption,
     /// Durability of a committed answer, as the service reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub durability: Option<String>,
@@ -29,6 +32,18 @@ pub struct AdaptiveExamDeploymentStatus {
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+}
+
+/// How far the wanted Settings are adopted. Pods adopt them while they run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Adoption {
+    /// Pods that run the wanted Settings.
+    #[serde(default)]
+    pub adopted: i32,
+    /// Pods that are ready.
+    #[serde(default)]
+    pub pods: i32,
 }
 
 /// Where callers reach what was made.

@@ -1,7 +1,7 @@
 //! Loading an exam, checked against the log: a cached exam or a snapshot is used only if its version equals the end
 //! of the log.
 //!
-//! Input: the id of an exam. Output: the exam, from the cache, from an equal snapshot, or replayed from the log.
+//! Input: the id of an exam. Output: the exam, from the cache, from an equal snapshot, or from the log.
 //! Store failures are invisible to the caller. Rare branches are boxed, because most exams are cached and every
 //! request would carry the size of their futures. Must not know: why the exam is needed.
 
@@ -82,7 +82,10 @@ impl Flow {
             SnapshotCheck::Ahead(exam) => return self.recover(id, tip, exam).await,
             SnapshotCheck::Unusable(reason) => reason,
         };
-        let exam = self.replay(id).await?;
+        let exam = match self.catch_up(id, tip).await? {
+            Some(exam) => exam,
+            None => self.replay(id).await?,
+        };
         let ended = exam.end().is_some();
         if !ended {
             self.metrics.rebuilt(reason);
@@ -93,6 +96,19 @@ impl Flow {
             self.saver.save(&exam);
         }
         Ok(exam)
+    }
+
+    /// The cached exam with the events that the log has beyond it, if it is a beginning of the log: while the store is
+    /// away, what another process has written costs one short read and the ability of one answer, not of all.
+    async fn catch_up(&self, id: i64, tip: Tip) -> Result<Option<Arc<Exam>>, Error> {
+        let Some(cached) = self.recent.get(id).filter(|cached| cached.version() <= tip.seq) else {
+            return Ok(None);
+        };
+        let later = self.records.events_after(id, cached.version()).await?;
+        let mut exam = Arc::unwrap_or_clone(cached);
+        // In a database that was restored meanwhile the log may be another one: then its events do not fit.
+        let fits = later.into_iter().try_for_each(|entry| exam.apply(entry)).is_ok();
+        Ok(fits.then(|| Arc::new(exam)))
     }
 
     /// The exam replayed from the log alone.

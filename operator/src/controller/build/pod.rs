@@ -72,6 +72,15 @@ pub fn from_secret(volume: &str, secret: String) -> Volume {
     Volume { name: volume.to_owned(), secret: Some(source), ..Volume::default() }
 }
 
+/// A volume from a Secret that need not be there yet: its files come with it.
+pub fn from_optional_secret(volume: &str, secret: String) -> Volume {
+    let mut made = from_secret(volume, secret);
+    if let Some(source) = &mut made.secret {
+        source.optional = Some(true);
+    }
+    made
+}
+
 /// A volume from a claim.
 pub fn from_claim(volume: &str, claim: String) -> Volume {
     let source = PersistentVolumeClaimVolumeSource { claim_name: claim, read_only: None };

@@ -1,18 +1,17 @@
 //! The exam service: account, Services and Deployment.
 //!
-//! Input: what is desired, and the mode and Settings revision that were decided. Output: objects. Must not know: what
+//! Input: what is desired. Output: objects. Must not know: what
 //! exists.
 
 use super::pod;
 use crate::controller::validate::Desired;
-use crate::crd::{AuthMode, Mode};
+use crate::crd::AuthMode;
 use crate::names::{self, Component, Names};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
 use k8s_openapi::api::core::v1::{
     Container, ContainerPort, PodSpec, PodTemplateSpec, Service, ServiceAccount, ServiceSpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use std::collections::BTreeMap;
 
 /// The user that the service runs as.
 const USER: i64 = 65532;
@@ -50,10 +49,9 @@ fn service(names: &Names, name: String, port_name: &str, port: i32) -> Service {
 }
 
 /// The Deployment with one pod. It locks the database exclusively, so the old pod is deleted before the new one
-/// starts.
-pub fn deployment(desired: &Desired, mode: Mode, revision: &str) -> Deployment {
+/// starts. Nothing in it depends on the mode or on other Settings: those are adopted by the pods that run.
+pub fn deployment(desired: &Desired) -> Deployment {
     let names = &desired.names;
-    let annotations = BTreeMap::from([(names::REVISION.to_owned(), revision.to_owned())]);
     Deployment {
         metadata: names.owned(names.name.clone(), Component::Service),
         spec: DeploymentSpec {
@@ -64,10 +62,9 @@ pub fn deployment(desired: &Desired, mode: Mode, revision: &str) -> Deployment {
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
                     labels: Some(names.labels(Component::Service)),
-                    annotations: Some(annotations),
                     ..ObjectMeta::default()
                 }),
-                spec: Some(pod(desired, mode)),
+                spec: Some(pod(desired)),
             },
             ..DeploymentSpec::default()
         },
@@ -75,25 +72,23 @@ pub fn deployment(desired: &Desired, mode: Mode, revision: &str) -> Deployment {
     }
 }
 
-fn pod(desired: &Desired, mode: Mode) -> PodSpec {
+fn pod(desired: &Desired) -> PodSpec {
     let names = &desired.names;
     let mut volumes = vec![
         pod::from_config_map("settings", names.name.clone()),
         pod::from_claim("data", names.data()),
         pod::scratch("tmp"),
+        pod::from_optional_secret("redis-auth", names.redis_auth()),
     ];
     let mut mounts = vec![
         pod::mount("settings", names::SETTINGS_FOLDER, true),
         pod::mount("data", names::DATA_FOLDER, false),
         pod::mount("tmp", "/tmp", false),
+        pod::mount("redis-auth", names::PASSWORD_FOLDER, true),
     ];
     if desired.auth == AuthMode::Token {
         volumes.push(pod::from_secret("auth", names.auth()));
         mounts.push(pod::mount("auth", names::TOKEN_FOLDER, true));
-    }
-    if mode == Mode::Basic {
-        volumes.push(pod::from_secret("redis-auth", names.redis_auth()));
-        mounts.push(pod::mount("redis-auth", names::PASSWORD_FOLDER, true));
     }
     let port = |name: &str, port: u16| ContainerPort {
         name: Some(name.to_owned()),

@@ -46,9 +46,7 @@ pub async fn read(
 ) -> kube::Result<Evidence> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), &names.namespace);
-    let selector: Vec<String> =
-        names.selector(component).into_iter().map(|(label, value)| format!("{label}={value}")).collect();
-    let pods = pods.list(&ListParams::default().labels(&selector.join(","))).await?.items;
+    let pods = pods.list(&ListParams::default().labels(&names.selected(component))).await?.items;
     let claims: Vec<PersistentVolumeClaim> = claims.get_opt(claim).await?.into_iter().collect();
     let workload = match component {
         Component::Service => names.name.clone(),

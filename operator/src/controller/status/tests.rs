@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::controller::credentials::Credential;
-use crate::controller::observe::Generated;
 use crate::controller::observe::evidence::Evidence;
+use crate::controller::observe::{Generated, ServicePod};
 use crate::fixtures::{desired, named};
 use k8s_openapi::jiff::Timestamp;
 
@@ -13,11 +13,9 @@ fn at(seconds: i64) -> Time {
     Time(Timestamp::from_second(seconds).unwrap())
 }
 
-fn rolled_out(revision: &str) -> Workload {
-    let revision = Some(revision.to_owned());
+fn rolled_out() -> Workload {
     Workload {
         is_current: true,
-        revision,
         wanted: 1,
         updated: 1,
         ready: 1,
@@ -47,6 +45,11 @@ fn state(mode: &str, revision: &str, store: &str) -> State {
     }
 }
 
+/// One pod, with this word.
+fn pods(state: Result<State, String>) -> Vec<ServicePod> {
+    vec![ServicePod { name: "midterm-1".to_owned(), told: None, state }]
+}
+
 fn settled(mode: Mode) -> Observed {
     let store = if mode == Mode::Basic { "up" } else { "disabled" };
     Observed {
@@ -54,9 +57,9 @@ fn settled(mode: Mode) -> Observed {
         redis_auth: whole(),
         has_data: true,
         taken: None,
-        service: Some(rolled_out(REVISION)),
-        redis: (mode == Mode::Basic).then(|| rolled_out(REVISION)),
-        state: Some(Ok(state(mode.as_str(), REVISION, store))),
+        service: Some(rolled_out()),
+        redis: (mode == Mode::Basic).then(rolled_out),
+        pods: pods(Ok(state(mode.as_str(), REVISION, store))),
     }
 }
 
@@ -85,16 +88,16 @@ fn the_table_of_facts_and_readiness() {
         ("basic, settled", Mode::Basic, basic(), "True", "AllChecksPassed"),
         ("nothing there", Mode::Basic, Observed::default(), "False", "WaitingForPods"),
         (
-            "old Settings still rolled out",
+            "old Settings still run",
             Mode::Basic,
-            Observed { service: Some(rolled_out("old")), ..basic() },
+            Observed { pods: pods(Ok(state("basic", "old", "up"))), ..basic() },
             "False",
             "WaitingForPods",
         ),
         (
             "the pod is not ready",
             Mode::Basic,
-            Observed { service: Some(Workload { ready: 0, ..rolled_out(REVISION) }), state: None, ..basic() },
+            Observed { service: Some(Workload { ready: 0, ..rolled_out() }), pods: Vec::new(), ..basic() },
             "False",
             "WaitingForPods",
         ),
@@ -105,7 +108,7 @@ fn the_table_of_facts_and_readiness() {
                 service: Some(Workload {
                     ready: 0,
                     refused: Some("exceeded quota".to_owned()),
-                    ..rolled_out(REVISION)
+                    ..rolled_out()
                 }),
                 ..basic()
             },
@@ -115,35 +118,35 @@ fn the_table_of_facts_and_readiness() {
         (
             "an old pod is still there",
             Mode::Basic,
-            Observed { service: Some(Workload { total: 2, ..rolled_out(REVISION) }), ..basic() },
+            Observed { service: Some(Workload { total: 2, ..rolled_out() }), ..basic() },
             "False",
             "WaitingForPods",
         ),
         (
             "the service says it runs something else",
             Mode::Basic,
-            Observed { state: Some(Ok(state("memory", REVISION, "disabled"))), ..basic() },
+            Observed { pods: pods(Ok(state("memory", REVISION, "disabled"))), ..basic() },
             "False",
             "WaitingForPods",
         ),
         (
             "the service does not answer",
             Mode::Basic,
-            Observed { state: Some(Err("refused".to_owned())), ..basic() },
+            Observed { pods: pods(Err("refused".to_owned())), ..basic() },
             "Unknown",
             "ServiceSilent",
         ),
         (
             "Redis is not ready",
             Mode::Basic,
-            Observed { redis: Some(Workload { ready: 0, ..rolled_out(REVISION) }), ..basic() },
+            Observed { redis: Some(Workload { ready: 0, ..rolled_out() }), ..basic() },
             "False",
             "WaitingForRedis",
         ),
         (
             "the service does not reach Redis",
             Mode::Basic,
-            Observed { state: Some(Ok(state("basic", REVISION, "down"))), ..basic() },
+            Observed { pods: pods(Ok(state("basic", REVISION, "down"))), ..basic() },
             "False",
             "StoreUnreachable",
         ),
@@ -151,7 +154,7 @@ fn the_table_of_facts_and_readiness() {
             "the service does not reach its database",
             Mode::Memory,
             Observed {
-                state: Some(Ok(State {
+                pods: pods(Ok(State {
                     database: Some("down".to_owned()),
                     ..state("memory", REVISION, "disabled")
                 })),
@@ -171,11 +174,41 @@ fn the_table_of_facts_and_readiness() {
 }
 
 #[test]
+fn the_pod_that_is_farthest_behind_is_told() {
+    let pod = |name: &str, told: Option<&str>, state| ServicePod {
+        name: name.to_owned(),
+        told: told.map(str::to_owned),
+        state: Ok(state),
+    };
+    let observed = Observed {
+        pods: vec![
+            pod("a", None, state("basic", REVISION, "up")),
+            pod("b", Some(REVISION), state("memory", "old", "disabled")),
+            pod("c", Some("older"), state("memory", "old", "disabled")),
+        ],
+        ..settled(Mode::Basic)
+    };
+    assert_eq!(observed.untold(REVISION), ["c"], "who was told, or knows, is left in peace");
+    let status = said(Mode::Basic, &observed);
+    assert_eq!((status.adoption.adopted, status.adoption.pods), (1, 3));
+    assert_eq!(status.mode.as_deref(), Some("memory"), "it runs as long as one pod does");
+    assert_eq!(of(&status, READY), word("False", "WaitingForPods"));
+    let refused = State {
+        settings_rejected: Some(REVISION.to_owned()),
+        settings_faults: Some("banks: no such file".to_owned()),
+        ..state("memory", "old", "disabled")
+    };
+    let status = said(Mode::Basic, &Observed { pods: pods(Ok(refused)), ..settled(Mode::Basic) });
+    assert_eq!(of(&status, READY), word("False", "SettingsRejected"));
+    assert!(status.conditions[0].message.contains("no such file"), "{:?}", status.conditions[0]);
+}
+
+#[test]
 fn what_runs_is_the_services_own_word() {
-    let observed = Observed { state: Some(Ok(state("memory", "old", "disabled"))), ..settled(Mode::Basic) };
+    let observed = Observed { pods: pods(Ok(state("memory", "old", "disabled"))), ..settled(Mode::Basic) };
     let status = said(Mode::Basic, &observed);
     assert_eq!((status.mode.as_deref(), status.settings_revision.as_deref()), (Some("memory"), Some("old")));
-    let silent = Observed { state: None, ..settled(Mode::Basic) };
+    let silent = Observed { pods: Vec::new(), ..settled(Mode::Basic) };
     assert_eq!(said(Mode::Basic, &silent).mode, None, "unknown is not said to be anything");
 }
 
