@@ -43,7 +43,7 @@ bench: packages ## Benchmark the engine, and the service against its limits
 	$(TARGET_DIR)/release/load
 
 .PHONY: faults
-faults: packages ## Break Redis in every shape under load; print what examinees see, with targets (about 10 minutes)
+faults: packages ## Break Redis in every shape under load; print what examinees see, with targets (about 25 minutes)
 	cargo build --release --package service --package tests --bins
 	$(TARGET_DIR)/release/faults
 

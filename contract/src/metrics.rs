@@ -21,9 +21,22 @@ pub const REWARMED_TOTAL: &str = "adaptive_exam_rewarmed_total";
 pub const REPEATS_TOTAL: &str = "adaptive_exam_repeats_total";
 /// Gauge: 1 for the store mode that runs, 0 for the others, by `mode`.
 pub const STORE_MODE: &str = "adaptive_exam_store_mode";
-/// Gauge: masters of the store that have a problem, by `reason`: `unreachable`, `slow`, `password`, `permission`, `address`,
-/// `replica`, `certificate`, `tls`, `version`, `memory` or `other`.
+/// Gauge: masters of the store that have a problem, by `reason`, one of [`STORE_PROBLEMS`].
 pub const STORE_PROBLEM: &str = "adaptive_exam_store_problem";
+/// What a problem of the store may be.
+pub const STORE_PROBLEMS: [&str; 11] = [
+    "unreachable",
+    "slow",
+    "password",
+    "permission",
+    "address",
+    "replica",
+    "certificate",
+    "tls",
+    "version",
+    "memory",
+    "other",
+];
 /// Gauge: circuit breakers of the store that are open, one for each master: requests are kept away from these.
 pub const STORE_BREAKER_OPEN: &str = "adaptive_exam_store_breaker_open";
 /// Histogram: seconds until an event is durable in the database of record.

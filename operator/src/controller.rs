@@ -44,8 +44,8 @@ use validate::Defaults;
 const AT_REST: Duration = Duration::from_secs(60);
 /// Interval of reconciles of a resource that is not ready, in addition to watch events.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
-/// Interval while pods adopt new Settings, which takes them a second or two and triggers no watch event.
-const ADOPTING: Duration = Duration::from_secs(1);
+/// Pause after pods were told of new Settings, which they adopt within two seconds and without a watch event.
+const ADOPTING: Duration = Duration::from_secs(2);
 /// Pause after a transient failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// Pause after a failure that lasts until a person acts; a change of the resource triggers a reconcile at once.
@@ -206,19 +206,17 @@ async fn pipeline(
     let password = recall(&redis_auth_name, &observed.redis_auth);
     let secrets = Secrets { token: token.credential(), password: password.credential() };
     let resources = build::build(&desired, &decision, secrets);
+    let untold = observed.untold(&resources.revision);
     let written = match &observed.taken {
         _ if desired.paused => Ok(()),
         Some((kind, name, holder)) => {
             let (kind, name, holder) = ((*kind).to_owned(), name.clone(), holder.clone());
             Err(apply::Error::Taken { kind, name, holder })
         }
-        None => {
-            let untold = observed.untold(&resources.revision);
-            match apply::apply(client, &desired.names, &resources, &context.applied).await {
-                Ok(_) => apply::tell(client, &desired.names, &untold, &resources.revision).await,
-                Err(error) => Err(error),
-            }
-        }
+        None => match apply::apply(client, &desired.names, &resources, &context.applied).await {
+            Ok(_) => apply::tell(client, &desired.names, &untold, &resources.revision).await,
+            Err(error) => Err(error),
+        },
     };
     let status = status::status(&desired, &decision, &resources.revision, &observed, before, &now);
     if let Err(error) = written {
@@ -243,7 +241,7 @@ async fn pipeline(
         }
     }
     publish(client, context, &resource.metadata, before, &status).await?;
-    if status.adoption.adopted < status.adoption.pods && !desired.paused {
+    if !untold.is_empty() && !desired.paused {
         return Ok(Action::requeue(ADOPTING));
     }
     let is_ready =

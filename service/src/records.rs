@@ -26,7 +26,7 @@ pub use external_id::ExternalId;
 pub use list::{Filter, Given, Listed, Page};
 
 use crate::exam::Exam;
-use crate::exam::event::{Entry, Head, Sealed};
+use crate::exam::event::{Chain, Entry, Head, Sealed};
 use crate::telemetry::metrics::{Metrics, Usage};
 use clock::Clock;
 use dedicated::{Dedicated, DedicatedUsage};
@@ -308,16 +308,26 @@ impl Records {
         Ok(Some((head.head()?, entries)))
     }
 
-    /// The events of an exam after this one, in order.
+    /// The events of an exam after this one, in order; `None` if the log has another event in its place, as a database
+    /// that was restored may have.
     ///
     /// # Errors
     /// Database errors, or an unreadable row.
-    pub async fn events_after(&self, exam: i64, seq: i64) -> Result<Vec<Entry>, Error> {
-        let entries = "SELECT seq, at, body FROM events WHERE exam_id = $1 AND seq > $2 ORDER BY seq";
+    pub async fn events_after(
+        &self,
+        exam: i64,
+        seq: i64,
+        chain: &Chain,
+    ) -> Result<Option<Vec<Entry>>, Error> {
+        let entries = "SELECT seq, at, body FROM events \
+                       WHERE exam_id = $1 AND (seq > $2 OR (seq = $2 AND hash = $3)) ORDER BY seq";
         let entries: Vec<rows::EntryRow> = on!(&self.pool, pool => {
-            sqlx::query_as(entries).bind(exam).bind(seq).fetch_all(pool).await?
+            sqlx::query_as(entries).bind(exam).bind(seq).bind(chain.as_str()).fetch_all(pool).await?
         });
-        entries.into_iter().map(|row| row.entry(exam)).collect()
+        let entries: Vec<Entry> = entries.into_iter().map(|row| row.entry(exam)).collect::<Result<_, _>>()?;
+        let mut entries = entries.into_iter();
+        let is_known = entries.next().is_some_and(|entry| entry.seq == seq);
+        Ok(is_known.then(|| entries.collect()))
     }
 
     /// Closes all connections.

@@ -33,11 +33,11 @@ enum Backend {
 /// A store operation failed; the exam continues from the log.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// No reply, or an error reply.
-    #[error("the store does not answer: {0}")]
+    /// No reply, an error reply, or a server that is not what is wanted.
+    #[error("the store cannot be used: {0}")]
     Unavailable(String),
     /// The circuit breaker is open.
-    #[error("the store failed a moment ago and is left alone for now")]
+    #[error("the store is left alone until it is well again")]
     BreakerOpen,
 }
 
@@ -231,7 +231,7 @@ impl Store {
         redis.ping().await?;
         redis.load(0).await?;
         let save = |exam| Write::Save { exam, version: 0, text: "{\"version\":0}".to_owned() };
-        // Many keys: each master of a cluster has some of them.
+        // Several keys, so that several masters of a cluster have one.
         let nobodys: Vec<i64> = (-15..=0).collect();
         let saves: Vec<Write> = nobodys.iter().map(|exam| save(*exam)).collect();
         let removals: Vec<Write> = nobodys.iter().map(|exam| Write::Remove { exam: *exam }).collect();

@@ -18,10 +18,10 @@ use tokio::process::Command;
 /// How long a topology may take to settle.
 const SETTLE: Duration = Duration::from_secs(60);
 /// The ACL user of the service, and what it may do: this is what docs/redis.md tells.
-const APP_RULES: &str = "on >app-password resetkeys ~adaptive_engine:* resetchannels -@all +get +set +del +evalsha \
+pub const APP_RULES: &str = "on >app-password resetkeys ~adaptive_engine:* resetchannels -@all +get +set +del +evalsha \
     +script|load +getrange +ping +wait +cluster|slots +hello +select +auth";
 /// The ACL user of the service on Sentinels.
-const SENTINEL_RULES: &str = "on >sentinel-password resetkeys resetchannels &+switch-master -@all \
+pub const SENTINEL_RULES: &str = "on >sentinel-password resetkeys resetchannels &+switch-master -@all \
     +sentinel|get-master-addr-by-name +subscribe +ping +hello +auth";
 
 /// The shape of a Redis.

@@ -44,6 +44,35 @@ async fn an_exam_runs_and_is_verified() -> Result<()> {
     Ok(())
 }
 
+/// A database is restored to an earlier state and goes another way, while a service has the exam as it was: it serves what
+/// the log has, not a mixture.
+#[tokio::test]
+async fn a_cached_exam_is_continued_only_by_its_own_log() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let before = service(&postgres).await?;
+    let mut examinee = Examinee::start(&before.client(), 20).await?;
+    let restored = examinee.clone();
+    for _ in 0..3 {
+        examinee.answer(&before.client()).await?;
+    }
+    let mut connection = PgConnection::connect(&postgres.url()).await?;
+    let lost = sqlx::query("DELETE FROM events WHERE seq > 0").execute(&mut connection).await?;
+    assert_eq!(lost.rows_affected(), 3);
+    let after = service(&postgres).await?;
+    let client = after.client();
+    let mut item = restored.item;
+    for _ in 0..4 {
+        let on_screen = item.context("an item")?;
+        let reply = client.answer(restored.exam, on_screen, !Examinee::knows(on_screen)).await?;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        item = reply.body["item"]["id"].as_i64();
+    }
+    let expected = client.status(restored.exam).await?.body;
+    assert_eq!(before.client().status(restored.exam).await?.body, expected);
+    assert_eq!(before.client().next(restored.exam).await?.body["item"]["id"].as_i64(), item);
+    Ok(())
+}
+
 /// Two services that share nothing but the log, each with snapshots of its own in memory.
 #[tokio::test]
 async fn two_services_on_one_database_are_consistent() -> Result<()> {

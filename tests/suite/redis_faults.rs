@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use contract::settings::Store as StoreSettings;
 use harness::process::program;
 use harness::service::Setup;
-use harness::topology::{Release, Shape, Topology, store_table};
+use harness::topology::{APP_RULES, Release, SENTINEL_RULES, Shape, Topology, store_table};
 use harness::{Client, Examinee, Service, wait};
 use rstest::rstest;
 use service::store::redis::access::StoreSecrets;
@@ -175,6 +175,17 @@ async fn a_missing_permission_is_named(
     let told = check().await?.context("a key that is not allowed")?;
     assert!(told.contains("ACL user lacks"), "{told}");
     Ok(())
+}
+
+/// The ACL users with which the tests run are those that the documents tell.
+#[test]
+fn the_documents_tell_what_an_acl_user_needs() {
+    let told = include_str!("../../docs/redis.md");
+    let (app, sentinel) = (APP_RULES.replace("app-password", "PASSWORD"), SENTINEL_RULES);
+    assert!(told.contains(&format!("user app {app}")), "{app}");
+    for word in sentinel.split_whitespace().filter(|word| word.starts_with(['+', '&'])) {
+        assert!(told.contains(word), "{word}");
+    }
 }
 
 /// A Redis that is too old is told, and never used.

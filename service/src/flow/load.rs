@@ -62,7 +62,7 @@ impl Flow {
         Ok(exam)
     }
 
-    /// The exam, checked against the log, without the cache; the snapshot in the store is updated.
+    /// The exam, checked against the log, whatever the cache has; the snapshot in the store is updated.
     ///
     /// # Errors
     /// There is no such exam, or database errors.
@@ -104,9 +104,9 @@ impl Flow {
         let Some(cached) = self.recent.get(id).filter(|cached| cached.version() <= tip.seq) else {
             return Ok(None);
         };
-        let later = self.records.events_after(id, cached.version()).await?;
+        let later = self.records.events_after(id, cached.version(), cached.chain()).await?;
+        let Some(later) = later else { return Ok(None) };
         let mut exam = Arc::unwrap_or_clone(cached);
-        // In a database that was restored meanwhile the log may be another one: then its events do not fit.
         let fits = later.into_iter().try_for_each(|entry| exam.apply(entry)).is_ok();
         Ok(fits.then(|| Arc::new(exam)))
     }

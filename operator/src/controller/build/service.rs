@@ -30,7 +30,7 @@ pub fn api_service(names: &Names) -> Service {
     service(names, names.name.clone(), "http", i32::from(contract::API_PORT))
 }
 
-/// The Service of the ops port, for Prometheus and the operator.
+/// The Service of the ops port, for Prometheus.
 pub fn ops_service(names: &Names) -> Service {
     service(names, names.ops(), "ops", i32::from(contract::OPS_PORT))
 }

@@ -141,12 +141,15 @@ mod tests {
     fn a_failure_opens_and_a_prompt_probe_closes() {
         let (breaker, start) = (Breaker::default(), Instant::now());
         assert!(breaker.allows());
-        assert_eq!(record(&breaker, Outcome::Failed(of("gone")), start), Change::Opened(of("gone")));
+        assert_eq!(
+            record(&breaker, Outcome::Failed(of("unreachable")), start),
+            Change::Opened(of("unreachable"))
+        );
         assert!(!breaker.allows());
         assert_eq!(record(&breaker, PROMPT, start), Change::None, "a call that was under way");
         assert!(!breaker.allows());
-        assert_eq!(breaker.probed(Outcome::Failed(of("refused")), || of("slow"), start), Change::None);
-        assert_eq!(breaker.problem(start), Some(of("refused")), "the latest is told");
+        assert_eq!(breaker.probed(Outcome::Failed(of("password")), || of("slow"), start), Change::None);
+        assert_eq!(breaker.problem(start), Some(of("password")), "the latest is told");
         assert_eq!(breaker.probed(LATE, || of("slow"), start), Change::None, "it is not well yet");
         assert!(!breaker.allows());
         assert_eq!(breaker.probed(PROMPT, || of("slow"), start), Change::Closed);
@@ -171,13 +174,13 @@ mod tests {
     fn a_refused_command_is_told_once_and_keeps_nothing_away() {
         let (breaker, start) = (Breaker::default(), Instant::now());
         let at = |s| start + Duration::from_secs(s);
-        assert_eq!(record(&breaker, Outcome::Refused(of("full")), at(0)), Change::Refused(of("full")));
-        assert_eq!(record(&breaker, Outcome::Refused(of("full")), at(9)), Change::None);
+        assert_eq!(record(&breaker, Outcome::Refused(of("memory")), at(0)), Change::Refused(of("memory")));
+        assert_eq!(record(&breaker, Outcome::Refused(of("memory")), at(9)), Change::None);
         assert_eq!(record(&breaker, PROMPT, at(9)), Change::None, "reads still work");
         assert!(breaker.allows());
-        assert_eq!(breaker.problem(at(18)), Some(of("full")));
+        assert_eq!(breaker.problem(at(18)), Some(of("memory")));
         assert_eq!(breaker.problem(at(19)), None);
-        assert_eq!(record(&breaker, Outcome::Refused(of("full")), at(30)), Change::Refused(of("full")));
+        assert_eq!(record(&breaker, Outcome::Refused(of("memory")), at(30)), Change::Refused(of("memory")));
     }
 
     proptest! {
@@ -190,8 +193,8 @@ mod tests {
                 let outcome = match kind {
                     0 => PROMPT,
                     1 => LATE,
-                    2 => Outcome::Refused(of("full")),
-                    _ => Outcome::Failed(of("gone")),
+                    2 => Outcome::Refused(of("memory")),
+                    _ => Outcome::Failed(of("unreachable")),
                 };
                 let change = if is_probe { breaker.probed(outcome, || of("slow"), now) } else { record(&breaker, outcome, now) };
                 match change {

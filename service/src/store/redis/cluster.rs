@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use contract::settings::HostPort;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use redis::{ErrorKind, RedisError, Value};
+use redis::Value;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Weak};
@@ -142,12 +142,12 @@ impl Cluster {
         read.and_then(Result::err).or_else(of_links)
     }
 
-    async fn read_map(&self) -> Result<(), RedisError> {
+    async fn read_map(&self) -> Result<(), Problem> {
         let known: Vec<HostPort> = self.map.load().links.keys().cloned().collect();
         let mut nodes: Vec<&HostPort> = known.iter().chain(&self.seeds).collect();
         nodes.dedup();
         let mut asked: FuturesUnordered<_> = nodes.into_iter().take(ASKED).map(|at| self.ask(at)).collect();
-        let mut last = RedisError::from((ErrorKind::Client, "no node is named"));
+        let mut last = Problem::new("address", "no node of a cluster is named in store.url");
         while let Some(answer) = asked.next().await {
             match answer {
                 Ok(ranges) => {
@@ -155,18 +155,23 @@ impl Cluster {
                     self.take(&ranges);
                     return Ok(());
                 }
-                Err(error) => last = error,
+                Err(problem) => last = problem,
             }
         }
         Err(last)
     }
 
-    async fn ask(&self, at: &HostPort) -> Result<Vec<(u16, u16, HostPort)>, RedisError> {
-        let mut connection = self.access.connect(at).await?;
-        let ranges: Vec<Value> = redis::cmd("CLUSTER").arg("SLOTS").query_async(&mut connection).await?;
+    async fn ask(&self, at: &HostPort) -> Result<Vec<(u16, u16, HostPort)>, Problem> {
+        let asked = async {
+            let mut connection = self.access.connect(at).await?;
+            redis::cmd("CLUSTER").arg("SLOTS").query_async(&mut connection).await
+        };
+        let ranges: Vec<Value> = asked.await.map_err(|error| explain(&error).of(at))?;
         let ranges: Vec<_> = ranges.into_iter().filter_map(|range| read(range, at)).collect();
         match ranges.is_empty() {
-            true => Err((ErrorKind::Client, "the cluster", format!("{at} has no slots to tell")).into()),
+            true => {
+                Err(Problem::new("address", "this node knows no slots: has its cluster been made?").of(at))
+            }
             false => Ok(ranges),
         }
     }
@@ -207,7 +212,7 @@ fn read(range: Value, asked: &HostPort) -> Option<(u16, u16, HostPort)> {
 async fn read_on(cluster: Weak<Cluster>) {
     loop {
         let Some(known) = cluster.upgrade() else { return };
-        let result = known.read_map().await.map_err(|error| explain(&error));
+        let result = known.read_map().await;
         known.read.send_replace(Some(result.clone()));
         sleep(PAUSE).await;
         let is_well = result.is_ok() && !known.map.load().links.values().any(|link| link.is_open());
@@ -217,7 +222,7 @@ async fn read_on(cluster: Weak<Cluster>) {
 }
 
 fn too_late() -> Problem {
-    Problem::new("unreachable", "no node of the cluster has told the map of slots in time")
+    Problem::unreachable("no node of the cluster has told the map of slots in time")
 }
 
 #[cfg(test)]

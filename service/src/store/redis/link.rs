@@ -334,7 +334,7 @@ enum Refusal {
 }
 
 fn too_late() -> Problem {
-    Problem::new("unreachable", "no connection in time")
+    Problem::unreachable("no connection in time")
 }
 
 fn slow() -> Problem {

@@ -3,35 +3,33 @@
 //! Input: errors of the client, and what a server says of itself. Output: a problem: one sentence, and one word of a bounded
 //! list for a metric. Must not know: when it happened.
 
+use contract::metrics::STORE_PROBLEMS;
+use contract::settings::HostPort;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// A problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// A word of [`REASONS`].
+    /// A word of [`STORE_PROBLEMS`].
     pub reason: &'static str,
     /// The sentence.
     pub text: String,
 }
 
-/// All reasons.
-#[cfg(test)]
-const REASONS: [&str; 11] = [
-    "unreachable",
-    "slow",
-    "password",
-    "permission",
-    "address",
-    "replica",
-    "certificate",
-    "tls",
-    "version",
-    "memory",
-    "other",
-];
-
 impl Problem {
+    /// The same problem, of this server.
+    pub(super) fn of(self, at: &HostPort) -> Self {
+        Self { text: format!("{at}: {}", self.text), ..self }
+    }
+
+    /// Nothing came back.
+    pub(super) fn unreachable(text: impl std::fmt::Display) -> Self {
+        let remedy = "it does not answer: check store.url, and that Redis runs and may be reached from here";
+        Self::new("unreachable", format!("{text}; {remedy}"))
+    }
+
     pub(super) fn new(reason: &'static str, text: impl Into<String>) -> Self {
+        debug_assert!(STORE_PROBLEMS.contains(&reason), "{reason}");
         Self { reason, text: text.into() }
     }
 }
@@ -105,9 +103,9 @@ pub(super) fn explain(error: &RedisError) -> Problem {
             ("memory", "its memory is full (maxmemory): docs/redis.md says how to size it")
         }
         (None, _) if error.is_timeout() || error.is_connection_dropped() || error.is_connection_refusal() => {
-            return Problem::new("unreachable", text);
+            return Problem::unreachable(text);
         }
-        (None, ErrorKind::Io) => return Problem::new("unreachable", text),
+        (None, ErrorKind::Io) => return Problem::unreachable(text),
         (None, _) => return Problem::new("other", text),
     };
     Problem::new(reason, format!("{text}; {remedy}"))
@@ -119,7 +117,7 @@ mod tests {
 
     #[test]
     fn every_reason_is_one_of_the_list() {
-        assert!(BY_TEXT.iter().all(|(_, reason, _)| REASONS.contains(reason)));
+        assert!(BY_TEXT.iter().all(|(_, reason, _)| STORE_PROBLEMS.contains(reason)));
         let refused = RedisError::from(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
         assert_eq!(explain(&refused).reason, "unreachable");
         let full = RedisError::from((ErrorKind::Client, "noperm", "evalsha".to_owned()));

@@ -4,6 +4,7 @@
 //! news of a switch. Must not know: what the master is used for.
 
 use super::access::{Access, CONNECT};
+use super::problem::{Problem, explain};
 use contract::settings::HostPort;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -23,29 +24,31 @@ pub(super) struct Sentinels {
 impl Sentinels {
     /// The address of the master. All Sentinels are asked at once; the first answer counts, because whoever connects
     /// to it asks for its role.
-    pub(super) async fn master(&self) -> Result<HostPort, RedisError> {
+    pub(super) async fn master(&self) -> Result<HostPort, Problem> {
         let mut asked: FuturesUnordered<_> = self.addresses.iter().map(|at| self.ask(at)).collect();
-        let mut last = RedisError::from((ErrorKind::Client, "no Sentinel is named"));
+        let mut last = Problem::new("address", "no Sentinel is named in store.url");
         while let Some(answer) = asked.next().await {
             match answer {
                 Ok(address) => return Ok(address),
-                Err(error) => last = error,
+                Err(problem) => last = problem,
             }
         }
         Err(last)
     }
 
-    async fn ask(&self, at: &HostPort) -> Result<HostPort, RedisError> {
-        let mut connection = self.access.connect(at).await?;
-        let mut command = redis::cmd("SENTINEL");
-        command.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master);
-        let found: Option<(String, u16)> = command.query_async(&mut connection).await?;
+    async fn ask(&self, at: &HostPort) -> Result<HostPort, Problem> {
+        let asked = async {
+            let mut connection = self.access.connect(at).await?;
+            let mut command = redis::cmd("SENTINEL");
+            command.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master);
+            command.query_async(&mut connection).await
+        };
+        let found: Option<(String, u16)> = asked.await.map_err(|error| explain(&error).of(at))?;
         match found {
             Some((host, port)) => Ok(HostPort { host, port }),
             None => {
-                let detail =
-                    format!("no master is named {:?} there: check the name in store.url", self.master);
-                Err((ErrorKind::Client, "the Sentinels", detail).into())
+                let text = format!("no master is named {:?} there: check the name in store.url", self.master);
+                Err(Problem::new("address", text).of(at))
             }
         }
     }

@@ -40,12 +40,10 @@ impl Target {
     async fn connect(&self, generation: u64) -> Result<(Current, Duration), Problem> {
         let (at, access) = match self {
             Self::Fixed(at, access, _) => (at.clone(), access),
-            Self::Named(sentinels, access) => {
-                (sentinels.master().await.map_err(|error| explain(&error))?, access)
-            }
+            Self::Named(sentinels, access) => (sentinels.master().await?, access),
         };
         let connected = tokio::try_join!(access.connect(&at), access.connect(&at));
-        let (reading, writing) = connected.map_err(|error| explain(&error))?;
+        let (reading, writing) = connected.map_err(|error| explain(&error).of(&at))?;
         let mut current = Current { reading, writing, at, generation };
         let took = ask(&mut current, self.wanted()).await?;
         Ok((current, took))
@@ -83,9 +81,9 @@ impl Target {
 
 async fn ask(current: &mut Current, wanted: Wanted) -> Result<Duration, Problem> {
     let start = Instant::now();
-    let peer = Peer::ask(&mut current.reading).await.map_err(|error| explain(&error))?;
+    let peer = Peer::ask(&mut current.reading).await.map_err(|error| explain(&error).of(&current.at))?;
     match peer.problem(wanted) {
-        Some(Problem { reason, text }) => Err(Problem::new(reason, format!("{}: {text}", current.at))),
+        Some(problem) => Err(problem.of(&current.at)),
         None => Ok(start.elapsed()),
     }
 }
@@ -127,7 +125,7 @@ async fn rest(link: Arc<Link>) {
     sleep(REST).await;
     let jitter = rand::rng().random_range(0..=4 * JITTER_MS);
     let due = RETRY - REST + Duration::from_millis(jitter);
-    // A request that was stored while it rested may be old, but costs one attempt only.
+    // Whoever asked during the rest gets an attempt at its end.
     let _due = tokio::time::timeout(due, link.wanted.notified()).await;
 }
 
