@@ -133,12 +133,33 @@ pub struct Limits {
 /// The database of record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Database {
-    /// `sqlite:PATH`, made when it is absent, or `postgres://USER@HOST:PORT/DATABASE` without a password.
-    /// `?sslmode=verify-full&sslrootcert=FILE` asks for TLS with a private CA.
-    pub url: String,
-    /// File with PostgreSQL's password, if it wants one.
+    /// Where it is.
+    #[serde(flatten)]
+    pub url: DatabaseUrl,
+    /// File with PostgreSQL's password, if it wants one and the URL does not hold it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_file: Option<String>,
+    /// File with the certificates of the authority (PEM): the connection is encrypted, and the server has to have a
+    /// certificate by it for the host of the URL. Absent: as the URL says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
+}
+
+impl Database {
+    /// A database at a URL, with no file beside it.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { url: DatabaseUrl::Url(url.into()), password_file: None, ca_file: None }
+    }
+}
+
+/// Where a database is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseUrl {
+    /// `sqlite:PATH`, made when it is absent, or `postgres://USER@HOST:PORT/DATABASE` without a password.
+    Url(String),
+    /// File with the URL of a PostgreSQL, which may hold the password.
+    UrlFile(String),
 }
 
 /// What holds after the service or its database could not be reached.
@@ -211,7 +232,7 @@ impl Default for Settings {
             ops: Listener { bind: loopback(OPS_PORT) },
             auth: Auth::None { allow_public: false },
             limits: None,
-            database: Database { url: "sqlite:exams.db".to_owned(), password_file: None },
+            database: Database::at("sqlite:exams.db"),
             store: Store::Memory { ttl_seconds: SNAPSHOT_TTL_SECONDS },
             log: Log { format: LogFormat::Text },
             outage: Outage::default(),

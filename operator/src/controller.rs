@@ -12,6 +12,8 @@ pub mod build;
 pub mod credentials;
 pub mod decide;
 pub mod events;
+mod external;
+pub mod given;
 pub mod observe;
 pub mod status;
 pub mod validate;
@@ -19,7 +21,7 @@ pub mod waiting;
 
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::metrics::Metrics;
-use crate::names::{FIELD_MANAGER, MANAGED_BY, Names};
+use crate::names::{FIELD_MANAGER, MANAGED_BY, Names, REVISION, STORE_REVISION};
 use apply::Applied;
 use build::Secrets;
 use credentials::{Credentials, Source};
@@ -27,7 +29,9 @@ use decide::SecretWrite;
 use events::Events;
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::core::DeserializeGuard;
@@ -44,8 +48,8 @@ use validate::Defaults;
 const AT_REST: Duration = Duration::from_secs(60);
 /// Interval of reconciles of a resource that is not ready, in addition to watch events.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
-/// Pause after pods were told of new Settings, which they adopt within two seconds and without a watch event.
-const ADOPTING: Duration = Duration::from_secs(2);
+/// Pause while pods adopt new Settings, which takes two seconds and gives no watch event.
+const ADOPTING: Duration = Duration::from_secs(1);
 /// Pause after a transient failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// Pause after a failure that lasts until a person acts; a change of the resource triggers a reconcile at once.
@@ -134,6 +138,8 @@ pub async fn run(client: Client, namespace: Option<&str>, context: Arc<Context>)
         .owns(api::<Service>(&client, namespace), managed())
         .owns(api::<ConfigMap>(&client, namespace), managed())
         .owns(api::<ServiceAccount>(&client, namespace), managed())
+        .owns(api::<PodDisruptionBudget>(&client, namespace), managed())
+        .owns(api::<HorizontalPodAutoscaler>(&client, namespace), managed())
         .with_config(Config::default().debounce(DEBOUNCE).concurrency(8))
         .shutdown_on_signal()
         .run(
@@ -195,8 +201,17 @@ async fn pipeline(
             return Ok(Action::requeue(AT_REST));
         }
     };
-    let observed = observe(client, &desired.names, context).await?;
-    let decision = decide::decide(&desired, &observed);
+    let observed = observe(client, &desired, context).await?;
+    let decision = match decide::decide(&desired, &observed) {
+        Ok(decision) => decision,
+        Err(unusable) => {
+            let (reason, message) = (unusable.reason, unusable.message);
+            let status = status::unusable(reason, &message, &desired, &observed, before, &now);
+            publish(client, context, &resource.metadata, before, &status).await?;
+            // Secrets are not watched: that one comes or is mended is seen by looking again.
+            return Ok(Action::requeue(ON_THE_WAY));
+        }
+    };
     let names = &desired.names;
     let recall = |secret: &str, found: &observe::Generated| {
         context.credentials.recall(&names.namespace, secret, found.value.as_ref())
@@ -206,7 +221,8 @@ async fn pipeline(
     let password = recall(&redis_auth_name, &observed.redis_auth);
     let secrets = Secrets { token: token.credential(), password: password.credential() };
     let resources = build::build(&desired, &decision, secrets);
-    let untold = observed.untold(&resources.revision);
+    let store_revision = decision.store_revision();
+    let untold = observed.untold(&resources.revision, store_revision.as_deref());
     let written = match &observed.taken {
         _ if desired.paused => Ok(()),
         Some((kind, name, holder)) => {
@@ -214,7 +230,11 @@ async fn pipeline(
             Err(apply::Error::Taken { kind, name, holder })
         }
         None => match apply::apply(client, &desired.names, &resources, &context.applied).await {
-            Ok(_) => apply::tell(client, &desired.names, &untold, &resources.revision).await,
+            Ok(_) => {
+                let annotations =
+                    serde_json::json!({REVISION: resources.revision, STORE_REVISION: store_revision});
+                apply::tell(client, &desired.names, &untold, &annotations).await
+            }
             Err(error) => Err(error),
         },
     };
@@ -241,7 +261,7 @@ async fn pipeline(
         }
     }
     publish(client, context, &resource.metadata, before, &status).await?;
-    if !untold.is_empty() && !desired.paused {
+    if observed.is_adopting(&resources.revision) && !desired.paused {
         return Ok(Action::requeue(ADOPTING));
     }
     let is_ready =
@@ -249,8 +269,12 @@ async fn pipeline(
     Ok(Action::requeue(if is_ready || desired.paused { AT_REST } else { ON_THE_WAY }))
 }
 
-async fn observe(client: &Client, names: &Names, context: &Context) -> Result<observe::Observed, Error> {
-    let observed = observe::observe(client, &context.http, names).await;
+async fn observe(
+    client: &Client,
+    desired: &validate::Desired,
+    context: &Context,
+) -> Result<observe::Observed, Error> {
+    let observed = observe::observe(client, &context.http, desired).await;
     observed.map_err(|error| Error::Observe(Box::new(error)))
 }
 

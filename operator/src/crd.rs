@@ -6,8 +6,10 @@
 mod auth;
 mod database;
 mod exam;
+mod external;
 mod image;
 mod redis;
+mod reference;
 mod service;
 mod status;
 mod storage;
@@ -15,9 +17,11 @@ mod storage;
 pub use auth::{Auth, AuthMode};
 pub use database::Database;
 pub use exam::{Exam, ExamType};
+pub use external::{External, SecretName};
 pub use image::{Image, PullPolicy};
 pub use redis::{Mode, Redis};
-pub use service::Service;
+pub use reference::SecretKey;
+pub use service::{Autoscaling, Service};
 pub use status::{AdaptiveExamDeploymentStatus, Adoption, Endpoints};
 pub use storage::Storage;
 
@@ -35,6 +39,11 @@ use serde::{Deserialize, Serialize};
     category = "exam",
     namespaced,
     status = "AdaptiveExamDeploymentStatus",
+    scale(
+        spec_replicas_path = ".spec.service.replicas",
+        status_replicas_path = ".status.replicas",
+        label_selector_path = ".status.selector"
+    ),
     derive = "PartialEq",
     doc = "An adaptive exam service with its database and snapshot store.",
     printcolumn(name = "Wanted", type_ = "string", json_path = ".spec.redis.mode"),
@@ -49,6 +58,12 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "camelCase")]
 #[kube(cel)]
+#[x_kube(
+    validation = Rule::new("(self.service.replicas == 1 && !has(self.service.autoscaling)) || has(self.database.urlSecretRef)")
+        .message("more than one pod of the service needs database.urlSecretRef: an embedded SQLite file is held by one pod"),
+    validation = Rule::new("has(self.database.urlSecretRef) == has(oldSelf.database.urlSecretRef)")
+        .message("the exams do not move from one database to another: make a new resource")
+)]
 pub struct AdaptiveExamDeploymentSpec {
     /// Pause the operator: it changes nothing and only reports. Default: false.
     #[serde(default)]
@@ -65,7 +80,7 @@ pub struct AdaptiveExamDeploymentSpec {
     /// Authentication of callers of the exam API.
     #[serde(default)]
     pub auth: Auth,
-    /// The database of record: an embedded SQLite file on a volume.
+    /// The database of record.
     #[serde(default)]
     pub database: Database,
     /// The store of snapshots of open exams.

@@ -16,7 +16,8 @@ pub const INSTANCE: &str = "app.kubernetes.io/instance";
 /// Annotation of a pod of the service: the revision of the Settings that it was told of. A change of it has the kubelet
 /// bring the pod's files up to date at once.
 pub const REVISION: &str = "exam.dreamseed.ai/settings-revision";
-
+/// The same of the secrets of a store outside.
+pub const STORE_REVISION: &str = "exam.dreamseed.ai/store-revision";
 /// Annotation of the pods of Redis: the hash of their password, so that another one restarts them.
 pub const PASSWORD_REVISION: &str = "exam.dreamseed.ai/password-revision";
 
@@ -26,6 +27,16 @@ pub const SETTINGS_FOLDER: &str = "/etc/exam-service";
 pub const TOKEN_FOLDER: &str = "/etc/exam-service-auth";
 /// Folder of the Redis password.
 pub const PASSWORD_FOLDER: &str = "/etc/exam-service-redis";
+/// Folder of what people gave for the store in Secrets of their own.
+pub const STORE_FOLDER: &str = "/etc/exam-service-store";
+/// Folder of the URL of the database, and of the certificates of its authority.
+pub const DATABASE_FOLDER: &str = "/etc/exam-service-database";
+/// File of that URL.
+pub const DATABASE_URL: &str = "url";
+/// File of those certificates.
+pub const DATABASE_CA: &str = "ca.crt";
+/// Annotation of the service's pods: the hash of where the database is, so that another place restarts them.
+pub const DATABASE_REVISION: &str = "exam.dreamseed.ai/database-revision";
 /// Folder of the database.
 pub const DATA_FOLDER: &str = "/data";
 /// Key of the tokens in their Secret.
@@ -86,6 +97,11 @@ impl Names {
     /// The Secrets of a resource of this name: of the API tokens, and of Redis.
     pub fn secrets(name: &str) -> [String; 2] {
         [format!("{name}-auth"), format!("{name}-redis-auth")]
+    }
+
+    /// Secret of what people gave for the store in Secrets of their own, and of nothing else.
+    pub fn store(&self) -> String {
+        format!("{}-store", self.name)
     }
 
     /// Volume claim of the database.

@@ -35,8 +35,7 @@ impl App {
         // Settings are checked before any resource is opened.
         Catalogue::build(settings, &read, None).map_err(StartError::Faults)?;
         let metrics = Metrics::new();
-        let password = secrets.database_password.as_deref();
-        let records = Records::open(&settings.database.url, password, metrics.clone()).await?;
+        let records = Records::open(&secrets.database, metrics.clone()).await?;
         let live = Live::build(settings, revision, secrets, read, (&records, &metrics), None).await?;
         Ok(Self {
             live: Arc::new(ArcSwap::from_pointee(live)),
@@ -67,9 +66,11 @@ impl App {
         read: impl Fn(&str) -> Result<Vec<u8>, String>,
     ) -> Result<(), StartError> {
         let before = self.live();
+        // First: with the old password the database may not answer what else is asked.
+        let same_database = before.flow.records.follow(&secrets.database);
         let with = (&before.flow.records, &before.flow.metrics);
         let live = Live::build(settings, revision, secrets, read, with, Some(&before)).await?;
-        let restart = before.needs_restart(settings);
+        let restart = before.needs_restart(settings, same_database);
         if !restart.is_empty() {
             tracing::warn!(
                 sections = restart.join(", "),

@@ -10,7 +10,7 @@ use crate::catalogue::Catalogue;
 use crate::exposure::Shared;
 use crate::flow::Flow;
 use crate::flow::recent::Recent;
-use crate::records::{self, Records};
+use crate::records::{self, DatabaseAccess, Records};
 use crate::store::redis::access::StoreSecrets;
 use crate::store::saver::Saver;
 use crate::store::{SetupError, Store};
@@ -38,8 +38,8 @@ pub struct Live {
 pub struct Secrets {
     /// Those of the store.
     pub store: StoreSecrets,
-    /// The database's password.
-    pub database_password: Option<String>,
+    /// How the database is reached.
+    pub database: DatabaseAccess,
     /// The text of the token file or of the key file.
     pub tokens: Option<String>,
 }
@@ -152,12 +152,12 @@ impl Live {
     }
 
     /// The sections of these Settings that differ and take effect only after a restart.
-    pub(crate) fn needs_restart(&self, settings: &Settings) -> Vec<&'static str> {
+    pub(crate) fn needs_restart(&self, settings: &Settings, same_database: bool) -> Vec<&'static str> {
         let (now, then) = (&self.settings, settings);
         let changed = [
             ("api.bind", now.api.bind != then.api.bind),
             ("ops", now.ops != then.ops),
-            ("database", now.database != then.database),
+            ("database", !same_database),
             ("log", now.log != then.log),
             ("trace", now.trace != then.trace),
         ];

@@ -4,6 +4,7 @@
 //! event is the commit and the compare-and-set at once. Only this room uses SQL; its statements run unchanged on
 //! SQLite and PostgreSQL. Must not know: the store, HTTP, why an event was decided.
 
+mod access;
 mod batch;
 mod clock;
 mod dedicated;
@@ -21,6 +22,7 @@ mod transaction_pooling;
 mod write_request;
 mod writer;
 
+pub use access::DatabaseAccess;
 pub use examinees::{Attempt, Examinee};
 pub use external_id::ExternalId;
 pub use list::{Filter, Given, Listed, Page};
@@ -153,31 +155,40 @@ impl Records {
     ///
     /// # Errors
     /// Why it cannot be the database of record.
-    pub async fn open(url: &str, password: Option<&str>, metrics: Metrics) -> Result<Self, OpenError> {
-        Self::open_as(url, password, metrics, true).await
+    pub async fn open(access: &DatabaseAccess, metrics: Metrics) -> Result<Self, OpenError> {
+        Self::open_as(access, metrics, true).await
     }
 
     /// As [`Records::open`], without creating a missing SQLite file.
     ///
     /// # Errors
     /// As [`Records::open`].
-    pub async fn open_existing(url: &str, password: Option<&str>) -> Result<Self, OpenError> {
-        Self::open_as(url, password, Metrics::new(), false).await
+    pub async fn open_existing(access: &DatabaseAccess) -> Result<Self, OpenError> {
+        Self::open_as(access, Metrics::new(), false).await
     }
 
-    async fn open_as(
-        url: &str,
-        password: Option<&str>,
-        metrics: Metrics,
-        create: bool,
-    ) -> Result<Self, OpenError> {
-        let (pool, durability) = Pool::open(url, password, create).await?;
+    /// Follows new credentials without a request that fails: new connections use them. `false`, and nothing is
+    /// changed, where the database itself is another one, which takes a restart.
+    pub fn follow(&self, access: &DatabaseAccess) -> bool {
+        let Some(before) = self.pool.place() else { return access.is_sqlite() };
+        match access.postgres() {
+            Ok((options, _)) if !access.is_sqlite() && pool::place(&options) == before => {
+                self.pool.follow(&options, false);
+                self.dedicated.iter().for_each(|usage| usage.follow(&options));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    async fn open_as(access: &DatabaseAccess, metrics: Metrics, create: bool) -> Result<Self, OpenError> {
+        let (pool, durability) = Pool::open(access, create).await?;
         let (writes, reads) = (Dedicated::beside(&pool), Dedicated::beside(&pool));
         let dedicated = [&writes, &reads].into_iter().filter_map(Dedicated::usage).collect();
         let writer = Writer::start(writes, metrics);
         let reader = Reader::start(reads);
         let clock = Clock::start(pool.clone()).await.map_err(|reason| OpenError::Connect {
-            url: pool::without_password(url),
+            url: access.shown(),
             reason,
             hint: "Its clock cannot be read",
         })?;

@@ -79,8 +79,8 @@ impl Cluster {
         let programs = service.parent().context("a program should be in a folder")?;
         let images = programs.join("images");
         run(command().arg("images").arg(&images).arg("--bin-dir").arg(programs)).await?;
-        let archives =
-            ["exam-service.tar", "exam-operator.tar", "exam-redis.tar"].map(|file| images.join(file));
+        let archives = ["exam-service.tar", "exam-operator.tar", "exam-redis.tar", "exam-postgres.tar"]
+            .map(|file| images.join(file));
         run(command().args(["load", &self.name]).args(archives)).await?;
         Ok(())
     }

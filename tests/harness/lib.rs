@@ -4,9 +4,11 @@
 //! product should do; the suite does.
 
 pub mod authority;
+pub mod backing;
 pub mod client;
 pub mod cluster;
 pub mod contract;
+pub mod crowd;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod process;

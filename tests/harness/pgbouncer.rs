@@ -2,7 +2,7 @@
 
 use crate::Postgres;
 use crate::postgres::{USER, is_root};
-use crate::process::{Process, free_port};
+use crate::process::{Port, Process};
 use crate::wait;
 use anyhow::{Context, Result, ensure};
 use std::process::Stdio;
@@ -18,7 +18,7 @@ const PROGRAM: &str = "/usr/sbin/pgbouncer";
 #[derive(Debug)]
 pub struct PgBouncer {
     _process: Process,
-    port: u16,
+    port: Port,
     _folder: TempDir,
 }
 
@@ -28,15 +28,16 @@ impl PgBouncer {
     /// # Errors
     /// It is not installed, or does not start.
     pub async fn start(postgres: &Postgres, connections: u32) -> Result<Self> {
-        let (folder, port) = (TempDir::new()?, free_port()?);
+        let (folder, port) = (TempDir::new()?, Port::free()?);
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("users"), "\"exam\" \"\"\n")?;
         let settings = format!(
             "[databases]\npostgres = host=127.0.0.1 port={}\n\
-             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
+             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {}\nunix_socket_dir =\n\
              auth_type = trust\nauth_file = {}\npool_mode = transaction\ndefault_pool_size = {connections}\n\
              server_round_robin = 1\nmax_client_conn = 500\nlogfile = {}\n",
             postgres.port(),
+            port.number(),
             path("users").display(),
             path("log").display()
         );
@@ -54,7 +55,7 @@ impl PgBouncer {
         command.arg(path("settings.ini")).stdout(Stdio::null()).stderr(Stdio::null());
         let process = Process::start("pgbouncer", &mut command)?;
         let answers = wait::until("pgbouncer answers", Duration::from_secs(20), || async {
-            TcpStream::connect(("127.0.0.1", port)).await.ok().map(drop)
+            TcpStream::connect(("127.0.0.1", port.number())).await.ok().map(drop)
         });
         answers.await.with_context(|| std::fs::read_to_string(path("log")).unwrap_or_default())?;
         Ok(Self { _process: process, port, _folder: folder })
@@ -62,6 +63,6 @@ impl PgBouncer {
 
     /// The URL of the database through it.
     pub fn url(&self) -> String {
-        format!("postgres://exam@127.0.0.1:{}/postgres", self.port)
+        format!("postgres://exam@127.0.0.1:{}/postgres", self.port.number())
     }
 }

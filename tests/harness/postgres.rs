@@ -1,7 +1,7 @@
 //! A real PostgreSQL with its own port and folder, and ways to break it.
 
 use crate::Authority;
-use crate::process::{Process, free_port};
+use crate::process::{Port, Process};
 use crate::wait;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
@@ -22,7 +22,7 @@ pub(crate) const USER: &str = "postgres";
 #[derive(Debug)]
 pub struct Postgres {
     process: Option<Process>,
-    port: u16,
+    port: Port,
     folder: TempDir,
     programs: PathBuf,
 }
@@ -39,7 +39,7 @@ impl Postgres {
             let owned = Command::new("chown").arg(USER).arg(folder.path()).status().await?;
             ensure!(owned.success(), "cannot give {} to {USER}", folder.path().display());
         }
-        let mut postgres = Self { process: None, port: free_port()?, folder, programs };
+        let mut postgres = Self { process: None, port: Port::free()?, folder, programs };
         let mut init = postgres.command("initdb");
         init.args(["--auth", "trust", "--username", "exam", "--no-sync", "--encoding", "UTF8", "-D"]);
         let made = init.arg(postgres.data()).stdout(Stdio::null()).output().await?;
@@ -54,7 +54,7 @@ impl Postgres {
     /// It does not start.
     pub async fn restart(&mut self) -> Result<()> {
         let mut command = self.command("postgres");
-        let port = self.port.to_string();
+        let port = self.port.number().to_string();
         let socket = format!("unix_socket_directories={}", self.folder.path().display());
         command.args(["-p", &port, "-c", "listen_addresses=127.0.0.1", "-c", &socket]);
         // What a commit waits for is as it is in production; only room is small.
@@ -117,12 +117,12 @@ impl Postgres {
 
     /// The port it listens on.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// Its URL.
     pub fn url(&self) -> String {
-        format!("postgres://exam@127.0.0.1:{}/postgres", self.port)
+        format!("postgres://exam@127.0.0.1:{}/postgres", self.port())
     }
 
     /// The URL of a new database in it.

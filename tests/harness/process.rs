@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::ops::Range;
 use std::path::PathBuf;
 use tokio::process::{Child, Command};
 
@@ -72,12 +73,38 @@ pub fn resident(pid: u32) -> Result<u64> {
     Ok(kibibytes * 1024)
 }
 
-/// A port that nothing listens on just now.
-///
-/// # Errors
-/// The system has none.
-pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+/// Ports below those that the system gives to outgoing connections and to listeners on port 0.
+const PORTS: Range<u16> = 10_000..30_000;
+
+/// A port of one's own, also while the program that listens on it is stopped and started again: as long as
+/// this value lives, no other has the same number, in this process or in another of the tests.
+#[derive(Debug)]
+pub struct Port {
+    number: u16,
+    /// Nobody uses UDP here: that half of the port tells who has the other.
+    _kept: UdpSocket,
+}
+
+impl Port {
+    /// One that nothing listens on.
+    ///
+    /// # Errors
+    /// None is left.
+    pub fn free() -> Result<Self> {
+        for _ in 0..1000 {
+            let at = (Ipv4Addr::LOCALHOST, rand::random_range(PORTS));
+            let Ok(kept) = UdpSocket::bind(at) else { continue };
+            if TcpListener::bind(at).is_ok() {
+                return Ok(Self { number: at.1, _kept: kept });
+            }
+        }
+        bail!("no port is free in {PORTS:?}")
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u16 {
+        self.number
+    }
 }
 
 /// One of the workspace's programs, in the target folder of the program that runs.

@@ -1,6 +1,6 @@
 //! A real redis-server with its own port, and ways to break it.
 
-use crate::process::{Process, free_port};
+use crate::process::{Port, Process};
 use crate::wait;
 use anyhow::Result;
 use redis::AsyncCommands;
@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Redis {
     process: Option<Process>,
-    port: u16,
+    port: Port,
     folder: TempDir,
 }
 
@@ -28,7 +28,7 @@ impl Redis {
     /// # Errors
     /// It is not installed, or does not start.
     pub async fn start() -> Result<Self> {
-        let mut redis = Self { process: None, port: free_port()?, folder: TempDir::new()? };
+        let mut redis = Self { process: None, port: Port::free()?, folder: TempDir::new()? };
         redis.restart().await?;
         Ok(redis)
     }
@@ -39,7 +39,7 @@ impl Redis {
     /// It does not start.
     pub async fn restart(&mut self) -> Result<()> {
         let mut command = Command::new("redis-server");
-        command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"]);
+        command.args(["--port", &self.port.number().to_string(), "--bind", "127.0.0.1"]);
         command.args(["--save", "", "--appendonly", "no", "--dir"]).arg(self.folder.path());
         command.stdout(Stdio::null()).stderr(Stdio::null());
         self.process = Some(Process::start("redis-server", &mut command)?);
@@ -56,7 +56,7 @@ impl Redis {
 
     /// Its URL.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
+        format!("redis://127.0.0.1:{}/0", self.port.number())
     }
 
     /// A new connection to it.

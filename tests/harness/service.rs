@@ -1,7 +1,7 @@
 //! A real exam-service process with its own folder and ports, and ways to stop and restart it.
 
 use crate::client::Client;
-use crate::process::{Process, program};
+use crate::process::{Port, Process, program};
 use anyhow::{Context, Result, bail};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -41,6 +41,7 @@ pub struct Setup {
 #[derive(Debug)]
 pub struct Service {
     folder: TempDir,
+    port: Port,
     setup: Setup,
     running: Option<(Process, SocketAddr, SocketAddr)>,
 }
@@ -69,7 +70,7 @@ impl Service {
     /// # Errors
     /// The system's.
     pub fn stopped(setup: Setup) -> Result<Self> {
-        Ok(Self { folder: TempDir::new()?, setup, running: None })
+        Ok(Self { folder: TempDir::new()?, port: Port::free()?, setup, running: None })
     }
 
     /// Gives it another Settings text for its next start.
@@ -83,27 +84,16 @@ impl Service {
         self.setup.env.push((name, value.into()));
     }
 
-    /// Starts it (again) on the same database. `crash` names a crash point, as in
+    /// Starts it (again) on the same database, with its exam API at the same address. `crash` names a crash point, as in
     /// `answer.commit.after:3`.
     ///
     /// # Errors
     /// It does not start; the error holds what it said.
     pub async fn restart(&mut self, crash: Option<&str>) -> Result<()> {
-        self.serve("127.0.0.1:0", crash).await
-    }
-
-    /// Starts it (again) on the same database where its exam API was before.
-    ///
-    /// # Errors
-    /// It does not start, as when somebody else has that port by now.
-    pub async fn restart_at(&mut self, api: SocketAddr) -> Result<()> {
-        self.serve(&api.to_string(), None).await
-    }
-
-    async fn serve(&mut self, api: &str, crash: Option<&str>) -> Result<()> {
         self.running = None;
         let mut command = self.command()?;
-        command.args(["serve", "--api", api, "--ops", "127.0.0.1:0"]);
+        let api = format!("127.0.0.1:{}", self.port.number());
+        command.args(["serve", "--api", &api, "--ops", "127.0.0.1:0"]);
         if let Some(settings) = &self.setup.settings {
             let path = self.path("settings.toml");
             std::fs::write(&path, settings)?;

@@ -1,7 +1,7 @@
 //! Real Redis servers as one, as a master with replicas and Sentinels, or as a cluster; plain, or with TLS and ACL users.
 
 use crate::authority::Authority;
-use crate::process::{Process, free_port};
+use crate::process::{Port, Process};
 pub use crate::release::Release;
 use crate::wait;
 use ::contract::settings::{Redis as RedisSettings, Settings, Store};
@@ -49,7 +49,9 @@ pub struct Topology {
 
 #[derive(Debug)]
 struct Server {
-    port: u16,
+    port: Port,
+    /// Where other nodes of a cluster speak to it.
+    _bus: Port,
     process: Option<Process>,
 }
 
@@ -78,11 +80,9 @@ impl Topology {
         for index in 0..count {
             let mut more = String::new();
             if shape == Shape::Sentinel && index > 0 {
-                writeln!(more, "replicaof 127.0.0.1 {}", topology.servers[0].port)?;
+                writeln!(more, "replicaof 127.0.0.1 {}", topology.servers[0].port.number())?;
             }
             if shape == Shape::Cluster {
-                // Without it the port of the bus would be that of the server and 10000.
-                writeln!(more, "cluster-port {}", free_port()?)?;
                 more.push_str(
                     "cluster-enabled yes\ncluster-node-timeout 2000\ncluster-require-full-coverage no\n",
                 );
@@ -102,7 +102,11 @@ impl Topology {
     pub fn store(&self, ttl_seconds: u64) -> (Store, StoreSecrets) {
         let scheme = if self.authority.is_some() { "rediss" } else { "redis" };
         let list = |servers: &[Server]| {
-            servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect::<Vec<_>>().join(",")
+            servers
+                .iter()
+                .map(|server| format!("127.0.0.1:{}", server.port.number()))
+                .collect::<Vec<_>>()
+                .join(",")
         };
         let url = match self.shape {
             Shape::Basic => format!("{scheme}://{}/0", list(&self.servers)),
@@ -159,7 +163,7 @@ impl Topology {
 
     /// The port of a server.
     pub fn port(&self, index: usize) -> u16 {
-        self.servers[index].port
+        self.servers[index].port.number()
     }
 
     /// The authority of its certificates.
@@ -200,9 +204,7 @@ impl Topology {
     /// It does not start.
     pub async fn restart(&mut self, index: usize) -> Result<()> {
         let file = self.folder.path().join(format!("redis-server-{index}/server.conf"));
-        let mut server = Server { port: self.servers[index].port, process: None };
-        self.run(&mut server, "redis-server", &file).await?;
-        self.servers[index] = server;
+        self.servers[index].process = Some(self.run(self.port(index), "redis-server", &file).await?);
         Ok(())
     }
 
@@ -211,7 +213,7 @@ impl Topology {
     /// # Errors
     /// It does not answer.
     pub async fn sentinel(&self, index: usize, words: &[&str]) -> Result<String> {
-        self.cli(self.sentinels[index].port, words).await
+        self.cli(self.sentinels[index].port.number(), words).await
     }
 
     /// What a server says to a command, as `redis-cli` prints it.
@@ -219,7 +221,7 @@ impl Topology {
     /// # Errors
     /// It does not answer.
     pub async fn ask(&self, index: usize, words: &[&str]) -> Result<String> {
-        self.cli(self.servers[index].port, words).await
+        self.cli(self.port(index), words).await
     }
 
     /// Index of the server that says it is the master of most replicas, among those that answer.
@@ -238,39 +240,42 @@ impl Topology {
     }
 
     async fn server(&self, program: &str, index: usize, more: &str) -> Result<Server> {
-        let port = free_port()?;
+        let (port, bus) = (Port::free()?, Port::free()?);
         let folder = self.folder.path().join(format!("{program}-{index}"));
         std::fs::create_dir(&folder)?;
         let mut text = match &self.authority {
-            None => format!("port {port}\n"),
-            Some(authority) => guarded(port, authority, program),
+            None => format!("port {}\n", port.number()),
+            Some(authority) => guarded(port.number(), authority, program),
         };
         writeln!(text, "bind 127.0.0.1\ndir {}\nprotected-mode no", folder.display())?;
         if program == "redis-server" {
             text.push_str("save \"\"\nappendonly no\nrepl-diskless-sync-delay 0\n");
         }
+        if self.shape == Shape::Cluster {
+            // Without it that would be the port and 10000.
+            writeln!(text, "cluster-port {}", bus.number())?;
+        }
         text.push_str(more);
         let file = folder.join("server.conf");
         std::fs::write(&file, text)?;
-        let mut server = Server { port, process: None };
-        self.run(&mut server, program, &file).await?;
-        Ok(server)
+        let process = Some(self.run(port.number(), program, &file).await?);
+        Ok(Server { port, _bus: bus, process })
     }
 
-    async fn run(&self, server: &mut Server, program: &str, file: &Path) -> Result<()> {
+    async fn run(&self, port: u16, program: &str, file: &Path) -> Result<Process> {
         let mut command = Command::new(self.release.program(program)?);
         command.arg(file).stdout(Stdio::null()).stderr(Stdio::null());
-        server.process = Some(Process::start(program, &mut command)?);
-        let port = server.port;
+        let process = Process::start(program, &mut command)?;
         wait::until(&format!("{program} answers"), SETTLE, || async move {
             self.cli(port, &["PING"]).await.ok().filter(|pong| pong.trim() == "PONG").map(drop)
         })
-        .await
+        .await?;
+        Ok(process)
     }
 
     /// Starts the Sentinels and waits until they know all.
     async fn watch(&mut self) -> Result<()> {
-        let master = self.servers[0].port;
+        let master = self.port(0);
         let mut more = format!(
             "sentinel monitor exams 127.0.0.1 {master} 2\nsentinel down-after-milliseconds exams 2000\n\
              sentinel failover-timeout exams 5000\n"
@@ -284,7 +289,7 @@ impl Topology {
             self.sentinels.push(sentinel);
         }
         let this = &*self;
-        for port in this.sentinels.iter().map(|sentinel| sentinel.port) {
+        for port in this.sentinels.iter().map(|sentinel| sentinel.port.number()) {
             wait::until("Sentinels know each other", SETTLE, || async move {
                 let told = this.cli(port, &["SENTINEL", "MASTER", "exams"]).await.ok()?;
                 let mut lines = told.lines();
@@ -303,11 +308,11 @@ impl Topology {
     /// Makes the servers a cluster and waits until each of them says so.
     async fn join(&self) -> Result<()> {
         let addresses: Vec<String> =
-            self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+            self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port.number())).collect();
         let mut words = vec!["--cluster", "create"];
         words.extend(addresses.iter().map(String::as_str));
         words.extend(["--cluster-replicas", "1", "--cluster-yes"]);
-        self.cli(self.servers[0].port, &words).await?;
+        self.cli(self.port(0), &words).await?;
         for index in 0..self.servers.len() {
             wait::until("the cluster is whole", SETTLE, || async {
                 let info = self.ask(index, &["CLUSTER", "INFO"]).await.ok()?;

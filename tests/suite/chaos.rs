@@ -97,7 +97,9 @@ async fn every_acknowledged_answer_is_in_the_log_once() -> Result<()> {
         examinee??;
     }
     service.kill().await?;
-    let records = service::records::Records::open_existing(&postgres.url(), None).await?;
+    let records =
+        service::records::Records::open_existing(&service::records::DatabaseAccess::at(postgres.url()))
+            .await?;
     let told = told.lock().await;
     let mut answers = 0;
     for (exam, told) in told.iter() {

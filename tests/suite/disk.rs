@@ -110,7 +110,8 @@ async fn a_full_disk_is_reported_and_loses_nothing() -> Result<()> {
         "{started:?}: a start that was refused made no exam: {listed}"
     );
     service.kill().await?;
-    let records = service::records::Records::open_existing(&url, None).await?;
+    let records =
+        service::records::Records::open_existing(&service::records::DatabaseAccess::at(&url)).await?;
     for examinee in &examinees {
         let (_, entries) = records.load(examinee.exam).await?.context("the exam is gone")?;
         let log: Vec<Value> =

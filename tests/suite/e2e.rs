@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result};
 use harness::cluster::{RELEASE, TestNamespace};
-use harness::{Client, Cluster, Examinee, Service, wait};
+use harness::crowd::Crowd;
+use harness::{Cluster, Examinee, Service, wait};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service as KubeService};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -11,7 +12,6 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use operator::crd::AdaptiveExamDeployment;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long the cluster may take to settle.
@@ -21,7 +21,7 @@ const REST: Duration = Duration::from_secs(120);
 /// Verbs that write.
 const WRITES: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
 
-fn resource(name: &str, spec: Value) -> Result<AdaptiveExamDeployment> {
+pub(crate) fn resource(name: &str, spec: Value) -> Result<AdaptiveExamDeployment> {
     Ok(AdaptiveExamDeployment::new(name, serde_json::from_value(spec)?))
 }
 
@@ -39,7 +39,7 @@ async fn change_mode(namespace: &TestNamespace, name: &str, mode: &str) -> Resul
 }
 
 /// The replies of the same exam where nothing went wrong.
-async fn undisturbed(items: u32) -> Result<Vec<Value>> {
+pub(crate) async fn undisturbed(items: u32) -> Result<Vec<Value>> {
     let service = Service::start().await?;
     let mut examinee = Examinee::start(&service.client(), items).await?;
     examinee.finish(&service.client()).await?;
@@ -122,7 +122,7 @@ async fn a_mode_change_loses_no_exam_and_a_deletion_keeps_the_volumes() -> Resul
     create(&namespace, "midterm", "basic").await?;
     let client = namespace.exams("midterm").await?;
     let served = pods_of(&namespace).await?;
-    let crowd: Vec<_> = (0..8).map(|_| tokio::spawn(sit_on(client.clone()))).collect();
+    let crowd = Crowd::sit(&client, 8);
     for mode in ["memory", "basic", "memory", "basic"] {
         let start = Instant::now();
         change_mode(&namespace, "midterm", mode).await?;
@@ -133,13 +133,10 @@ async fn a_mode_change_loses_no_exam_and_a_deletion_keeps_the_volumes() -> Resul
         let redis = namespace.api::<StatefulSet>().get_opt("midterm-redis").await?;
         assert!(redis.is_some(), "Redis stays where it was provisioned");
     }
-    STOP.store(true, Ordering::Relaxed);
+    let exams = crowd.leave().await?.exams;
     let expected = undisturbed(10).await?;
-    for examinee in crowd {
-        let exams = examinee.await??;
-        assert!(exams.iter().all(|replies| *replies == expected), "bit by bit the exam without the changes");
-        assert!(exams.len() > 3, "they were at it while modes changed");
-    }
+    assert!(exams.iter().all(|replies| *replies == expected), "bit by bit the exam without the changes");
+    assert!(exams.len() > 30, "they were at it while modes changed");
     assert_eq!(pods_of(&namespace).await?, served, "no pod was restarted");
 
     namespace.api::<AdaptiveExamDeployment>().delete("midterm", &DeleteParams::default()).await?;
@@ -154,19 +151,6 @@ async fn a_mode_change_loses_no_exam_and_a_deletion_keeps_the_volumes() -> Resul
     names.sort();
     assert_eq!(names, ["data-midterm-redis-0", "midterm-data"]);
     Ok(())
-}
-
-static STOP: AtomicBool = AtomicBool::new(false);
-
-/// Takes exams until it is told to stop; the replies of each. No request may fail.
-async fn sit_on(client: Client) -> Result<Vec<Vec<Value>>> {
-    let mut exams = Vec::new();
-    while !STOP.load(Ordering::Relaxed) {
-        let mut examinee = Examinee::start(&client, 10).await?;
-        examinee.finish(&client).await.context("a request failed while the mode changed")?;
-        exams.push(examinee.replies);
-    }
-    Ok(exams)
 }
 
 /// The service's pods and how often their containers were started.

@@ -9,7 +9,7 @@ use harness::service::Setup;
 use harness::{Client, Service, wait};
 use reqwest::Method;
 use serde_json::{Value, json};
-use service::records::Records;
+use service::records::{DatabaseAccess, Records};
 use service::verify::verify;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
@@ -95,7 +95,7 @@ async fn exams_of_the_first_release_continue() -> Result<()> {
     let last = i64::try_from(told.len())?;
     ensure!(start.body["exam_session_id"].as_i64() > Some(last), "a number of its own: {start:?}");
     service.kill().await?;
-    let records = Records::open_existing(&service.database_url(), None).await?;
+    let records = Records::open_existing(&DatabaseAccess::at(service.database_url())).await?;
     let verified = verify(&records, |_| ()).await?;
     ensure!(verified.differences.is_empty(), "{:?}", verified.differences);
     Ok(())
@@ -129,7 +129,7 @@ async fn exams_of_the_first_release_expire() -> Result<()> {
     })
     .await?;
     service.kill().await?;
-    let records = Records::open_existing(&service.database_url(), None).await?;
+    let records = Records::open_existing(&DatabaseAccess::at(service.database_url())).await?;
     let verified = verify(&records, |_| ()).await?;
     ensure!(verified.differences.is_empty(), "{:?}", verified.differences);
     Ok(())

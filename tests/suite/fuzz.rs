@@ -318,7 +318,10 @@ async fn generated_requests_match_the_document(
     let log = std::fs::read_to_string(service.path("service.log"))?;
     ensure!(!log.contains("panicked") && !log.contains("ERROR"), "{log}");
     service.kill().await?;
-    let records = service::records::Records::open_existing(&service.database_url(), None).await?;
+    let records = service::records::Records::open_existing(&service::records::DatabaseAccess::at(
+        service.database_url(),
+    ))
+    .await?;
     let verified = verify(&records, |_| ()).await?;
     ensure!(verified.differences.is_empty(), "{:?}", verified.differences);
     Ok(())

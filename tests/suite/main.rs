@@ -32,6 +32,7 @@ mod policies;
 mod poolers;
 mod postgres;
 mod redis_faults;
+mod replicas;
 mod scoring;
 mod settings;
 mod simulate;

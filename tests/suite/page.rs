@@ -85,7 +85,7 @@ async fn an_answer_survives_a_restart_and_a_page_reload() -> Result<()> {
     // The service that has the page is away, too.
     browser.until("document.getElementById('question') === null").await?;
 
-    service.restart_at(address).await?;
+    service.restart(None).await?;
     browser.open(address).await?;
     until_question(&browser, 2).await?;
     browser.until_told("status", "Answer 1 saved").await?;
@@ -97,7 +97,7 @@ async fn an_answer_survives_a_restart_and_a_page_reload() -> Result<()> {
     service.kill().await?;
     browser.press(&format!("1{ENTER}")).await?;
     browser.until_told("status", "not saved yet").await?;
-    service.restart_at(address).await?;
+    service.restart(None).await?;
     until_question(&browser, 3).await?;
     browser.close().await?;
 
@@ -147,7 +147,7 @@ async fn a_retried_start_creates_one_exam() -> Result<()> {
     browser.press(&format!("{TAB}{TAB}3{ENTER}")).await?;
     browser.until_told("status", "trying again").await?;
     service.kill().await?;
-    service.restart_at(address).await?;
+    service.restart(None).await?;
     until_question(&browser, 1).await?;
     assert_eq!(service.client().get("/exams").await?.body["count"], 1);
     browser.close().await

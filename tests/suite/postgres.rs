@@ -46,6 +46,50 @@ async fn an_exam_runs_and_is_verified() -> Result<()> {
 
 /// A database is restored to an earlier state and goes another way, while a service has the exam as it was: it serves what
 /// the log has, not a mixture.
+/// The URL is in a file with its password, and both are changed while an exam runs.
+#[tokio::test]
+async fn a_password_is_rotated_while_exams_run() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    postgres.protect("first").await?;
+    let folder = tempfile::TempDir::new()?;
+    let file = folder.path().join("url");
+    let url = |word: &str| postgres.url().replace("exam@", &format!("exam:{word}@"));
+    std::fs::write(&file, url("first"))?;
+    let settings = Some(format!("[database]\nurl_file = \"{}\"\n", file.display()));
+    let service = Service::start_with(Setup { settings, ..Setup::default() }).await?;
+    let client = service.client();
+    let adoptions = || {
+        let log = std::fs::read_to_string(service.path("service.log")).unwrap_or_default();
+        log.matches("settings adopted").count()
+    };
+    let mut examinee = Examinee::start(&client, 10).await?;
+    for (before, after) in [("first", "second"), ("second", "third")] {
+        let mut admin = PgConnection::connect(&url(before)).await?;
+        let alter = sqlx::AssertSqlSafe(format!("ALTER USER exam PASSWORD '{after}'"));
+        sqlx::query(alter).execute(&mut admin).await?;
+        examinee.answer(&client).await.context("by connections that were there")?;
+        let adopted = adoptions();
+        std::fs::write(&file, url(after))?;
+        let now = || async { (adoptions() > adopted).then_some(()) };
+        let said = || std::fs::read_to_string(service.path("service.log")).unwrap_or_default();
+        wait::until("the new password", Duration::from_secs(20), now).await.with_context(said)?;
+        let end =
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'exam-service'";
+        sqlx::query(end).execute(&mut admin).await?;
+        examinee.answer(&client).await.context("by new connections")?;
+    }
+    examinee.finish(&client).await?;
+    let log = std::fs::read_to_string(service.path("service.log"))?;
+    assert!(["first", "second", "third"].iter().all(|word| !log.contains(&format!(":{word}@"))), "{log}");
+    // Another database is not what exams began with.
+    std::fs::write(&file, url("third").replace("/postgres", "/template1"))?;
+    let told = || async {
+        let log = std::fs::read_to_string(service.path("service.log")).ok()?;
+        log.contains("take effect after a restart").then_some(())
+    };
+    wait::until("the warning", Duration::from_secs(20), told).await
+}
+
 #[tokio::test]
 async fn a_cached_exam_is_continued_only_by_its_own_log() -> Result<()> {
     let postgres = Postgres::start().await?;

@@ -3,6 +3,7 @@
 use crate::outage::metric;
 use anyhow::{Context, Result, ensure};
 use futures::future::{join_all, try_join_all};
+use harness::process::Port;
 use harness::service::Setup;
 use harness::{Examinee, Postgres, Service, wait};
 use http_body_util::{BodyExt, Empty};
@@ -256,7 +257,8 @@ async fn an_unreachable_collector_costs_nothing() -> Result<()> {
     let (untraced, _) = three_exams(&Service::start().await?).await?;
     // Frozen: connections are taken up by the system and never answered. Dead: nobody listens.
     let frozen = std::net::TcpListener::bind("127.0.0.1:0")?;
-    let dead = format!("http://127.0.0.1:{}", harness::process::free_port()?);
+    let port = Port::free()?;
+    let dead = format!("http://127.0.0.1:{}", port.number());
     for (name, endpoint) in [("frozen", format!("http://{}", frozen.local_addr()?)), ("dead", dead)] {
         let mut service = traced(&endpoint, Setup::default()).await?;
         let (took, slowest) = three_exams(&service).await?;
@@ -285,9 +287,9 @@ async fn an_unreachable_collector_costs_nothing() -> Result<()> {
 
 #[tokio::test]
 async fn a_late_collector_gets_the_remaining_spans_at_shutdown() -> Result<()> {
-    let port = harness::process::free_port()?;
+    let port = Port::free()?;
     // The Settings name it, whatever the environment says; spans wait longer than the service runs.
-    let settings = Some(format!("[trace]\nendpoint = \"http://127.0.0.1:{port}\"\n"));
+    let settings = Some(format!("[trace]\nendpoint = \"http://127.0.0.1:{}\"\n", port.number()));
     let env = vec![
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1".to_owned()),
         ("OTEL_BSP_SCHEDULE_DELAY", "600000".to_owned()),
@@ -295,7 +297,7 @@ async fn a_late_collector_gets_the_remaining_spans_at_shutdown() -> Result<()> {
     let mut service = Service::start_with(Setup { settings, env, ..Setup::default() }).await?;
     Examinee::start(&service.client(), 5).await?;
     let collector = Collector::start().await?;
-    let proxy = TcpListener::bind(("127.0.0.1", port)).await?;
+    let proxy = TcpListener::bind(("127.0.0.1", port.number())).await?;
     let target = collector.endpoint.trim_start_matches("http://").to_owned();
     tokio::spawn(async move {
         while let Ok((mut inside, _)) = proxy.accept().await {

@@ -117,7 +117,9 @@ async fn an_update_under_load_fails_no_request() -> Result<()> {
     retire(three).await?;
     retire(four).await?;
 
-    let records = service::records::Records::open_existing(&postgres.url(), None).await?;
+    let records =
+        service::records::Records::open_existing(&service::records::DatabaseAccess::at(postgres.url()))
+            .await?;
     let told = sat.told.lock().await;
     for (exam, told) in told.iter() {
         let (_, entries) = records.load(*exam).await?.with_context(|| format!("exam {exam} is gone"))?;

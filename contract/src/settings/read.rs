@@ -3,8 +3,8 @@
 //! Input: a TOML text. Output: Settings, or every fault. Must not know: files.
 
 use super::{
-    Api, Auth, Bank, BankFile, BankForm, BankFormat, BankFrom, Database, ExamType, Limits, Listener, Log,
-    Outage, SAMPLE_BANK, Settings, Store, Trace,
+    Api, Auth, Bank, BankFile, BankForm, BankFormat, BankFrom, Database, DatabaseUrl, ExamType, Limits,
+    Listener, Log, Outage, SAMPLE_BANK, Settings, Store, Trace,
 };
 use crate::{Fault, Fields};
 use serde_json::Value;
@@ -56,7 +56,7 @@ pub(super) fn embedded(redis: Option<&str>, database: Option<&str>) -> Result<Se
     }
     if let Some(url) = database {
         root.expect("DATABASE_URL", is_database_url(url), DATABASE_URL_FORM);
-        settings.database = Database { url: url.to_owned(), password_file: None };
+        settings.database = Database::at(url);
     }
     if faults.is_empty() { Ok(settings) } else { Err(faults) }
 }
@@ -150,14 +150,30 @@ fn limits(mut fields: Fields<'_>) -> Limits {
 }
 
 fn database(mut fields: Fields<'_>, default: Database) -> Database {
-    let url = fields.or("url", default.url);
-    fields.expect("url", is_database_url(&url), DATABASE_URL_FORM);
-    fields.expect("url", !holds_password(&url), "must not hold a password; use password_file");
-    let password_file: Option<String> = fields.optional("password_file");
-    let good = password_file.is_none() || !url.starts_with("sqlite:");
-    fields.expect("password_file", good, "is for PostgreSQL; SQLite has no password");
+    let (url, url_file): (Option<String>, Option<String>) =
+        (fields.optional("url"), fields.optional("url_file"));
+    fields.expect(
+        "url_file",
+        url.is_none() || url_file.is_none(),
+        "stands in for url: remove one of the two",
+    );
+    let url = match (url, url_file) {
+        (None, Some(file)) => DatabaseUrl::UrlFile(file),
+        (Some(url), _) => DatabaseUrl::Url(url),
+        (None, None) => default.url,
+    };
+    let mut is_sqlite = false;
+    if let DatabaseUrl::Url(url) = &url {
+        is_sqlite = url.starts_with("sqlite:");
+        fields.expect("url", is_database_url(url), DATABASE_URL_FORM);
+        fields.expect("url", !holds_password(url), "must not hold a password; use password_file");
+    }
+    let (password_file, ca_file) = (fields.optional("password_file"), fields.optional("ca_file"));
+    let good = |file: &Option<String>| file.is_none() || !is_sqlite;
+    fields.expect("password_file", good(&password_file), "is for PostgreSQL; SQLite has no password");
+    fields.expect("ca_file", good(&ca_file), "is for PostgreSQL; SQLite is a file");
     fields.finish();
-    Database { url, password_file }
+    Database { url, password_file, ca_file }
 }
 
 fn bank(fields: &mut Fields<'_>) -> Bank {

@@ -352,6 +352,22 @@ impl RedisUrl {
     }
 }
 
+impl fmt::Display for RedisUrl {
+    /// The URL as Settings have it: without user and password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_tls { "rediss" } else { "redis" };
+        let list =
+            |addresses: &[HostPort]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        match &self.place {
+            Place::Server { server, database } => write!(f, "{scheme}://{server}/{database}"),
+            Place::Sentinels { sentinels, master, database } => {
+                write!(f, "{scheme}+sentinel://{}/{master}/{database}", list(sentinels))
+            }
+            Place::Cluster { nodes } => write!(f, "{scheme}+cluster://{}", list(nodes)),
+        }
+    }
+}
+
 /// A part of the user information, with `%40` and the like decoded; `None` where it is empty.
 fn some(text: &str) -> Result<Option<String>, String> {
     let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
@@ -387,7 +403,15 @@ mod tests {
             of("rediss+cluster://a:7000,b:7001"),
             Ok((true, Place::Cluster { nodes: vec![host("a", 7000), host("b", 7001)] }))
         );
+        for url in [
+            "rediss://[fd00::1]:6380/3",
+            "redis+sentinel://a:26379,b:1/exams/2",
+            "redis+cluster://a:7000,b:7001",
+        ] {
+            assert_eq!(RedisUrl::parse(url).unwrap().to_string(), url);
+        }
         let named = RedisUrl::parse("redis://app:p%40ss@cache:6379/0").unwrap();
+        assert_eq!(named.to_string(), "redis://cache:6379/0");
         assert_eq!((named.username.as_deref(), named.password.as_deref()), (Some("app"), Some("p@ss")));
         for (url, reason) in [
             ("cache:6379", "must be redis://"),

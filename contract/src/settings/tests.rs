@@ -134,6 +134,28 @@ fn a_password_in_the_text_is_refused() {
 }
 
 #[test]
+fn a_database_is_at_a_url_or_at_the_url_in_a_file() {
+    let read =
+        |lines: &str| Settings::parse(&format!("[database]\n{lines}")).map(|settings| settings.database);
+    let in_file = Database {
+        url: DatabaseUrl::UrlFile("/run/url".to_owned()),
+        password_file: None,
+        ca_file: Some("/run/ca.crt".to_owned()),
+    };
+    assert_eq!(read("url_file = \"/run/url\"\nca_file = \"/run/ca.crt\""), Ok(in_file.clone()));
+    let settings = Settings { database: in_file, ..Settings::default() };
+    assert_eq!(Settings::parse(&settings.to_text()), Ok(settings), "as it was written");
+    for (lines, field) in [
+        ("url = \"postgres://db/exams\"\nurl_file = \"/run/url\"", "database.url_file"),
+        ("url = \"sqlite:exams.db\"\nca_file = \"/run/ca.crt\"", "database.ca_file"),
+        ("url = \"sqlite:exams.db\"\npassword_file = \"/run/word\"", "database.password_file"),
+        ("url = \"postgres://me:word@db/exams\"", "database.url"),
+    ] {
+        assert_eq!(read(lines).unwrap_err()[0].field, field, "{lines}");
+    }
+}
+
+#[test]
 fn traces_go_to_a_collector_that_needs_no_tls_and_no_password() {
     let read = |endpoint: &str| Settings::parse(&format!("[trace]\nendpoint = \"{endpoint}\""));
     for good in ["http://collector:4318", "http://10.0.0.1:4318/", "http://[::1]:4318/base"] {
@@ -157,7 +179,7 @@ fn the_environment_is_honoured_without_a_file() {
     let settings =
         Settings::embedded(Some("redis://:pw@127.0.0.1:6379/2"), Some("sqlite:/tmp/x.db")).unwrap();
     assert_eq!(settings.store.mode(), "basic");
-    assert_eq!(settings.database.url, "sqlite:/tmp/x.db");
+    assert_eq!(settings.database, Database::at("sqlite:/tmp/x.db"));
     assert_eq!(Settings::embedded(Some("127.0.0.1"), Some("")).unwrap_err().len(), 2);
 }
 

@@ -4,15 +4,19 @@
 //! owners are never written. An apply is skipped while the planned object and the live object are those of the last
 //! apply, so at rest nothing is written. Must not know: why the objects are as they are.
 
+mod small;
+
+pub use small::tell;
+
 use super::build::{Planned, Resources};
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
-use crate::names::{FIELD_MANAGER, Names, REVISION};
+use crate::names::{FIELD_MANAGER, Names};
 use futures::future::try_join_all;
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt};
+use small::{leave_replicas, remove};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
@@ -120,6 +124,14 @@ pub async fn apply(
     let live =
         try_join_all(resources.objects.iter().map(|planned| read_live(client, names, planned))).await?;
     let mut written = 0;
+    for (kind, name) in &resources.absent {
+        if remove(client, names, kind, name).await? {
+            written += 1;
+        }
+    }
+    if let Some(deployment) = &resources.scaled {
+        leave_replicas(client, names, deployment).await?;
+    }
     for planned in &resources.create_only {
         create(client, names, planned).await?;
         written += 1;
@@ -213,25 +225,6 @@ async fn apply_one(
     }
     applied.last.lock().expect("no holder of the map should panic").insert(key, Last { wanted, live });
     Ok(changed)
-}
-
-/// Tells pods of a revision of the Settings, so that the kubelet brings their files up to date at once.
-///
-/// # Errors
-/// A write failed. A pod that is gone is no failure.
-pub async fn tell(client: &Client, names: &Names, pods: &[&str], revision: &str) -> Result<(), Error> {
-    let api: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
-    // A merge, not an apply: that would make a pod that is gone.
-    let patch = Patch::Merge(serde_json::json!({"metadata": {"annotations": {REVISION: revision}}}));
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    for pod in pods {
-        match api.patch(pod, &params, &patch).await {
-            Ok(_) => {}
-            Err(kube::Error::Api(status)) if status.code == 404 => {}
-            Err(source) => return Err(Error::write("Pod", pod, source)),
-        }
-    }
-    Ok(())
 }
 
 /// Publishes a status unless it is published already.

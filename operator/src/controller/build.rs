@@ -3,6 +3,7 @@
 //! Input: what is desired and what was decided. Output: [`Planned`] objects, in the order of their application. A new
 //! object is one function in the file of its family and one line here. Must not know: what exists.
 
+mod availability;
 mod claims;
 mod config;
 mod pod;
@@ -12,8 +13,9 @@ mod service;
 
 use super::credentials::Credential;
 use super::decide::{Decision, SecretWrite};
-use super::validate::Desired;
+use super::validate::{Desired, DesiredDatabase};
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::Resource;
 use kube::core::ApiResource;
 use serde::Serialize;
@@ -56,6 +58,10 @@ pub struct Resources {
     pub restore: Vec<Planned>,
     /// All other objects, in order.
     pub objects: Vec<Planned>,
+    /// Objects that are not wanted: they are deleted where they are there and ours.
+    pub absent: Vec<(ApiResource, String)>,
+    /// The Deployment whose number of pods is left to its autoscaler.
+    pub scaled: Option<String>,
 }
 
 /// The credentials, as their Secrets have them or are to have them. They are passed in, because building is pure.
@@ -70,7 +76,7 @@ pub struct Secrets<'a> {
 /// Builds everything: configuration before the pods that read it, Redis before the service that uses it.
 pub fn build(desired: &Desired, decision: &Decision, Secrets { token, password }: Secrets<'_>) -> Resources {
     let names = &desired.names;
-    let settings = desired.settings(decision.mode).to_text();
+    let settings = desired.settings(decision.store.clone()).to_text();
     let revision = contract::settings::revision(&settings);
     let (mut create_only, mut restore) = (Vec::new(), Vec::new());
     let secrets = [
@@ -84,10 +90,13 @@ pub fn build(desired: &Desired, decision: &Decision, Secrets { token, password }
             SecretWrite::Restore => restore.push(Planned::of(&secret)),
         }
     }
-    if decision.make_data {
-        create_only.push(Planned::of(&claims::data(desired)));
+    if let (true, DesiredDatabase::Embedded(storage)) = (decision.make_data, &desired.database) {
+        create_only.push(Planned::of(&claims::data(names, storage)));
     }
     let mut objects = Vec::new();
+    if !decision.store_files.is_empty() {
+        objects.push(Planned::of(&secrets::store(names, &decision.store_files)));
+    }
     if decision.redis {
         objects.push(Planned::of(&config::redis(desired)));
         objects.push(Planned::of(&redis::client_service(names)));
@@ -98,8 +107,15 @@ pub fn build(desired: &Desired, decision: &Decision, Secrets { token, password }
     objects.push(Planned::of(&service::account(names)));
     objects.push(Planned::of(&service::api_service(names)));
     objects.push(Planned::of(&service::ops_service(names)));
-    objects.push(Planned::of(&service::deployment(desired)));
-    Resources { revision, create_only, restore, objects }
+    objects.push(Planned::of(&service::deployment(desired, decision)));
+    let mut absent = Vec::new();
+    objects.extend(availability::disruption_budget(desired).as_ref().map(Planned::of));
+    match availability::autoscaler(desired) {
+        Some(autoscaler) => objects.push(Planned::of(&autoscaler)),
+        None => absent.push((ApiResource::erase::<HorizontalPodAutoscaler>(&()), names.name.clone())),
+    }
+    let scaled = desired.autoscaling.is_some().then(|| names.name.clone());
+    Resources { revision, create_only, restore, objects, absent, scaled }
 }
 
 #[cfg(test)]

@@ -3,15 +3,26 @@
 //! Input: what is desired, and what was observed. Output: a [`Decision`]. Pure. Must not know: how objects are
 //! built.
 
+use super::credentials::Credential;
+use super::external::Outside;
+use super::given::{Reference, Unusable};
 use super::observe::{Generated, Observed};
-use super::validate::Desired;
+use super::validate::{self, Desired, DesiredDatabase};
 use crate::crd::{AuthMode, Mode};
+use contract::settings::Store;
+use std::collections::BTreeMap;
 
 /// What should run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// The store mode in the Settings.
+    /// The store mode.
     pub mode: Mode,
+    /// The store in the Settings.
+    pub store: Store,
+    /// The files that it names and people gave, by name.
+    pub store_files: BTreeMap<String, Credential>,
+    /// The hash of where the database is; `None`: in an embedded file.
+    pub database: Option<String>,
     /// Whether Redis runs. Once provisioned it stays, with its volume, when the mode changes to memory: the return
     /// is fast, and old snapshots are harmless, because reads are checked against the log.
     pub redis: bool,
@@ -46,64 +57,61 @@ impl SecretWrite {
 }
 
 /// Decides what should run.
-pub fn decide(desired: &Desired, observed: &Observed) -> Decision {
+///
+/// # Errors
+/// What a person gave in a Secret cannot be used; nothing may be changed then.
+pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusable> {
     let redis = desired.mode == Mode::Basic || observed.redis.is_some();
-    Decision {
+    let in_files = |store| Outside { store, files: BTreeMap::new() };
+    let Outside { store, files: store_files } = match (desired.mode, &desired.external) {
+        (Mode::External, Some(external)) => external.resolve(&observed.given)?,
+        (Mode::Basic, _) => in_files(desired.provisioned()),
+        (Mode::Memory | Mode::External, _) => in_files(validate::in_memory()),
+    };
+    let database = match &desired.database {
+        DesiredDatabase::Embedded(_) => None,
+        DesiredDatabase::Postgres { url, ca } => {
+            ca.as_ref().map(|ca| observed.given.text(ca)).transpose()?;
+            Some(database_revision(url, observed.given.text(url)?)?)
+        }
+    };
+    let make_data = database.is_none() && !observed.has_data;
+    Ok(Decision {
         mode: desired.mode,
+        store,
+        store_files,
+        database,
         redis,
         auth: SecretWrite::of(desired.auth == AuthMode::Token, &observed.auth),
         redis_auth: SecretWrite::of(redis, &observed.redis_auth),
-        make_data: !observed.has_data,
+        make_data,
+    })
+}
+
+impl Decision {
+    /// The hash of what people gave for the store; `None`: nothing.
+    pub fn store_revision(&self) -> Option<String> {
+        let texts: String = self
+            .store_files
+            .iter()
+            .flat_map(|(name, file)| [name, &file.0])
+            .fold(String::new(), |texts, text| texts + text + "\n");
+        (!texts.is_empty()).then(|| contract::settings::revision(&texts))
     }
+}
+
+/// The hash of a URL without its user and password: those are adopted by pods that run.
+fn database_revision(reference: &Reference, Credential(url): &Credential) -> Result<String, Unusable> {
+    let Reference { secret, key, field } = reference;
+    let place = ["postgres://", "postgresql://"].iter().find_map(|scheme| url.trim().strip_prefix(scheme));
+    let place = place.ok_or_else(|| Unusable {
+        reason: "InvalidUrl",
+        message: format!(
+            "the key {key} of Secret {secret}, which {field} names, must hold postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+        ),
+    })?;
+    Ok(contract::settings::revision(place.rsplit_once('@').map_or(place, |(_, place)| place)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::controller::credentials::Credential;
-    use crate::controller::observe::Workload;
-    use crate::fixtures::{desired, named};
-
-    #[test]
-    fn the_table_of_facts_and_decisions() {
-        let basic = || Observed { redis: Some(Workload::default()), ..Observed::default() };
-        let whole = || Generated { exists: true, value: Some(Credential("word".to_owned())) };
-        let secrets =
-            |observed: Observed| Observed { auth: whole(), redis_auth: whole(), has_data: true, ..observed };
-        let run = |mode, redis, auth, redis_auth| {
-            let write = |make| if make { SecretWrite::Create } else { SecretWrite::Keep };
-            Decision { mode, redis, auth: write(auth), redis_auth: write(redis_auth), make_data: auth }
-        };
-        use Mode::{Basic, Memory};
-        let table = [
-            ("fresh, memory", Memory, Observed::default(), run(Memory, false, true, false)),
-            ("fresh, basic", Basic, Observed::default(), run(Basic, true, true, true)),
-            ("settled, memory", Memory, secrets(Observed::default()), run(Memory, false, false, false)),
-            ("settled, basic", Basic, secrets(basic()), run(Basic, true, false, false)),
-            ("basic to memory: Redis stays", Memory, secrets(basic()), run(Memory, true, false, false)),
-            ("what was lost is made anew", Memory, basic(), run(Memory, true, true, true)),
-        ];
-        for (name, mode, observed, expected) in table {
-            let mut resource = named("midterm");
-            resource.spec.redis.mode = mode;
-            assert_eq!(decide(&desired(&resource), &observed), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn an_emptied_secret_is_restored() {
-        let mut resource = named("midterm");
-        resource.spec.redis.mode = Mode::Basic;
-        let emptied = || Generated { exists: true, value: None };
-        let observed = Observed { auth: emptied(), redis_auth: emptied(), ..Observed::default() };
-        let decision = decide(&desired(&resource), &observed);
-        assert_eq!((decision.auth, decision.redis_auth), (SecretWrite::Restore, SecretWrite::Restore));
-    }
-
-    #[test]
-    fn without_authentication_there_is_no_token() {
-        let mut resource = named("midterm");
-        resource.spec.auth.mode = AuthMode::None;
-        assert_eq!(decide(&desired(&resource), &Observed::default()).auth, SecretWrite::Keep);
-    }
-}
+mod tests;

@@ -1,22 +1,25 @@
 //! The facts: reads only, all at once, before anything is decided.
 //!
-//! Input: names, and a client. Output: [`Observed`], a value. What cannot be learnt is unknown, never guessed. Must
-//! not know: what is desired.
+//! Input: names and references, and a client. Output: [`Observed`], a value. What cannot be learnt is unknown, never guessed.
+//! Must not know: what follows from it.
 
 pub mod evidence;
 
 use super::credentials::Credential;
+use super::given::Given;
+use super::validate::Desired;
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
-use crate::names::{self, Component, Names, REVISION};
+use crate::names::{self, Component, Names, REVISION, STORE_REVISION};
 use contract::State;
 use evidence::Evidence;
-use futures::future::join_all;
+use futures::future::{join_all, try_join_all};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DynamicObject, ListParams};
 use kube::core::ApiResource;
 use kube::{Api, Client};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -30,6 +33,8 @@ pub struct Observed {
     pub auth: Generated,
     /// The Secret of Redis.
     pub redis_auth: Generated,
+    /// What people give in Secrets of their own.
+    pub given: Given,
     /// Whether the volume claim of the database exists.
     pub has_data: bool,
     /// Of these three the first that another owner holds: its kind, its name, and whose it is.
@@ -49,6 +54,8 @@ pub struct ServicePod {
     pub name: String,
     /// The revision of the Settings that it was told of last.
     pub told: Option<String>,
+    /// The revision of the secrets of a store outside that it was told of last.
+    pub told_of_store: Option<String>,
     /// Its own word, or why there is none.
     pub state: Result<State, String>,
 }
@@ -61,10 +68,20 @@ impl ServicePod {
 }
 
 impl Observed {
-    /// Pods that run other Settings and were not told of these.
-    pub fn untold(&self, revision: &str) -> Vec<&str> {
-        let untold = |pod: &&ServicePod| !pod.has_adopted(revision) && pod.told.as_deref() != Some(revision);
+    /// Pods that run other Settings and were not told of these, or were not told of these secrets of their store.
+    pub fn untold(&self, revision: &str, store: Option<&str>) -> Vec<&str> {
+        let untold = |pod: &&ServicePod| {
+            (!pod.has_adopted(revision) && pod.told.as_deref() != Some(revision))
+                || (store.is_some() && pod.told_of_store.as_deref() != store)
+        };
         self.pods.iter().filter(untold).map(|pod| pod.name.as_str()).collect()
+    }
+
+    /// Whether a pod that is ready is still to adopt these Settings, and has not rejected them.
+    pub fn is_adopting(&self, revision: &str) -> bool {
+        self.pods.iter().filter_map(|pod| pod.state.as_ref().ok()).any(|state| {
+            state.settings_revision != revision && state.settings_rejected.as_deref() != Some(revision)
+        })
     }
 
     /// The word of the pod that is farthest from what is wanted: one that is silent, runs other Settings, or lacks its
@@ -137,14 +154,22 @@ impl Workload {
 ///
 /// # Errors
 /// Errors of the API server; nothing was written.
-pub async fn observe(client: &Client, http: &reqwest::Client, names: &Names) -> kube::Result<Observed> {
+pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired) -> kube::Result<Observed> {
+    let names = &desired.names;
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &names.namespace);
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), &names.namespace);
     let stateful_sets: Api<StatefulSet> = Api::namespaced(client.clone(), &names.namespace);
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), &names.namespace);
     let (auth_name, redis_auth_name, redis_name) = (names.auth(), names.redis_auth(), names.redis());
     let data_name = names.data();
-    let (auth, redis_auth, data, deployment, stateful_set) = tokio::try_join!(
+    let references = desired.references();
+    let named: BTreeSet<&str> = references.iter().map(|reference| reference.secret.as_str()).collect();
+    let of_people = try_join_all(named.into_iter().map(async |name| {
+        let held = secrets.get_opt(name).await?.map(entries);
+        kube::Result::Ok((name.to_owned(), held))
+    }));
+    let (given, auth, redis_auth, data, deployment, stateful_set) = tokio::try_join!(
+        of_people,
         secrets.get_opt(&auth_name),
         secrets.get_opt(&redis_auth_name),
         claims.get_metadata_opt(&data_name),
@@ -184,6 +209,7 @@ pub async fn observe(client: &Client, http: &reqwest::Client, names: &Names) -> 
     Ok(Observed {
         auth: generated(auth.as_ref(), token),
         redis_auth: generated(redis_auth.as_ref(), password),
+        given: Given(given.into_iter().collect()),
         has_data: data.is_some(),
         taken,
         service,
@@ -201,6 +227,13 @@ fn other_owner(
     let metadata = found?;
     let holder = names.holder(&metadata)?;
     Some((kind, metadata.name.unwrap_or_default(), holder))
+}
+
+/// All that a Secret holds as text.
+fn entries(secret: Secret) -> BTreeMap<String, Credential> {
+    let data = secret.data.unwrap_or_default();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok().filter(|text| !text.trim().is_empty());
+    data.into_iter().filter_map(|(key, bytes)| Some((key, Credential(text(bytes.0)?)))).collect()
 }
 
 /// What a Secret holds under a key, as text; `None` where that is nothing.
@@ -234,10 +267,11 @@ async fn service_pods(
     let listed = api.list(&ListParams::default().labels(&names.selected(Component::Service))).await?;
     let asked = listed.items.into_iter().filter(is_ready).filter_map(|pod| {
         let ip: IpAddr = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
-        let told = pod.metadata.annotations.as_ref().and_then(|told| told.get(REVISION)).cloned();
+        let annotation = |name| pod.metadata.annotations.as_ref().and_then(|told| told.get(name)).cloned();
+        let (told, told_of_store) = (annotation(REVISION), annotation(STORE_REVISION));
         let url = format!("http://{}{}", SocketAddr::new(ip, contract::OPS_PORT), contract::STATE_PATH);
         let name = pod.metadata.name?;
-        Some(async move { ServicePod { name, told, state: fetch_state(http, &url).await } })
+        Some(async move { ServicePod { name, told, told_of_store, state: fetch_state(http, &url).await } })
     });
     let mut pods = join_all(asked).await;
     pods.sort_by(|one, other| one.name.cmp(&other.name));

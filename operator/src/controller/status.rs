@@ -5,9 +5,10 @@
 
 use super::decide::Decision;
 use super::observe::{Observed, Workload};
-use super::validate::{Desired, InvalidSpec};
+use super::validate::{Desired, DesiredDatabase, InvalidSpec};
 use super::waiting::{self, Fields, Waiting};
 use crate::crd::{AdaptiveExamDeploymentStatus, Adoption, AuthMode, Endpoints, Mode};
+use crate::names::Component;
 use contract::State;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -62,7 +63,9 @@ pub fn status(
     let token_secret = (desired.auth == AuthMode::Token).then(|| desired.names.auth());
     AdaptiveExamDeploymentStatus {
         observed_generation: Some(desired.generation),
-        mode: state.map(|state| state.mode.clone()),
+        mode: state.map(|state| running_mode(state, decision, revision, before)),
+        replicas: observed.service.as_ref().map_or(0, |service| service.total),
+        selector: Some(desired.names.selected(Component::Service)),
         settings_revision: state.map(|state| state.settings_revision.clone()),
         durability: state.map(|state| state.durability.clone()),
         adoption: adoption(observed, revision),
@@ -80,6 +83,40 @@ pub fn invalid(
 ) -> AdaptiveExamDeploymentStatus {
     let verdict = |status| Verdict::of(status, "InvalidSpec", invalid.to_string());
     stalled(generation, before, now, &verdict)
+}
+
+/// The mode by the name that the spec has for it, which the service does not know.
+fn running_mode(
+    state: &State,
+    decision: &Decision,
+    revision: &str,
+    before: Option<&AdaptiveExamDeploymentStatus>,
+) -> String {
+    if state.settings_revision == revision {
+        return decision.mode.as_str().to_owned();
+    }
+    let known = before.filter(|before| before.settings_revision.as_ref() == Some(&state.settings_revision));
+    known.and_then(|before| before.mode.clone()).unwrap_or_else(|| state.mode.clone())
+}
+
+/// The status of a resource that names a Secret which cannot be used: nothing was applied, what ran still runs.
+pub fn unusable(
+    reason: &'static str,
+    message: &str,
+    desired: &Desired,
+    observed: &Observed,
+    before: Option<&AdaptiveExamDeploymentStatus>,
+    now: &Time,
+) -> AdaptiveExamDeploymentStatus {
+    let service = service_available(desired, observed.service.as_ref());
+    let status = stalled(desired.generation, before, now, &|status| Verdict::of(status, reason, message));
+    let told = conditions(vec![(SERVICE_AVAILABLE, service)], desired.generation, before, now);
+    let others = status.conditions.into_iter().filter(|known| known.type_ != SERVICE_AVAILABLE);
+    AdaptiveExamDeploymentStatus {
+        replicas: observed.service.as_ref().map_or(0, |service| service.total),
+        conditions: others.chain(told).collect(),
+        ..status
+    }
 }
 
 /// The status of a resource of which nothing else is known: it cannot be read, or what has its names
@@ -153,7 +190,10 @@ fn service_available(desired: &Desired, service: Option<&Workload>) -> Verdict {
                 image: "spec.image",
                 resources: "spec.service.resources",
                 storage: "spec.database.storage",
-                wanted: &desired.data,
+                wanted: match &desired.database {
+                    DesiredDatabase::Embedded(storage) => Some(storage),
+                    DesiredDatabase::Postgres { .. } => None,
+                },
             };
             let progress = format!("{ready} of {wanted} pods serve");
             waiting_verdict("WaitingForPods", &progress, workload, fields)
@@ -178,6 +218,9 @@ fn store_ready(
     if decision.mode == Mode::Memory {
         return Verdict::of("True", "InMemory", "snapshots are in the service's memory");
     }
+    if decision.mode == Mode::External {
+        return store_outside(state);
+    }
     match (&observed.redis, state) {
         (None, _) => Verdict::of("False", "WaitingForRedis", "the StatefulSet is not there yet"),
         (Some(redis), _) if !redis.is_rolled_out() => {
@@ -185,7 +228,7 @@ fn store_ready(
                 image: "spec.redis.image",
                 resources: "spec.redis.resources",
                 storage: "spec.redis.storage",
-                wanted: &desired.redis.storage,
+                wanted: Some(&desired.redis.storage),
             };
             let progress = format!("{} of {} Redis pods are ready", redis.ready, redis.wanted);
             waiting_verdict("WaitingForRedis", &progress, redis, fields)
@@ -214,6 +257,21 @@ fn store_ready(
     }
 }
 
+/// Whether the service reaches a Redis outside, in its own words.
+fn store_outside(state: Option<&State>) -> Verdict {
+    match state {
+        Some(state) if state.store == "up" => {
+            Verdict::of("True", "RedisAnswers", "the service reaches the external Redis")
+        }
+        Some(state) => {
+            let problem = state.store_problem.as_deref().unwrap_or("it does not answer");
+            let message = format!("the external Redis: {problem}; exams go on from the log");
+            Verdict::of("False", "StoreUnreachable", message)
+        }
+        None => Verdict::of("Unknown", "ServiceSilent", "the service has not said whether it reaches Redis"),
+    }
+}
+
 fn ready(
     desired: &Desired,
     decision: &Decision,
@@ -234,7 +292,7 @@ fn ready(
                 format!("the service goes on with {}: {faults}", state.settings_revision),
             )
         }
-        Some(Ok(state)) if state.settings_revision != revision || state.mode != decision.mode.as_str() => {
+        Some(Ok(state)) if state.settings_revision != revision || state.mode != decision.store.mode() => {
             let State { mode, settings_revision, .. } = state;
             let wanted = decision.mode.as_str();
             let Adoption { adopted, pods } = adoption(observed, revision);

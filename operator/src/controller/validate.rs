@@ -3,9 +3,10 @@
 //! Input: a resource, and the operator's defaults. Output: values from which every object can be built, or every
 //! fault. Must not know: the state of the cluster.
 
+use super::given::Reference;
 use crate::crd::{self, AdaptiveExamDeployment, AuthMode, Mode, PullPolicy};
 use crate::names::{self, Names};
-use contract::settings::{Auth, Database, ExamType, Listener, Log, LogFormat, Store};
+use contract::settings::{Auth, Database, DatabaseUrl, ExamType, Listener, Log, LogFormat, Store};
 use contract::{API_PORT, Fault, OPS_PORT, Settings};
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -34,16 +35,36 @@ pub struct Desired {
     pub mode: Mode,
     /// Image of the service.
     pub service_image: crd::Image,
+    /// Number of the service's pods; absent: it follows their load.
+    pub replicas: Option<i32>,
+    /// How it follows.
+    pub autoscaling: Option<crd::Autoscaling>,
     /// Requests and limits of the service.
     pub resources: ResourceRequirements,
     /// Authentication of callers.
     pub auth: AuthMode,
     /// Exam types.
     pub exam_types: BTreeMap<String, ExamType>,
-    /// Volume of the database.
-    pub data: crd::Storage,
+    /// The database of record.
+    pub database: DesiredDatabase,
+    /// The Redis of mode `external`.
+    pub external: Option<crd::External>,
     /// Redis, if it runs.
     pub redis: DesiredRedis,
+}
+
+/// The database of record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DesiredDatabase {
+    /// A file on this volume, for one pod.
+    Embedded(crd::Storage),
+    /// A PostgreSQL, for any number of pods.
+    Postgres {
+        /// Where its URL is.
+        url: Reference,
+        /// Where the certificates of its authority are.
+        ca: Option<Reference>,
+    },
 }
 
 /// Redis, should it run.
@@ -97,9 +118,12 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
         mode: spec.redis.mode,
         service_image: image(&spec.image, &defaults.service_image),
         resources: spec.service.resources.clone().unwrap_or_else(small),
+        replicas: spec.service.autoscaling.is_none().then_some(spec.service.replicas),
+        autoscaling: spec.service.autoscaling.clone(),
         auth: spec.auth.mode,
         exam_types: if exam_types.is_empty() { Settings::default().exam_types } else { exam_types },
-        data: spec.database.storage.clone(),
+        database: database(&spec.database),
+        external: spec.redis.external.clone(),
         redis: DesiredRedis {
             image: image(&spec.redis.image, &defaults.redis_image),
             storage: spec.redis.storage.clone(),
@@ -108,18 +132,35 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
         },
     };
     // The Settings parser of the service has the last word.
-    for mode in [Mode::Memory, Mode::Basic] {
-        if let Err(found) = Settings::parse(&desired.settings(mode).to_text()) {
-            faults.extend(found.into_iter().filter(|fault| !fault.field.starts_with("store")));
-            break;
-        }
+    if let Err(found) = Settings::parse(&desired.settings(in_memory()).to_text()) {
+        faults.extend(found);
     }
     if faults.is_empty() { Ok(desired) } else { Err(InvalidSpec(faults)) }
 }
 
 impl Desired {
-    /// The Settings of the service in `mode`.
-    pub fn settings(&self, mode: Mode) -> Settings {
+    /// What people give in Secrets of their own, as far as the wanted mode needs it.
+    pub fn references(&self) -> Vec<Reference> {
+        let mut references = Vec::new();
+        if let DesiredDatabase::Postgres { url, ca } = &self.database {
+            references.extend([url.clone()].into_iter().chain(ca.clone()));
+        }
+        if let (Mode::External, Some(external)) = (self.mode, &self.external) {
+            references.extend(external.references());
+        }
+        references
+    }
+
+    /// The Redis that the operator provisions, as a store.
+    pub fn provisioned(&self) -> Store {
+        Store::basic(
+            format!("redis://{}:{}/0", self.names.redis(), names::REDIS_PORT),
+            Some(format!("{}/{}", names::PASSWORD_FOLDER, names::PASSWORD_KEY)),
+        )
+    }
+
+    /// The Settings of the service with this store.
+    pub fn settings(&self, store: Store) -> Settings {
         let every = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
         Settings {
             limits: None,
@@ -131,22 +172,43 @@ impl Desired {
                 }
                 AuthMode::None => Auth::None { allow_public: true },
             },
-            database: Database {
-                url: format!("sqlite:{}/exams.db", names::DATA_FOLDER),
-                password_file: None,
+            database: match &self.database {
+                DesiredDatabase::Embedded(_) => {
+                    Database::at(format!("sqlite:{}/exams.db", names::DATA_FOLDER))
+                }
+                DesiredDatabase::Postgres { ca, .. } => {
+                    let file = |name| format!("{}/{name}", names::DATABASE_FOLDER);
+                    Database {
+                        url: DatabaseUrl::UrlFile(file(names::DATABASE_URL)),
+                        password_file: None,
+                        ca_file: ca.as_ref().map(|_| file(names::DATABASE_CA)),
+                    }
+                }
             },
-            store: match mode {
-                Mode::Memory => Store::Memory { ttl_seconds: contract::SNAPSHOT_TTL_SECONDS },
-                Mode::Basic => Store::basic(
-                    format!("redis://{}:{}/0", self.names.redis(), names::REDIS_PORT),
-                    Some(format!("{}/{}", names::PASSWORD_FOLDER, names::PASSWORD_KEY)),
-                ),
-            },
+            store,
             log: Log { format: LogFormat::Json },
             banks: Vec::new(),
             exam_types: self.exam_types.clone(),
             ..Settings::default()
         }
+    }
+}
+
+/// A store in the service's memory.
+pub fn in_memory() -> Store {
+    Store::Memory { ttl_seconds: contract::SNAPSHOT_TTL_SECONDS }
+}
+
+fn database(given: &crd::Database) -> DesiredDatabase {
+    match &given.url_secret_ref {
+        None => DesiredDatabase::Embedded(given.storage.clone()),
+        Some(url) => DesiredDatabase::Postgres {
+            url: Reference::of("spec.database.urlSecretRef", url, "url"),
+            ca: given
+                .ca_secret_ref
+                .as_ref()
+                .map(|ca| Reference::of("spec.database.caSecretRef", ca, "ca.crt")),
+        },
     }
 }
 

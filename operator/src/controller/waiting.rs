@@ -35,8 +35,8 @@ pub struct Fields<'a> {
     pub resources: &'a str,
     /// The field of the volume.
     pub storage: &'a str,
-    /// What that field says.
-    pub wanted: &'a Storage,
+    /// What that field says, if it is used.
+    pub wanted: Option<&'a Storage>,
 }
 
 /// The first reason that explains why a workload is not ready; `None` if its pods are only on their way.
@@ -131,7 +131,7 @@ fn of_claim(claim: &PersistentVolumeClaim, evidence: &Evidence, fields: Fields<'
         return None;
     }
     let class = claim.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref());
-    let wanted = fields.wanted.class_name.as_deref();
+    let wanted = fields.wanted.and_then(|wanted| wanted.class_name.as_deref());
     let warned = latest(evidence, "PersistentVolumeClaim", &name, |_| true);
     let cause = warned.map(|warning| format!(": {}", quoted(&warning.message))).unwrap_or_default();
     let class_text =

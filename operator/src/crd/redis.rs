@@ -2,6 +2,7 @@
 //!
 //! Input: none. Output: data and CEL rules. Must not know: objects, Redis commands.
 
+use super::external::External;
 use super::image::Image;
 use super::storage::{Storage, one_gibibyte};
 use k8s_openapi::api::core::v1::ResourceRequirements;
@@ -12,10 +13,16 @@ use serde::{Deserialize, Serialize};
 /// The store of snapshots of open exams.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.mode != 'external' || has(self.external)")
+    .message("mode external needs external, which says where that Redis is"))]
 pub struct Redis {
-    /// `memory`: in the service. `basic`: in one Redis that the operator provisions. Default: memory.
+    /// `memory`: in the service. `basic`: in one Redis that the operator provisions. `external`: in a Redis that is there
+    /// already. It can be changed while exams run. Default: memory.
     #[serde(default)]
     pub mode: Mode,
+    /// The Redis of mode `external`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<External>,
     /// The image of Redis; absent: the operator's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<Image>,
@@ -36,6 +43,7 @@ impl Default for Redis {
     fn default() -> Self {
         Self {
             mode: Mode::Memory,
+            external: None,
             image: None,
             storage: one_gibibyte(),
             max_memory: enough_memory(),
@@ -58,6 +66,8 @@ pub enum Mode {
     Memory,
     /// Snapshots in one Redis.
     Basic,
+    /// Snapshots in a Redis that is there already.
+    External,
 }
 
 impl Mode {
@@ -66,6 +76,7 @@ impl Mode {
         match self {
             Self::Memory => "memory",
             Self::Basic => "basic",
+            Self::External => "external",
         }
     }
 }

@@ -22,6 +22,12 @@ pub struct AdaptiveExamDeploymentStatus {
     /// How many of the service's pods have adopted the Settings that are wanted.
     #[serde(default)]
     pub adoption: Adoption,
+    /// Number of the service's pods.
+    #[serde(default)]
+    pub replicas: i32,
+    /// The labels of the service's pods, as a list is asked for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
     /// Durability of a committed answer, as the service reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub durability: Option<String>,

@@ -52,6 +52,44 @@ fn rules_refuse_with_a_sentence() {
         ("midterm", json!({"exam": {"types": {"quiz": {"minItems": 3, "maxItems": 9}}}}), None),
         ("midterm", json!({"image": {"reference": "registry.example:5000/exam-service:0.1.0"}}), None),
         ("midterm", json!({"service": {"replicas": 2}}), Some("embedded SQLite file")),
+        (
+            "midterm",
+            json!({"service": {"autoscaling": {"min": 1, "max": 2}}}),
+            Some("needs database.urlSecretRef"),
+        ),
+        (
+            "midterm",
+            json!({"service": {"replicas": 3}, "database": {"urlSecretRef": {"name": "exam-db"}}}),
+            None,
+        ),
+        (
+            "midterm",
+            json!({"service": {"autoscaling": {"min": 3, "max": 2}}, "database": {"urlSecretRef": {"name": "exam-db"}}}),
+            Some("min must not be above max"),
+        ),
+        ("midterm", json!({"redis": {"mode": "external"}}), Some("mode external needs external")),
+        (
+            "midterm",
+            json!({"redis": {"mode": "external", "external": {"url": "rediss://redis:6379/0"}}}),
+            None,
+        ),
+        ("midterm", json!({"redis": {"external": {}}}), Some("set url or urlSecretRef")),
+        (
+            "midterm",
+            json!({"redis": {"external": {"url": "http://redis"}}}),
+            Some("must be redis://HOST:PORT/0"),
+        ),
+        (
+            "midterm",
+            json!({"redis": {"external": {"url": "redis://me:word@redis"}}}),
+            Some("without a password"),
+        ),
+        (
+            "midterm",
+            json!({"redis": {"external": {"url": "redis://redis", "username": "app"}}}),
+            Some("username needs passwordSecretRef"),
+        ),
+        ("midterm", json!({"database": {"caSecretRef": {"name": "ca"}}}), Some("set urlSecretRef too")),
         ("midterm", json!({"database": {"storage": {"size": "much"}}}), Some("must be a size above 0")),
         ("midterm", json!({"redis": {"storage": {"size": "0"}}}), Some("must be a size above 0")),
         ("midterm", json!({"redis": {"maxMemory": "1Ki"}}), Some("above 1Mi")),
@@ -91,4 +129,8 @@ fn a_volume_stays_as_it_was_made() {
     assert!(sized("1Gi").validate_cel_update(&sized("1Gi")).is_ok());
     let refused = sized("2Gi").validate_cel_update(&sized("1Gi")).unwrap_err().to_string();
     assert!(refused.contains("a volume cannot be changed"), "{refused}");
+    let elsewhere = resource("midterm", json!({"database": {"urlSecretRef": {"name": "exam-db"}}}));
+    let refused = elsewhere.validate_cel_update(&sized("1Gi")).unwrap_err().to_string();
+    assert!(refused.contains("make a new resource"), "{refused}");
+    assert!(elsewhere.validate_cel_update(&elsewhere).is_ok());
 }

@@ -28,11 +28,11 @@ pub fn import(arguments: &BankImport) -> anyhow::Result<()> {
     if arguments.reading.scaling.is_none() && arguments.reading.format == BankFormat::Standard {
         bail!("say --scaling: D of the bank's calibration, 1, 1.7 or 1.702");
     }
-    let (url, password) = database(&arguments.database)?;
+    let access = database(&arguments.database)?;
     let (bank, kept_out) = policies::import(&arguments.file, &arguments.reading)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let records = Records::open(&url, password.as_deref(), Metrics::new()).await?;
+        let records = Records::open(&access, Metrics::new()).await?;
         records.keep_bank(bank.version(), bank.body()).await?;
         records.close().await;
         anyhow::Ok(())
@@ -47,10 +47,10 @@ pub fn import(arguments: &BankImport) -> anyhow::Result<()> {
 
 /// Lists the banks that are kept.
 pub fn list(arguments: &BankList) -> anyhow::Result<()> {
-    let (url, password) = database(&arguments.database)?;
+    let access = database(&arguments.database)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let records = Records::open_existing(&url, password.as_deref()).await?;
+        let records = Records::open_existing(&access).await?;
         let mut stdout = std::io::stdout().lock();
         writeln!(stdout, "{:<16} {:>6} {:>8}", "version", "items", "D")?;
         for version in records.banks().await? {

@@ -10,7 +10,7 @@ use std::io::Write;
 
 /// Exports what the arguments ask for.
 pub fn run(arguments: &arguments::Export) -> anyhow::Result<()> {
-    let (url, password) = database(&arguments.database)?;
+    let access = database(&arguments.database)?;
     let what = match arguments.what {
         arguments::What::Answers => What::Answers,
         arguments::What::Exams => What::Exams,
@@ -30,7 +30,7 @@ pub fn run(arguments: &arguments::Export) -> anyhow::Result<()> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let records = Records::open_existing(&url, password.as_deref()).await?;
+        let records = Records::open_existing(&access).await?;
         let mut export = Export::new(records.clone(), filter, what, format);
         let bar = progress("exams", u64::try_from(export.count().await?)?)?;
         match &arguments.out {

@@ -2,7 +2,7 @@
 
 use super::arguments::Ping;
 use super::report::faults;
-use super::sources::{secret, settings, store_secrets};
+use super::sources::{database_access, settings, store_secrets};
 use anyhow::{Context, anyhow, bail};
 use contract::Settings;
 use contract::settings::{BankFile, BankFrom};
@@ -61,9 +61,7 @@ fn report(what: &str, (answer, took): Timed) -> anyhow::Result<usize> {
 }
 
 async fn database(settings: &Settings) -> anyhow::Result<String> {
-    let password = settings.database.password_file.as_deref().map(secret).transpose()?;
-    let url = &settings.database.url;
-    let records = Records::open(url, password.as_deref(), Metrics::new()).await?;
+    let records = Records::open(&database_access(&settings.database)?, Metrics::new()).await?;
     let open = records.open_exams().await?;
     let durability = records.durability().to_owned();
     records.close().await;
@@ -71,8 +69,7 @@ async fn database(settings: &Settings) -> anyhow::Result<String> {
 }
 
 async fn kept_bank(settings: &Settings, version: &str) -> anyhow::Result<String> {
-    let password = settings.database.password_file.as_deref().map(secret).transpose()?;
-    let records = Records::open(&settings.database.url, password.as_deref(), Metrics::new()).await?;
+    let records = Records::open(&database_access(&settings.database)?, Metrics::new()).await?;
     let body =
         records.bank(version).await?.with_context(|| format!("version {version} was never imported"))?;
     records.close().await;

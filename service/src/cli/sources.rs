@@ -1,14 +1,15 @@
 //! Where a subcommand reads from: the Settings file, the files of secrets, the database.
 //!
-//! Input: arguments. Output: Settings with the hash of their text, secrets, a database URL with its password.
+//! Input: arguments. Output: Settings with the hash of their text, secrets, how a database is reached.
 //! Must not know: what the subcommand does with them.
 
 use super::arguments::{Source, Where};
 use super::report::faults;
 use anyhow::Context;
 use contract::Settings;
-use contract::settings::{Auth, Database, Store, revision};
+use contract::settings::{Auth, Database, DatabaseUrl, Store, revision};
 use service::live::Secrets;
+use service::records::DatabaseAccess;
 use service::store::redis::access::StoreSecrets;
 use std::path::Path;
 
@@ -30,10 +31,10 @@ pub fn settings(source: &Source) -> anyhow::Result<(Settings, String)> {
     }
 }
 
-/// The database that arguments name, and its password: themselves, by a Settings file, or by default.
-pub fn database(place: &Where) -> anyhow::Result<(String, Option<String>)> {
-    let Database { url, password_file } = match (&place.database, &place.settings) {
-        (Some(url), _) => Database { url: url.clone(), password_file: None },
+/// The database that arguments name: themselves, by a Settings file, or by default.
+pub fn database(place: &Where) -> anyhow::Result<DatabaseAccess> {
+    let database = match (&place.database, &place.settings) {
+        (Some(url), _) => Database::at(url),
         (None, Some(path)) => {
             let name = path.display().to_string();
             let settings = Settings::parse(&read(path)?).map_err(|found| faults(&name, &found))?;
@@ -41,7 +42,28 @@ pub fn database(place: &Where) -> anyhow::Result<(String, Option<String>)> {
         }
         (None, None) => Settings::default().database,
     };
-    Ok((url, password_file.as_deref().map(secret).transpose()?))
+    database_access(&database)
+}
+
+/// How a database is reached, with what the files say that its settings name.
+///
+/// # Errors
+/// A file cannot be read, or holds no URL.
+pub fn database_access(database: &Database) -> anyhow::Result<DatabaseAccess> {
+    let url = match &database.url {
+        DatabaseUrl::Url(url) => url.clone(),
+        DatabaseUrl::UrlFile(file) => {
+            let url = secret(file)?;
+            let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+            anyhow::ensure!(
+                is_url,
+                "{file} (database.url_file) must hold postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+            );
+            url
+        }
+    };
+    let password = database.password_file.as_deref().map(secret).transpose()?;
+    Ok(DatabaseAccess { url, password, ca_file: database.ca_file.clone() })
 }
 
 /// The secrets that the files named by Settings hold.
@@ -54,8 +76,8 @@ pub fn secrets(settings: &Settings) -> anyhow::Result<Secrets> {
         Auth::None { .. } => None,
     };
     let store = store_secrets(&settings.store)?;
-    let database_password = settings.database.password_file.as_deref().map(secret).transpose()?;
-    Ok(Secrets { store, database_password, tokens })
+    let database = database_access(&settings.database)?;
+    Ok(Secrets { store, database, tokens })
 }
 
 /// The secrets of the store, and its certificates.

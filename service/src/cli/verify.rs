@@ -10,10 +10,10 @@ use std::io::Write;
 
 /// Verifies every exam of a database that no service is using.
 pub fn run(arguments: &Verify) -> anyhow::Result<()> {
-    let (url, password) = database(&arguments.database)?;
+    let access = database(&arguments.database)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let verified = runtime.block_on(async {
-        let records = Records::open_existing(&url, password.as_deref()).await?;
+        let records = Records::open_existing(&access).await?;
         let bar = progress("exams", 0)?;
         let verified = verify(&records, |all| {
             bar.set_length(all);

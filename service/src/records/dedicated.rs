@@ -94,6 +94,11 @@ impl DedicatedUsage {
         (size, idle + usize::from(self.is_idle.load(Ordering::Relaxed)), most)
     }
 
+    /// As [`Pool::follow`].
+    pub(super) fn follow(&self, options: &sqlx::postgres::PgConnectOptions) {
+        self.pool.follow(options, true);
+    }
+
     /// Closes it once the task has returned it.
     pub(super) async fn close(&self) {
         self.pool.close().await;

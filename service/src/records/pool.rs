@@ -1,10 +1,11 @@
 //! Connection pools for SQLite and PostgreSQL, opened only if commits are durable.
 //!
-//! Input: a URL. Output: a [`Pool`] with migrated tables, and the durability settings. Must not know: any other
+//! Input: how a database is reached. Output: a [`Pool`] with migrated tables, and the durability settings. Must not know: any other
 //! statement.
 
 use super::OpenError;
-use super::transaction_pooling::{self, TransactionPool, additive};
+use super::access::DatabaseAccess;
+use super::transaction_pooling::{TransactionPool, additive};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
@@ -58,14 +59,29 @@ pub(super) use on;
 
 impl Pool {
     /// Opens a database and checks that its commits are durable.
-    pub(super) async fn open(
-        url: &str,
-        password: Option<&str>,
-        create: bool,
-    ) -> Result<(Self, String), OpenError> {
-        match url.starts_with("sqlite:") {
-            true => sqlite(url, create).await,
-            false => postgres(url, password).await,
+    pub(super) async fn open(access: &DatabaseAccess, create: bool) -> Result<(Self, String), OpenError> {
+        match access.is_sqlite() {
+            true => sqlite(&access.url, create).await,
+            false => postgres(access).await,
+        }
+    }
+
+    /// Makes new connections with these credentials; those that are open stay until they are replaced.
+    pub(super) fn follow(&self, options: &PgConnectOptions, is_dedicated: bool) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(pool) if is_dedicated => {
+                pool.set_connect_options(options.clone().options(PLANNER));
+            }
+            Self::Postgres(pool) | Self::TransactionPooled(pool) => pool.set_connect_options(options.clone()),
+        }
+    }
+
+    /// The server and database of its connections; `None` for SQLite.
+    pub(super) fn place(&self) -> Option<(String, u16, Option<String>)> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(pool) | Self::TransactionPooled(pool) => Some(place(&pool.connect_options())),
         }
     }
 
@@ -190,39 +206,36 @@ async fn is_alive(connection: &mut PgConnection, idle: Duration) -> Result<bool,
     Ok(true)
 }
 
-async fn postgres(url: &str, password: Option<&str>) -> Result<(Pool, String), OpenError> {
-    let shown = without_password(url);
-    let (url, is_pooled) = transaction_pooling::parse(url);
+/// The server and the database that options lead to.
+pub(super) fn place(options: &PgConnectOptions) -> (String, u16, Option<String>) {
+    (options.get_host().to_owned(), options.get_port(), options.get_database().map(str::to_owned))
+}
+
+async fn postgres(access: &DatabaseAccess) -> Result<(Pool, String), OpenError> {
+    let shown = access.shown();
     let connect = |reason: sqlx::Error| {
         let hint = hint(&reason);
         OpenError::Connect { url: shown.clone(), reason, hint }
     };
-    let mut options = PgConnectOptions::from_str(&url).map_err(connect)?.application_name("exam-service");
-    if let Some(password) = password {
-        options = options.password(password);
-    }
+    let (options, is_pooled) = access.postgres().map_err(connect)?;
     let mut pool = PgPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(DEADLINE)
         .test_before_acquire(false)
         .before_acquire(|connection, used| Box::pin(is_alive(connection, used.idle_for)));
-    match is_pooled {
-        // A pooler refuses startup parameters that it cannot track.
-        true => options = options.extra_float_digits(None).statement_cache_capacity(0),
+    if !is_pooled {
         // Overrides a role whose default is a commit that is not durable.
-        false => {
-            pool = pool.after_connect(|connection, _| {
-                Box::pin(async move {
-                    sqlx::query(
-                        "SELECT set_config('synchronous_commit', 'on', false) \
-                         WHERE current_setting('synchronous_commit') IN ('off', 'local')",
-                    )
-                    .execute(connection)
-                    .await
-                    .map(drop)
-                })
-            });
-        }
+        pool = pool.after_connect(|connection, _| {
+            Box::pin(async move {
+                sqlx::query(
+                    "SELECT set_config('synchronous_commit', 'on', false) \
+                     WHERE current_setting('synchronous_commit') IN ('off', 'local')",
+                )
+                .execute(connection)
+                .await
+                .map(drop)
+            })
+        });
     }
     let pool = pool.connect_with(options).await.map_err(connect)?;
     // An advisory lock serialises services that start at the same time.
@@ -262,35 +275,3 @@ const POSTGRES_HINT: &str = "Is it running, and are host, database, user and pas
 const TLS_HINT: &str = "Look at sslmode and sslrootcert in its URL: does the server speak TLS, and is its certificate \
                         for that host, and by that authority?";
 const POOLER_HINT: &str = "Is there a pooler between, as pgbouncer? Then say so: ?pooled=true";
-
-/// A URL without passwords, for logs and errors.
-pub(super) fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    // Query parameters may contain a password, and an unescaped password may contain any character but `@`.
-    let shown = |text: &str| text.split('?').next().unwrap_or_default().to_owned();
-    match rest.rsplit_once('@') {
-        Some((user, place)) => {
-            format!("{scheme}://{}@{}", user.split(':').next().unwrap_or_default(), shown(place))
-        }
-        None => format!("{scheme}://{}", shown(rest)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_password;
-
-    #[test]
-    fn no_password_is_shown() {
-        for (url, shown) in [
-            ("postgres://exam:word@db:5432/exams?sslmode=require", "postgres://exam@db:5432/exams"),
-            ("postgres://exam:wo/rd@db/exams", "postgres://exam@db/exams"),
-            ("postgres://exam:wo?rd@db/exams", "postgres://exam@db/exams"),
-            ("postgres://exam:wo@rd@db/exams", "postgres://exam@db/exams"),
-            ("postgres://db/exams?password=word", "postgres://db/exams"),
-            ("sqlite:exams.db", "sqlite:exams.db"),
-        ] {
-            assert_eq!(without_password(url), shown);
-        }
-    }
-}

@@ -35,11 +35,12 @@ make_image() {
 	trap - EXIT
 }
 
-# make_images FOLDER [PROGRAMS]  Without the folder of PROGRAMS only the Redis image is made.
+# make_images FOLDER [PROGRAMS]  Without the folder of PROGRAMS only what is not ours is packed.
 make_images() {
 	local out=$1 programs=${2:-} name
 	mkdir -p "$out"
 	make_redis_image "$out/exam-redis.tar"
+	make_postgres_image "$out/exam-postgres.tar"
 	[[ $programs ]] || return 0
 	for name in exam-service exam-operator; do
 		[[ -x $programs/$name ]] || die "no program $programs/$name"
@@ -63,6 +64,24 @@ make_redis_image() {
 		path=$(type -P "$name") && files+=("$(readlink -f "$path"):/bin/$name")
 	done
 	make_image --name exam-redis:dev --out "$1" --user 999 --workdir /data --entrypoint /usr/local/bin/redis-server "${files[@]}"
+}
+
+# Debian's PostgreSQL with a shell, for user 999. Its programs look for their files beside them.
+make_postgres_image() {
+	local programs files=() path name
+	programs=$(compgen -G '/usr/lib/postgresql/*/bin' | sort -V | tail -1)
+	[[ $programs ]] || die "no PostgreSQL: run '$0 packages' first"
+	for path in "$programs"/{postgres,initdb,psql,pg_isready} "${programs%/bin}"/lib/*.so; do
+		files+=("$path:$path")
+	done
+	while read -r path; do
+		files+=("$path:$path")
+	done < <(find "/usr/share/postgresql/$(basename "${programs%/bin}")" -type f -not -path '*/man/*')
+	files+=(/usr/share/zoneinfo/UTC:/usr/share/zoneinfo/UTC "$(readlink -f "$(type -P dash)"):/bin/sh")
+	for name in "${REDIS_TOOLS[@]}"; do
+		path=$(type -P "$name") && files+=("$(readlink -f "$path"):/bin/$name")
+	done
+	make_image --name exam-postgres:dev --out "$1" --user 999 --workdir /data --entrypoint "$programs/postgres" "${files[@]}"
 }
 
 # load_archives FILE…  Into the cluster $NAME.

@@ -1,21 +1,19 @@
 //! Volume claims. The claim of the database is a create-only object without an owner.
 //!
-//! Input: what is desired. Output: claims. Must not know: who mounts them.
+//! Input: names and sizes. Output: claims. Must not know: who mounts them.
 
 use super::pod;
-use crate::controller::validate::Desired;
 use crate::crd::Storage;
-use crate::names::Component;
+use crate::names::{Component, Names};
 use k8s_openapi::api::core::v1::{
     PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResourceRequirements,
 };
 
 /// The claim of the database. It has no owner, so the answers survive the deletion of the resource.
-pub fn data(desired: &Desired) -> PersistentVolumeClaim {
-    let names = &desired.names;
+pub fn data(names: &Names, storage: &Storage) -> PersistentVolumeClaim {
     PersistentVolumeClaim {
         metadata: names.without_owner(names.data(), Component::Service),
-        spec: Some(spec(&desired.data)),
+        spec: Some(spec(storage)),
         ..PersistentVolumeClaim::default()
     }
 }

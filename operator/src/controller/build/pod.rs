@@ -2,11 +2,13 @@
 //!
 //! Input: names and numbers. Output: parts of pod specs. Must not know: which pod uses them.
 
+use crate::controller::given::Reference;
 use crate::crd::{Image, PullPolicy};
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMapVolumeSource, EmptyDirVolumeSource, ExecAction, HTTPGetAction,
-    LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext, Probe, SeccompProfile,
-    SecretVolumeSource, SecurityContext, ServicePort, Volume, VolumeMount,
+    Capabilities, ConfigMapVolumeSource, EmptyDirVolumeSource, ExecAction, HTTPGetAction, KeyToPath,
+    LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext, Probe,
+    ProjectedVolumeSource, SeccompProfile, SecretProjection, SecretVolumeSource, SecurityContext,
+    ServicePort, Volume, VolumeMount, VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -79,6 +81,28 @@ pub fn from_optional_secret(volume: &str, secret: String) -> Volume {
         source.optional = Some(true);
     }
     made
+}
+
+/// A volume from single keys of Secrets that people gave, under other names.
+pub fn from_keys<'a>(volume: &str, keys: impl Iterator<Item = (&'a Reference, &'a str)>) -> Volume {
+    let source = |(reference, file): (&Reference, &str)| VolumeProjection {
+        secret: Some(SecretProjection {
+            name: reference.secret.clone(),
+            items: Some(vec![KeyToPath {
+                key: reference.key.clone(),
+                path: file.to_owned(),
+                ..KeyToPath::default()
+            }]),
+            optional: None,
+        }),
+        ..VolumeProjection::default()
+    };
+    let source = ProjectedVolumeSource {
+        default_mode: Some(0o440),
+        sources: Some(keys.map(source).collect()),
+        ..ProjectedVolumeSource::default()
+    };
+    Volume { name: volume.to_owned(), projected: Some(source), ..Volume::default() }
 }
 
 /// A volume from a claim.

@@ -1,4 +1,4 @@
-//! Secrets that the operator generates. They are created once, and written again only when they lost their content.
+//! Secrets that the operator makes. Generated ones are created once, and written again only when they lost their content.
 //!
 //! Input: names and credentials. Output: Secrets. Must not know: who reads them.
 
@@ -27,6 +27,17 @@ pub fn redis_password(names: &Names, Credential(password): &Credential) -> Secre
     Secret {
         metadata: names.owned(names.redis_auth(), Component::Redis),
         data: Some(BTreeMap::from(pairs)),
+        ..Secret::default()
+    }
+}
+
+/// The Secret of what people gave for the store in Secrets of their own. A copy under one name: the pods have it mounted
+/// whichever Secret the spec names, so another one restarts nothing.
+pub fn store(names: &Names, files: &BTreeMap<String, Credential>) -> Secret {
+    let data = files.iter().map(|(name, Credential(text))| (name.clone(), bytes(text)));
+    Secret {
+        metadata: names.owned(names.store(), Component::Service),
+        data: Some(data.collect()),
         ..Secret::default()
     }
 }

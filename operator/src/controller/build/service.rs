@@ -1,17 +1,19 @@
 //! The exam service: account, Services and Deployment.
 //!
-//! Input: what is desired. Output: objects. Must not know: what
-//! exists.
+//! Input: what is desired and decided. Output: objects. Must not know: what exists.
 
-use super::pod;
-use crate::controller::validate::Desired;
+use super::{availability, pod};
+use crate::controller::decide::Decision;
+use crate::controller::validate::{Desired, DesiredDatabase};
 use crate::crd::AuthMode;
 use crate::names::{self, Component, Names};
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
     Container, ContainerPort, PodSpec, PodTemplateSpec, Service, ServiceAccount, ServiceSpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use std::collections::BTreeMap;
 
 /// The user that the service runs as.
 const USER: i64 = 65532;
@@ -48,20 +50,22 @@ fn service(names: &Names, name: String, port_name: &str, port: i32) -> Service {
     }
 }
 
-/// The Deployment with one pod. It locks the database exclusively, so the old pod is deleted before the new one
-/// starts. Nothing in it depends on the mode or on other Settings: those are adopted by the pods that run.
-pub fn deployment(desired: &Desired) -> Deployment {
+/// The Deployment. Nothing in it depends on the mode or on other Settings: those are adopted by the pods that run.
+pub fn deployment(desired: &Desired, decision: &Decision) -> Deployment {
     let names = &desired.names;
+    let place = decision.database.clone();
+    let annotations = place.map(|place| BTreeMap::from([(names::DATABASE_REVISION.to_owned(), place)]));
     Deployment {
         metadata: names.owned(names.name.clone(), Component::Service),
         spec: DeploymentSpec {
-            replicas: Some(1),
+            replicas: desired.replicas,
             selector: names.label_selector(Component::Service),
-            strategy: Some(DeploymentStrategy { type_: Some("Recreate".to_owned()), rolling_update: None }),
+            strategy: Some(strategy(&desired.database)),
             revision_history_limit: Some(3),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
                     labels: Some(names.labels(Component::Service)),
+                    annotations,
                     ..ObjectMeta::default()
                 }),
                 spec: Some(pod(desired)),
@@ -72,20 +76,49 @@ pub fn deployment(desired: &Desired) -> Deployment {
     }
 }
 
+/// A pod locks an embedded database, so the old one is deleted before the new one starts. On PostgreSQL a new one is
+/// ready before an old one goes.
+fn strategy(database: &DesiredDatabase) -> DeploymentStrategy {
+    match database {
+        DesiredDatabase::Embedded(_) => {
+            DeploymentStrategy { type_: Some("Recreate".to_owned()), rolling_update: None }
+        }
+        DesiredDatabase::Postgres { .. } => DeploymentStrategy {
+            type_: Some("RollingUpdate".to_owned()),
+            rolling_update: Some(RollingUpdateDeployment {
+                max_surge: Some(IntOrString::Int(1)),
+                max_unavailable: Some(IntOrString::Int(0)),
+            }),
+        },
+    }
+}
+
 fn pod(desired: &Desired) -> PodSpec {
     let names = &desired.names;
     let mut volumes = vec![
         pod::from_config_map("settings", names.name.clone()),
-        pod::from_claim("data", names.data()),
         pod::scratch("tmp"),
         pod::from_optional_secret("redis-auth", names.redis_auth()),
+        pod::from_optional_secret("store", names.store()),
     ];
     let mut mounts = vec![
         pod::mount("settings", names::SETTINGS_FOLDER, true),
-        pod::mount("data", names::DATA_FOLDER, false),
         pod::mount("tmp", "/tmp", false),
         pod::mount("redis-auth", names::PASSWORD_FOLDER, true),
+        pod::mount("store", names::STORE_FOLDER, true),
     ];
+    match &desired.database {
+        DesiredDatabase::Embedded(_) => {
+            volumes.push(pod::from_claim("data", names.data()));
+            mounts.push(pod::mount("data", names::DATA_FOLDER, false));
+        }
+        DesiredDatabase::Postgres { url, ca } => {
+            let url = (url, names::DATABASE_URL);
+            let keys = [url].into_iter().chain(ca.as_ref().map(|ca| (ca, names::DATABASE_CA)));
+            volumes.push(pod::from_keys("database", keys));
+            mounts.push(pod::mount("database", names::DATABASE_FOLDER, true));
+        }
+    }
     if desired.auth == AuthMode::Token {
         volumes.push(pod::from_secret("auth", names.auth()));
         mounts.push(pod::mount("auth", names::TOKEN_FOLDER, true));
@@ -122,6 +155,7 @@ fn pod(desired: &Desired) -> PodSpec {
         security_context: Some(pod::pod_security(USER)),
         termination_grace_period_seconds: Some(30),
         image_pull_secrets: pod::pull_secrets(&desired.service_image),
+        topology_spread_constraints: Some(availability::spread(names, Component::Service)),
         ..PodSpec::default()
     }
 }

@@ -1,19 +1,25 @@
 //! What is built: for every mode it is restricted, owned, free of secrets, and read by the service.
 
 use super::*;
-use crate::crd::Mode;
+use crate::controller::decide::decide;
+use crate::controller::given::Given;
+use crate::controller::observe::Observed;
+use crate::crd::{AdaptiveExamDeployment, Mode};
 use crate::fixtures::{desired, named};
 use contract::Settings;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 fn built(mode: Mode) -> Resources {
     let mut resource = named("midterm");
     resource.spec.redis.mode = mode;
-    let redis = mode == Mode::Basic;
-    let redis_auth = if redis { SecretWrite::Create } else { SecretWrite::Keep };
-    let decision = Decision { mode, redis, auth: SecretWrite::Create, redis_auth, make_data: true };
+    built_of(&resource, Observed::default())
+}
+
+fn built_of(resource: &AdaptiveExamDeployment, observed: Observed) -> Resources {
+    let decision = decide(&desired(resource), &observed).unwrap();
     let [token, password] = ["token-word", "password-word"].map(|word| Credential(word.to_owned()));
-    build(&desired(&resource), &decision, Secrets { token: &token, password: &password })
+    build(&desired(resource), &decision, Secrets { token: &token, password: &password })
 }
 
 fn pods(resources: &Resources) -> Vec<&Value> {
@@ -114,8 +120,8 @@ fn the_service_reads_what_it_is_told() {
     let [memory, basic] = [Mode::Memory, Mode::Basic].map(built);
     assert_ne!(memory.revision, basic.revision, "a mode is a text of its own");
     assert_eq!(
-        memory.objects.last(),
-        basic.objects.last(),
+        object(&memory, "Deployment"),
+        object(&basic, "Deployment"),
         "which running pods adopt: no pod is another for it"
     );
 }
@@ -123,8 +129,74 @@ fn the_service_reads_what_it_is_told() {
 #[test]
 fn one_pod_holds_the_database() {
     let resources = built(Mode::Memory);
-    let deployment = &resources.objects.last().unwrap().body["spec"];
+    let deployment = &object(&resources, "Deployment")["spec"];
     assert_eq!((&deployment["replicas"], &deployment["strategy"]["type"]), (&json!(1), &json!("Recreate")));
+}
+
+/// With PostgreSQL, and Redis outside.
+fn on_postgres(service: Value) -> Resources {
+    let mut resource = named("midterm");
+    let spec = &mut resource.spec;
+    spec.service = serde_json::from_value(service).unwrap();
+    spec.database = serde_json::from_value(json!({"urlSecretRef": {"name": "db", "key": "uri"}})).unwrap();
+    spec.redis = serde_json::from_value(json!({
+        "mode": "external", "external": {"url": "rediss://cache", "passwordSecretRef": {"name": "cache"}},
+    }))
+    .unwrap();
+    let held = |key: &str, text: &str| Some(BTreeMap::from([(key.to_owned(), Credential(text.to_owned()))]));
+    let given = Given(BTreeMap::from([
+        ("db".to_owned(), held("uri", "postgres://exam:db-word@db/exams")),
+        ("cache".to_owned(), held("password", "cache-word")),
+    ]));
+    built_of(&resource, Observed { given, ..Observed::default() })
+}
+
+fn object<'r>(resources: &'r Resources, kind: &str) -> &'r Value {
+    let found = resources.objects.iter().find(|planned| planned.api.kind == kind);
+    &found.unwrap_or_else(|| panic!("{kind} should be built")).body
+}
+
+#[test]
+fn on_postgres_there_are_as_many_pods_as_are_wanted() {
+    let three = on_postgres(json!({"replicas": 3}));
+    let deployment = &object(&three, "Deployment")["spec"];
+    assert_eq!(deployment["replicas"], 3);
+    assert_eq!(
+        deployment["strategy"],
+        json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}})
+    );
+    let pod = deployment["template"]["spec"].to_string();
+    assert!(pod.contains(r#"{"key":"uri","path":"url"}"#) && !pod.contains("persistentVolumeClaim"), "{pod}");
+    assert_eq!(object(&three, "PodDisruptionBudget")["spec"]["maxUnavailable"], 1);
+    assert!(three.create_only.iter().all(|planned| planned.api.kind != "PersistentVolumeClaim"));
+    let absent: Vec<&str> = three.absent.iter().map(|(kind, _)| kind.kind.as_str()).collect();
+    assert_eq!((absent, &three.scaled), (vec!["HorizontalPodAutoscaler"], &None));
+
+    let scaled = on_postgres(json!({"autoscaling": {"min": 2, "max": 4}}));
+    assert!(object(&scaled, "Deployment")["spec"].get("replicas").is_none(), "that is the autoscaler's");
+    let autoscaler = &object(&scaled, "HorizontalPodAutoscaler")["spec"];
+    assert_eq!((&autoscaler["minReplicas"], &autoscaler["maxReplicas"]), (&json!(2), &json!(4)));
+    assert_eq!(autoscaler["metrics"][0]["resource"]["target"]["averageUtilization"], 70);
+    assert_eq!((scaled.absent.len(), scaled.scaled.as_deref()), (0, Some("midterm")));
+    // A password is in Secrets only: the one of the database is mounted, that of the store is copied.
+    for planned in &scaled.objects {
+        let is_secret = planned.api.kind == "Secret";
+        assert!(!planned.body.to_string().contains("-word"), "{}", planned.name);
+        assert_eq!(is_secret, planned.name == "midterm-store");
+    }
+}
+
+#[test]
+fn a_redis_outside_changes_no_pod() {
+    let outside = on_postgres(json!({}));
+    let mut resource = named("midterm");
+    resource.spec.database =
+        serde_json::from_value(json!({"urlSecretRef": {"name": "db", "key": "uri"}})).unwrap();
+    let url = BTreeMap::from([("uri".to_owned(), Credential("postgres://other:word@db/exams".to_owned()))]);
+    let given = Given(BTreeMap::from([("db".to_owned(), Some(url))]));
+    let in_memory = built_of(&resource, Observed { given, ..Observed::default() });
+    assert_eq!(object(&outside, "Deployment"), object(&in_memory, "Deployment"));
+    assert_ne!(outside.revision, in_memory.revision);
 }
 
 #[test]
@@ -145,7 +217,7 @@ fn the_charts_rules_cover_every_kind() {
             resources.contains(plural).then(|| rule.lines().find(|line| line.contains("verbs:")))?
         })
     };
-    for planned in built(Mode::Basic).objects {
+    for planned in [built(Mode::Basic).objects, on_postgres(json!({})).objects].concat() {
         let verbs = rule(&planned.api.group, &planned.api.plural).unwrap_or_default();
         for verb in ["get", "create", "patch"] {
             assert!(verbs.contains(verb), "{verb} {} is not in the chart's rules", planned.api.plural);

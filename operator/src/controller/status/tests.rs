@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::controller::credentials::Credential;
+use crate::controller::given::Given;
 use crate::controller::observe::evidence::Evidence;
 use crate::controller::observe::{Generated, ServicePod};
 use crate::fixtures::{desired, named};
@@ -47,7 +48,7 @@ fn state(mode: &str, revision: &str, store: &str) -> State {
 
 /// One pod, with this word.
 fn pods(state: Result<State, String>) -> Vec<ServicePod> {
-    vec![ServicePod { name: "midterm-1".to_owned(), told: None, state }]
+    vec![ServicePod { name: "midterm-1".to_owned(), told: None, told_of_store: None, state }]
 }
 
 fn settled(mode: Mode) -> Observed {
@@ -55,6 +56,7 @@ fn settled(mode: Mode) -> Observed {
     Observed {
         auth: whole(),
         redis_auth: whole(),
+        given: Given::default(),
         has_data: true,
         taken: None,
         service: Some(rolled_out()),
@@ -67,7 +69,7 @@ fn said(mode: Mode, observed: &Observed) -> AdaptiveExamDeploymentStatus {
     let mut resource = named("midterm");
     resource.spec.redis.mode = mode;
     let desired = desired(&resource);
-    let decision = super::super::decide::decide(&desired, observed);
+    let decision = super::super::decide::decide(&desired, observed).unwrap();
     status(&desired, &decision, REVISION, observed, None, &at(100))
 }
 
@@ -178,6 +180,7 @@ fn the_pod_that_is_farthest_behind_is_told() {
     let pod = |name: &str, told: Option<&str>, state| ServicePod {
         name: name.to_owned(),
         told: told.map(str::to_owned),
+        told_of_store: None,
         state: Ok(state),
     };
     let observed = Observed {
@@ -188,7 +191,8 @@ fn the_pod_that_is_farthest_behind_is_told() {
         ],
         ..settled(Mode::Basic)
     };
-    assert_eq!(observed.untold(REVISION), ["c"], "who was told, or knows, is left in peace");
+    assert_eq!(observed.untold(REVISION, None), ["c"], "who was told, or knows, is left in peace");
+    assert_eq!(observed.untold(REVISION, Some("1")), ["a", "b", "c"], "other secrets are told to all");
     let status = said(Mode::Basic, &observed);
     assert_eq!((status.adoption.adopted, status.adoption.pods), (1, 3));
     assert_eq!(status.mode.as_deref(), Some("memory"), "it runs as long as one pod does");
@@ -213,12 +217,56 @@ fn what_runs_is_the_services_own_word() {
 }
 
 #[test]
+fn a_redis_outside_runs_in_its_own_mode_and_is_told_by_ours() {
+    let mut resource = named("midterm");
+    resource.spec.redis.mode = Mode::External;
+    resource.spec.redis.external =
+        serde_json::from_value(serde_json::json!({"url": "redis://cache"})).unwrap();
+    let desired = desired(&resource);
+    let say = |revision: &str, state: State, before: Option<&AdaptiveExamDeploymentStatus>| {
+        let observed = Observed { pods: pods(Ok(state)), ..settled(Mode::Memory) };
+        let decision = super::super::decide::decide(&desired, &observed).unwrap();
+        status(&desired, &decision, revision, &observed, before, &at(100))
+    };
+    let good = say(REVISION, state("basic", REVISION, "up"), None);
+    assert_eq!((good.mode.as_deref(), of(&good, READY)), (Some("external"), word("True", "AllChecksPassed")));
+    let wrong = State {
+        store_problem: Some("the password is refused".to_owned()),
+        ..state("basic", REVISION, "down")
+    };
+    let bad = say(REVISION, wrong, Some(&good));
+    assert_eq!(of(&bad, READY), word("False", "StoreUnreachable"));
+    assert!(bad.conditions[0].message.contains("the password is refused"), "{:?}", bad.conditions[0]);
+    // While it is left, its mode still has our name.
+    let leaving = say("next", state("basic", REVISION, "up"), Some(&good));
+    assert_eq!(leaving.mode.as_deref(), Some("external"));
+}
+
+#[test]
+fn a_secret_that_cannot_be_used_leaves_what_runs_and_says_so() {
+    let good = said(Mode::Basic, &settled(Mode::Basic));
+    let desired = desired(&named("midterm"));
+    let refused = unusable(
+        "SecretMissing",
+        "Secret db is not there",
+        &desired,
+        &settled(Mode::Basic),
+        Some(&good),
+        &at(200),
+    );
+    assert_eq!(of(&refused, READY), word("False", "SecretMissing"));
+    assert_eq!(of(&refused, STALLED), word("True", "SecretMissing"));
+    assert_eq!(of(&refused, SERVICE_AVAILABLE), of(&good, SERVICE_AVAILABLE), "that was seen");
+    assert_eq!(refused.mode, good.mode);
+}
+
+#[test]
 fn a_condition_keeps_its_time_until_it_changes() {
     let mut resource = named("midterm");
     resource.spec.redis.mode = Mode::Basic;
     let desired = desired(&resource);
     let say = |observed: &Observed, before: Option<&AdaptiveExamDeploymentStatus>, now: i64| {
-        let decision = super::super::decide::decide(&desired, observed);
+        let decision = super::super::decide::decide(&desired, observed).unwrap();
         status(&desired, &decision, REVISION, observed, before, &at(now))
     };
     let first = say(&settled(Mode::Basic), None, 100);
@@ -262,7 +310,7 @@ fn a_paused_or_invalid_resource_says_so() {
     resource.spec.paused = true;
     let desired = desired(&resource);
     let observed = settled(Mode::Memory);
-    let decision = super::super::decide::decide(&desired, &observed);
+    let decision = super::super::decide::decide(&desired, &observed).unwrap();
     let paused = status(&desired, &decision, REVISION, &observed, None, &at(1));
     assert_eq!(of(&paused, STALLED), word("True", "Paused"));
     assert_eq!(of(&paused, READY), word("True", "AllChecksPassed"), "it still reports");

@@ -29,7 +29,7 @@ fn told(evidence: &Evidence, refused: Option<&str>, class: Option<&str>) -> Opti
         image: "spec.redis.image",
         resources: "spec.redis.resources",
         storage: "spec.redis.storage",
-        wanted: &wanted,
+        wanted: Some(&wanted),
     };
     why(evidence, refused, fields).map(|waiting| (waiting.reason, waiting.message))
 }

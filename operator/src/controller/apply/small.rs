@@ -1,0 +1,77 @@
+//! Writes of a single field or none: annotations of pods, a number of pods that is handed over, a deletion.
+//!
+//! Input: names. Output: the writes. Must not know: why they are wanted.
+
+use super::Error;
+use crate::names::{FIELD_MANAGER, Names};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::core::ApiResource;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+/// The field manager of a number of pods that was handed over to an autoscaler.
+const SCALE_MANAGER: &str = "exam-operator-scale";
+
+/// Annotates pods, so that the kubelet brings their files up to date at once.
+///
+/// # Errors
+/// A write failed. A pod that is gone is no failure.
+pub async fn tell(client: &Client, names: &Names, pods: &[&str], annotations: &Value) -> Result<(), Error> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
+    // A merge, not an apply: that would make a pod that is gone.
+    let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    for pod in pods {
+        match api.patch(pod, &params, &patch).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            Err(source) => return Err(Error::write("Pod", pod, source)),
+        }
+    }
+    Ok(())
+}
+
+/// Deletes an object that is not wanted, if it is there and ours.
+pub(super) async fn remove(
+    client: &Client,
+    names: &Names,
+    kind: &ApiResource,
+    name: &str,
+) -> Result<bool, Error> {
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &names.namespace, kind);
+    let failed = |source| Error::write(&kind.kind, name, source);
+    let found = api.get_metadata_opt(name).await.map_err(failed)?;
+    let Some(found) = found.filter(|found| names.taken(&found.metadata).is_none()) else { return Ok(false) };
+    let is_going = found.metadata.deletion_timestamp.is_some();
+    if !is_going {
+        api.delete(name, &DeleteParams::default()).await.map_err(failed)?;
+        tracing::info!(kind = kind.kind, name, namespace = names.namespace, "deleted");
+    }
+    Ok(!is_going)
+}
+
+/// Hands the number of pods of a Deployment over to its autoscaler, once: a field that its only manager no longer
+/// applies falls back to its default, which is one pod. Another manager keeps it as it is until the autoscaler writes it.
+pub(super) async fn leave_replicas(client: &Client, names: &Names, deployment: &str) -> Result<(), Error> {
+    let kind = ApiResource::erase::<Deployment>(&());
+    let api: Api<Deployment> = Api::namespaced(client.clone(), &names.namespace);
+    let failed = |source| Error::write(&kind.kind, deployment, source);
+    let Some(found) = api.get_opt(deployment).await.map_err(failed)? else { return Ok(()) };
+    let is_ours = found.metadata.managed_fields.iter().flatten().any(|managed| {
+        let fields = managed.fields_v1.as_ref().map(|fields| &fields.0["f:spec"]["f:replicas"]);
+        managed.manager.as_deref() == Some(FIELD_MANAGER) && fields.is_some_and(|fields| !fields.is_null())
+    });
+    if !is_ours || names.taken(&found.metadata).is_some() {
+        return Ok(());
+    }
+    let replicas = found.spec.replicas.unwrap_or(1);
+    let patch = Patch::Apply(json!({
+        "apiVersion": kind.api_version, "kind": kind.kind, "spec": {"replicas": replicas},
+    }));
+    let params = PatchParams::apply(SCALE_MANAGER).force();
+    api.patch(deployment, &params, &patch).await.map_err(failed)?;
+    tracing::info!(name = deployment, namespace = names.namespace, replicas, "left to its autoscaler");
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! How many pods of the service there are at least and at most: disruption budget, autoscaler, spread over nodes.
+//!
+//! Input: what is desired. Output: objects, or none where one pod is all there can be. Must not know: what exists.
+
+use crate::controller::validate::{Desired, DesiredDatabase};
+use crate::names::{Component, Names};
+use k8s_openapi::api::autoscaling::v2::{
+    CrossVersionObjectReference, HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricSpec,
+    MetricTarget, ResourceMetricSource,
+};
+use k8s_openapi::api::core::v1::TopologySpreadConstraint;
+use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+/// A drain takes one pod at a time. There is none for an embedded database, whose one pod would then never leave a node.
+pub fn disruption_budget(desired: &Desired) -> Option<PodDisruptionBudget> {
+    let names = &desired.names;
+    matches!(desired.database, DesiredDatabase::Postgres { .. }).then(|| PodDisruptionBudget {
+        metadata: names.owned(names.name.clone(), Component::Service),
+        spec: Some(PodDisruptionBudgetSpec {
+            max_unavailable: Some(IntOrString::Int(1)),
+            selector: Some(names.label_selector(Component::Service)),
+            // A pod that never became ready does not keep its node from being drained.
+            unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
+            ..PodDisruptionBudgetSpec::default()
+        }),
+        ..PodDisruptionBudget::default()
+    })
+}
+
+/// The autoscaler, if the number of pods follows their load.
+pub fn autoscaler(desired: &Desired) -> Option<HorizontalPodAutoscaler> {
+    let (names, autoscaling) = (&desired.names, desired.autoscaling.as_ref()?);
+    let target = MetricTarget {
+        type_: "Utilization".to_owned(),
+        average_utilization: Some(autoscaling.cpu_percent),
+        ..MetricTarget::default()
+    };
+    Some(HorizontalPodAutoscaler {
+        metadata: names.owned(names.name.clone(), Component::Service),
+        spec: HorizontalPodAutoscalerSpec {
+            min_replicas: Some(autoscaling.min),
+            max_replicas: autoscaling.max,
+            scale_target_ref: CrossVersionObjectReference {
+                api_version: Some("apps/v1".to_owned()),
+                kind: "Deployment".to_owned(),
+                name: names.name.clone(),
+            },
+            metrics: Some(vec![MetricSpec {
+                type_: "Resource".to_owned(),
+                resource: Some(ResourceMetricSource { name: "cpu".to_owned(), target }),
+                ..MetricSpec::default()
+            }]),
+            ..HorizontalPodAutoscalerSpec::default()
+        },
+        ..HorizontalPodAutoscaler::default()
+    })
+}
+
+/// Over nodes and zones as evenly as there is room.
+pub fn spread(names: &Names, component: Component) -> Vec<TopologySpreadConstraint> {
+    let over = |topology: &str| TopologySpreadConstraint {
+        max_skew: 1,
+        topology_key: topology.to_owned(),
+        when_unsatisfiable: "ScheduleAnyway".to_owned(),
+        label_selector: Some(names.label_selector(component)),
+        ..TopologySpreadConstraint::default()
+    };
+    vec![over("kubernetes.io/hostname"), over("topology.kubernetes.io/zone")]
+}

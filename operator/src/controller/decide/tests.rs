@@ -1,0 +1,141 @@
+//! Facts and decisions, as tables.
+
+use super::*;
+use crate::controller::given::Given;
+use crate::controller::observe::Workload;
+use crate::crd::External;
+use crate::fixtures::{desired, named};
+use serde_json::json;
+
+fn word(text: &str) -> Credential {
+    Credential(text.to_owned())
+}
+
+#[test]
+fn the_table_of_facts_and_decisions() {
+    let basic = || Observed { redis: Some(Workload::default()), ..Observed::default() };
+    let whole = || Generated { exists: true, value: Some(word("word")) };
+    let secrets =
+        |observed: Observed| Observed { auth: whole(), redis_auth: whole(), has_data: true, ..observed };
+    let run = |redis, auth, redis_auth| {
+        let write = |make| if make { SecretWrite::Create } else { SecretWrite::Keep };
+        (redis, write(auth), write(redis_auth), auth)
+    };
+    use Mode::{Basic, Memory};
+    let table = [
+        ("fresh, memory", Memory, Observed::default(), run(false, true, false)),
+        ("fresh, basic", Basic, Observed::default(), run(true, true, true)),
+        ("settled, memory", Memory, secrets(Observed::default()), run(false, false, false)),
+        ("settled, basic", Basic, secrets(basic()), run(true, false, false)),
+        ("basic to memory: Redis stays", Memory, secrets(basic()), run(true, false, false)),
+        ("what was lost is made anew", Memory, basic(), run(true, true, true)),
+    ];
+    for (name, mode, observed, expected) in table {
+        let mut resource = named("midterm");
+        resource.spec.redis.mode = mode;
+        let decision = decide(&desired(&resource), &observed).unwrap();
+        let Decision { redis, auth, redis_auth, make_data, .. } = decision;
+        assert_eq!((redis, auth, redis_auth, make_data), expected, "{name}");
+        assert_eq!((decision.mode, decision.store.mode()), (mode, mode.as_str()), "{name}");
+    }
+}
+
+#[test]
+fn an_emptied_secret_is_restored() {
+    let mut resource = named("midterm");
+    resource.spec.redis.mode = Mode::Basic;
+    let emptied = || Generated { exists: true, value: None };
+    let observed = Observed { auth: emptied(), redis_auth: emptied(), ..Observed::default() };
+    let decision = decide(&desired(&resource), &observed).unwrap();
+    assert_eq!((decision.auth, decision.redis_auth), (SecretWrite::Restore, SecretWrite::Restore));
+}
+
+#[test]
+fn without_authentication_there_is_no_token() {
+    let mut resource = named("midterm");
+    resource.spec.auth.mode = AuthMode::None;
+    assert_eq!(decide(&desired(&resource), &Observed::default()).unwrap().auth, SecretWrite::Keep);
+}
+
+fn given(secrets: &[(&str, &str, &str)]) -> Observed {
+    let mut given = Given::default();
+    for (secret, key, text) in secrets {
+        let held = given.0.entry((*secret).to_owned()).or_default().get_or_insert_default();
+        held.insert((*key).to_owned(), word(text));
+    }
+    Observed { given, ..Observed::default() }
+}
+
+#[test]
+fn another_place_of_the_database_is_another_revision_and_another_password_is_not() {
+    let mut resource = named("midterm");
+    resource.spec.database = serde_json::from_value(json!({"urlSecretRef": {"name": "db"}})).unwrap();
+    let decide = |observed: Observed| decide(&desired(&resource), &observed);
+    let revision = |url: &str| decide(given(&[("db", "url", url)])).unwrap().database;
+    let first = revision("postgres://exam:one@db/exams");
+    assert!(first.is_some());
+    assert_eq!(
+        revision("postgresql://exam:t@o@db/exams\n"),
+        first.clone().map(|_| revision("postgres://db/exams").unwrap())
+    );
+    assert_eq!(revision("postgres://other:two@db/exams"), first);
+    assert_ne!(revision("postgres://exam:one@db2/exams"), first);
+    assert_ne!(revision("postgres://exam:one@db/exams?sslmode=require"), first);
+    for (observed, reason, words) in [
+        (
+            Observed::default(),
+            "SecretMissing",
+            "Secret db, which spec.database.urlSecretRef names, is not there",
+        ),
+        (given(&[("db", "uri", "x")]), "SecretMissing", "it has uri"),
+        (given(&[("db", "url", "mysql://db")]), "InvalidUrl", "must hold postgres://"),
+    ] {
+        let refused = decide(observed).unwrap_err();
+        assert_eq!(refused.reason, reason);
+        assert!(refused.message.contains(words), "{refused}");
+    }
+}
+
+#[test]
+fn a_redis_outside_is_described_by_url_and_secrets() {
+    let external = |value: serde_json::Value| {
+        let mut resource = named("midterm");
+        resource.spec.redis.mode = Mode::External;
+        resource.spec.redis.external = Some(serde_json::from_value::<External>(value).unwrap());
+        desired(&resource)
+    };
+    let guarded = external(json!({
+        "url": "rediss+sentinel://a,b:1/exams/2", "username": "app",
+        "passwordSecretRef": {"name": "redis", "key": "word"}, "sentinelPasswordSecretRef": {"name": "redis", "key": "sentinels"},
+        "caSecretRef": {"name": "redis-ca"}, "clientCertificateSecretRef": {"name": "client"},
+    }));
+    let secrets = [
+        ("redis", "word", "w"),
+        ("redis", "sentinels", "s"),
+        ("redis-ca", "ca.crt", "authority"),
+        ("client", "tls.crt", "certificate"),
+        ("client", "tls.key", "key"),
+    ];
+    let decision = decide(&guarded, &given(&secrets)).unwrap();
+    let files: Vec<&str> = decision.store_files.keys().map(String::as_str).collect();
+    assert_eq!(files, ["ca.crt", "password", "sentinel-password", "tls.crt", "tls.key"]);
+    assert_eq!(decision.store.mode(), "sentinel");
+    let text = guarded.settings(decision.store.clone()).to_text();
+    let read = contract::Settings::parse(&text).unwrap();
+    assert_eq!(read.store, decision.store, "the service reads the same");
+    for absent in 0..secrets.len() {
+        let mut fewer = secrets.to_vec();
+        let (secret, key, _) = fewer.remove(absent);
+        let refused = decide(&guarded, &given(&fewer)).unwrap_err();
+        assert!(refused.message.contains(secret), "{secret} {key}: {refused}");
+    }
+    // The password may be in the URL, if a Secret has that.
+    let hidden = external(json!({"urlSecretRef": {"name": "redis"}}));
+    let decision = decide(&hidden, &given(&[("redis", "url", "redis://app:w%40rd@cache/1")])).unwrap();
+    let redis = decision.store.redis().unwrap();
+    assert_eq!((redis.url.as_str(), redis.username.as_deref()), ("redis://cache:6379/1", Some("app")));
+    assert_eq!(decision.store_files["password"], word("w@rd"));
+    let refused = decide(&hidden, &given(&[("redis", "url", "cache:6379")])).unwrap_err();
+    assert_eq!(refused.reason, "InvalidUrl");
+    assert!(refused.message.starts_with("spec.redis.external.urlSecretRef: must be redis://"), "{refused}");
+}
