@@ -15,30 +15,34 @@ pub mod events;
 mod external;
 pub mod given;
 pub mod observe;
+pub mod redis;
 pub mod status;
 pub mod validate;
 pub mod waiting;
 
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::metrics::Metrics;
-use crate::names::{FIELD_MANAGER, MANAGED_BY, Names, REVISION, STORE_REVISION};
+use crate::names::{FIELD_MANAGER, INSTANCE, MANAGED_BY, Names, REVISION, STORE_REVISION};
 use apply::Applied;
 use build::Secrets;
 use credentials::{Credentials, Source};
-use decide::SecretWrite;
+use decide::{Provisioned, SecretWrite};
 use events::Events;
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service, ServiceAccount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
-use kube::core::DeserializeGuard;
 use kube::core::error_boundary::InvalidObject;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::controller::{self, Action, Config, Controller};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
+use redis::patience::Patience;
+use redis::plan::Step;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use validate::Defaults;
@@ -50,6 +54,8 @@ const AT_REST: Duration = Duration::from_secs(60);
 const ON_THE_WAY: Duration = Duration::from_secs(5);
 /// Pause while pods adopt new Settings, which takes two seconds and gives no watch event.
 const ADOPTING: Duration = Duration::from_secs(1);
+/// Interval of looks at a Redis with Sentinels, which change its master without telling Kubernetes.
+const LOOK_AT_REDIS: Duration = Duration::from_secs(10);
 /// Pause after a transient failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// Pause after a failure that lasts until a person acts; a change of the resource triggers a reconcile at once.
@@ -67,6 +73,7 @@ pub struct Context {
     applied: Applied,
     credentials: Credentials,
     events: Events,
+    patience: Patience,
     metrics: Metrics,
 }
 
@@ -76,7 +83,7 @@ impl Context {
         let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client should build");
         let (applied, credentials, events) =
             (Applied::default(), Credentials::default(), Events::new(client));
-        Self { defaults, http, applied, credentials, events, metrics }
+        Self { defaults, http, applied, credentials, events, patience: Patience::default(), metrics }
     }
 }
 
@@ -85,6 +92,7 @@ impl Context {
     fn forget(&self, namespace: &str, name: &str) {
         self.applied.forget(namespace, name);
         self.credentials.forget(namespace, &Names::secrets(name));
+        self.patience.forget(namespace, name);
     }
 }
 
@@ -138,6 +146,8 @@ pub async fn run(client: Client, namespace: Option<&str>, context: Arc<Context>)
         .owns(api::<Service>(&client, namespace), managed())
         .owns(api::<ConfigMap>(&client, namespace), managed())
         .owns(api::<ServiceAccount>(&client, namespace), managed())
+        // Pods belong to their workloads; a label says whose they are.
+        .watches(api::<PartialObjectMeta<Pod>>(&client, namespace), managed(), |pod| owner(&pod))
         .owns(api::<PodDisruptionBudget>(&client, namespace), managed())
         .owns(api::<HorizontalPodAutoscaler>(&client, namespace), managed())
         .with_config(Config::default().debounce(DEBOUNCE).concurrency(8))
@@ -158,6 +168,12 @@ pub async fn run(client: Client, namespace: Option<&str>, context: Arc<Context>)
             futures::future::ready(())
         })
         .await;
+}
+
+/// The resource that a pod is of.
+fn owner(pod: &PartialObjectMeta<Pod>) -> Option<ObjectRef<Watched>> {
+    let name = pod.metadata.labels.as_ref()?.get(INSTANCE)?;
+    Some(ObjectRef::new(name).within(pod.metadata.namespace.as_deref()?))
 }
 
 fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
@@ -201,8 +217,9 @@ async fn pipeline(
             return Ok(Action::requeue(AT_REST));
         }
     };
-    let observed = observe(client, &desired, context).await?;
-    let decision = match decide::decide(&desired, &observed) {
+    let mut observed = observe(client, &desired, context).await?;
+    observed.master = before.and_then(|before| before.redis.as_ref()?.master.clone());
+    let mut decision = match decide::decide(&desired, &observed) {
         Ok(decision) => decision,
         Err(unusable) => {
             let (reason, message) = (unusable.reason, unusable.message);
@@ -213,6 +230,11 @@ async fn pipeline(
         }
     };
     let names = &desired.names;
+    if let Some(Provisioned { plan, .. }) = decision.redis.as_mut().filter(|_| !desired.paused) {
+        let wait = plan.step.as_ref().map(|step| step.patience(&observed.redis_facts)).unwrap_or_default();
+        let resource = (names.namespace.as_str(), names.name.as_str());
+        plan.is_due = context.patience.allows(resource, plan.step.as_ref(), wait, Instant::now());
+    }
     let recall = |secret: &str, found: &observe::Generated| {
         context.credentials.recall(&names.namespace, secret, found.value.as_ref())
     };
@@ -238,6 +260,12 @@ async fn pipeline(
             Err(error) => Err(error),
         },
     };
+    let written = match (&decision.redis, written) {
+        (Some(provisioned), Ok(())) if !desired.paused => {
+            lead(client, context, &resource.metadata, names, provisioned, &observed).await
+        }
+        (_, written) => written,
+    };
     let status = status::status(&desired, &decision, &resources.revision, &observed, before, &now);
     if let Err(error) = written {
         let (reason, message) = (error.reason(), error.to_string());
@@ -261,12 +289,48 @@ async fn pipeline(
         }
     }
     publish(client, context, &resource.metadata, before, &status).await?;
-    if observed.is_adopting(&resources.revision) && !desired.paused {
+    let plan = decision.redis.as_ref().map(|provisioned| &provisioned.plan);
+    let is_moving = plan.is_some_and(|plan| plan.step.is_some() || plan.unsettled.is_some());
+    if (observed.is_adopting(&resources.revision) || is_moving) && !desired.paused {
         return Ok(Action::requeue(ADOPTING));
+    }
+    if observed.sentinel.is_some() && !desired.paused {
+        return Ok(Action::requeue(LOOK_AT_REDIS));
     }
     let is_ready =
         status.conditions.iter().any(|known| known.type_ == status::READY && known.status == "True");
     Ok(Action::requeue(if is_ready || desired.paused { AT_REST } else { ON_THE_WAY }))
+}
+
+/// Labels the pods of Redis by their roles, and takes the step that is due.
+async fn lead(
+    client: &Client,
+    context: &Context,
+    resource: &ObjectMeta,
+    names: &Names,
+    Provisioned { wanted, plan }: &Provisioned,
+    observed: &observe::Observed,
+) -> Result<(), apply::Error> {
+    for (pod, role) in &plan.labels {
+        apply::label(client, names, pod, role).await?;
+    }
+    let Some(step) = plan.step.as_ref().filter(|_| plan.is_due) else { return Ok(()) };
+    let done = match (step, &observed.redis_access) {
+        (Step::Choose(pod), _) => Ok(format!("{pod} is chosen as the master")),
+        (Step::Replace(pod), _) => {
+            apply::replace(client, names, pod).await?;
+            Ok(format!("{pod} is replaced"))
+        }
+        (step, Some(access)) => access.take(step, wanted, &observed.redis_facts).await,
+        (_, None) => return Ok(()),
+    };
+    let (reason, note, is_done) = match done {
+        Ok(note) => (step.reason(), note, true),
+        Err(note) => ("RedisStepFailed", note, false),
+    };
+    tracing::info!(name = names.name, namespace = names.namespace, reason, is_done, "{note}");
+    context.events.tell_step(resource, reason, &note, is_done).await;
+    Ok(())
 }
 
 async fn observe(

@@ -10,6 +10,7 @@ mod external;
 mod image;
 mod redis;
 mod reference;
+mod sentinel;
 mod service;
 mod status;
 mod storage;
@@ -21,8 +22,9 @@ pub use external::{External, SecretName};
 pub use image::{Image, PullPolicy};
 pub use redis::{Mode, Redis};
 pub use reference::SecretKey;
+pub use sentinel::Sentinel;
 pub use service::{Autoscaling, Service};
-pub use status::{AdaptiveExamDeploymentStatus, Adoption, Endpoints};
+pub use status::{AdaptiveExamDeploymentStatus, Adoption, Endpoints, RedisStatus};
 pub use storage::Storage;
 
 use kube::{CustomResource, KubeSchema};
@@ -53,8 +55,8 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("size(self.metadata.name) <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
         .message("metadata.name becomes part of Service names: use at most 40 lower-case letters, digits and hyphens, starting with a letter"),
-    validation = Rule::new("!self.metadata.name.matches('-(ops|redis|redis-nodes)$')")
-        .message("metadata.name must not end in -ops, -redis or -redis-nodes: what is made for another resource has such names; choose another ending")
+    validation = Rule::new("!self.metadata.name.matches('-(ops|redis|redis-nodes|redis-sentinel)$')")
+        .message("metadata.name must not end in -ops, -redis, -redis-nodes or -redis-sentinel: what is made for another resource has such names; choose another ending")
 )]
 #[serde(rename_all = "camelCase")]
 #[kube(cel)]

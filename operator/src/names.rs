@@ -45,6 +45,12 @@ pub const TOKEN_KEY: &str = "token";
 pub const PASSWORD_KEY: &str = "password";
 /// Key of the fragment of Redis configuration with the password.
 pub const REDIS_AUTH_KEY: &str = "auth.conf";
+/// Label of a pod of Redis: `master` or `replica`.
+pub const ROLE: &str = "exam.dreamseed.ai/redis-role";
+/// Name by which Sentinels know the master.
+pub const SENTINEL_MASTER: &str = "exams";
+/// Port of a Sentinel.
+pub const SENTINEL_PORT: i32 = 26379;
 /// Port of Redis.
 pub const REDIS_PORT: i32 = 6379;
 
@@ -55,6 +61,8 @@ pub enum Component {
     Service,
     /// Redis.
     Redis,
+    /// The Sentinels of Redis.
+    Sentinel,
 }
 
 impl Component {
@@ -62,6 +70,7 @@ impl Component {
         match self {
             Self::Service => "service",
             Self::Redis => "redis",
+            Self::Sentinel => "redis-sentinel",
         }
     }
 }
@@ -117,6 +126,27 @@ impl Names {
     /// Volume claim of Redis's first pod.
     pub fn redis_data(&self) -> String {
         format!("data-{}-redis-0", self.name)
+    }
+
+    /// A pod of Redis.
+    pub fn redis_pod(&self, ordinal: u32) -> String {
+        format!("{}-{ordinal}", self.redis())
+    }
+
+    /// The part of the host names of Redis's pods after the pod's own. It needs no name of the cluster's domain.
+    pub fn redis_domain(&self) -> String {
+        format!(".{}.{}.svc", self.redis_nodes(), self.namespace)
+    }
+
+    /// StatefulSet and headless Service of the Sentinels.
+    pub fn sentinel(&self) -> String {
+        format!("{}-redis-sentinel", self.name)
+    }
+
+    /// The hosts of so many Sentinels.
+    pub fn sentinel_hosts(&self, count: u32) -> Vec<String> {
+        let name = self.sentinel();
+        (0..count).map(|ordinal| format!("{name}-{ordinal}.{name}.{}.svc", self.namespace)).collect()
     }
 
     /// Headless Service of Redis.

@@ -186,8 +186,16 @@ async fn invalid_resources_are_refused_with_a_clear_message() -> Result<()> {
     let namespace = cluster.namespace("exam-refusals").await?;
     let head = "apiVersion: exam.dreamseed.ai/v1alpha1\nkind: AdaptiveExamDeployment\n";
     let cases = [
-        ("two", "service: {replicas: 2}", "must be 1: the answers are in an embedded SQLite file"),
-        ("mode", "redis: {mode: sentinel}", "Unsupported value: \"sentinel\""),
+        ("two", "service: {replicas: 2}", "more than one pod of the service needs database.urlSecretRef"),
+        ("load", "service: {autoscaling: {min: 1, max: 2}}", "an embedded SQLite file is held by one pod"),
+        ("bounds", "service: {autoscaling: {min: 3, max: 2}}", "min must not be above max"),
+        ("authority", "database: {caSecretRef: {name: ca}}", "set urlSecretRef too"),
+        ("mode", "redis: {mode: cluster}", "Unsupported value: \"cluster\""),
+        ("outside", "redis: {mode: external}", "mode external needs external"),
+        ("url", "redis: {external: {url: 'http://redis'}}", "must be redis://HOST:PORT/0"),
+        ("word", "redis: {external: {url: 'redis://me:word@redis'}}", "belongs into passwordSecretRef"),
+        ("even", "redis: {sentinel: {sentinels: 4}}", "sentinels must be odd"),
+        ("minority", "redis: {sentinel: {sentinels: 5, quorum: 2}}", "quorum must be more than half"),
         ("size", "database: {storage: {size: much}}", "must be a size above 0, as in 1Gi"),
         ("zero", "redis: {storage: {size: 0Gi}}", "must be a size above 0, as in 1Gi"),
         ("items", "exam: {types: {quiz: {minItems: 9, maxItems: 3}}}", "minItems must not be above maxItems"),
@@ -197,7 +205,7 @@ async fn invalid_resources_are_refused_with_a_clear_message() -> Result<()> {
         ("unknown", "redis: {mod: basic}", "unknown field \"spec.redis.mod\""),
         ("type", "paused: perhaps", "spec.paused"),
         ("9lives", "{}", "metadata.name becomes part of Service names"),
-        ("midterm-redis", "{}", "must not end in -ops, -redis or -redis-nodes"),
+        ("midterm-redis", "{}", "must not end in -ops, -redis, -redis-nodes"),
         ("a-name-of-more-than-forty-characters-is-long", "{}", "use at most 40 lower-case letters"),
     ];
     let folder = tempfile::TempDir::new()?;
@@ -216,6 +224,10 @@ async fn invalid_resources_are_refused_with_a_clear_message() -> Result<()> {
     let patch = Patch::Merge(json!({"spec": {"database": {"storage": {"size": "2Gi"}}}}));
     let refused = api.patch("good", &PatchParams::default(), &patch).await.expect_err("a volume was changed");
     assert!(refused.to_string().contains("a volume cannot be changed once it is made"), "{refused}");
+    let patch = Patch::Merge(json!({"spec": {"database": {"urlSecretRef": {"name": "exam-db"}}}}));
+    let refused =
+        api.patch("good", &PatchParams::default(), &patch).await.expect_err("exams were left behind");
+    assert!(refused.to_string().contains("make a new resource"), "{refused}");
     Ok(())
 }
 

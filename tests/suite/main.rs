@@ -34,6 +34,7 @@ mod postgres;
 mod redis_faults;
 mod replicas;
 mod scoring;
+mod sentinel;
 mod settings;
 mod simulate;
 mod store;

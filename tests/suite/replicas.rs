@@ -17,14 +17,14 @@ use std::time::{Duration, Instant};
 
 const SETTLE: Duration = Duration::from_secs(120);
 
-async fn change(namespace: &TestNamespace, spec: Value) -> Result<()> {
+pub(crate) async fn change(namespace: &TestNamespace, spec: Value) -> Result<()> {
     let patch = Patch::Merge(json!({"spec": spec}));
     namespace.api::<AdaptiveExamDeployment>().patch("midterm", &PatchParams::default(), &patch).await?;
     Ok(())
 }
 
 /// Waits for a reason of the condition Ready; its message.
-async fn told(namespace: &TestNamespace, reason: &str) -> Result<String> {
+pub(crate) async fn told(namespace: &TestNamespace, reason: &str) -> Result<String> {
     let api: Api<AdaptiveExamDeployment> = namespace.api();
     wait::until(reason, SETTLE, || async {
         let conditions = api.get("midterm").await.ok()?.status?.conditions;
@@ -121,7 +121,7 @@ async fn pods_are_replaced_scaled_and_rotated_and_no_request_fails() -> Result<(
 }
 
 /// Names of the service's pods that are not going.
-async fn pods_of(namespace: &TestNamespace) -> Result<Vec<String>> {
+pub(crate) async fn pods_of(namespace: &TestNamespace) -> Result<Vec<String>> {
     let ours = ListParams::default().labels("app.kubernetes.io/component=service");
     let pods = namespace.api::<Pod>().list(&ours).await?.items;
     let stays = pods.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());

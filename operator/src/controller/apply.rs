@@ -6,7 +6,7 @@
 
 mod small;
 
-pub use small::tell;
+pub use small::{label, replace, tell};
 
 use super::build::{Planned, Resources};
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};

@@ -8,12 +8,14 @@ mod claims;
 mod config;
 mod pod;
 mod redis;
-mod secrets;
+pub mod secrets;
+mod sentinel;
 mod service;
 
 use super::credentials::Credential;
 use super::decide::{Decision, SecretWrite};
 use super::validate::{Desired, DesiredDatabase};
+use crate::names::Component;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::Resource;
@@ -97,11 +99,18 @@ pub fn build(desired: &Desired, decision: &Decision, Secrets { token, password }
     if !decision.store_files.is_empty() {
         objects.push(Planned::of(&secrets::store(names, &decision.store_files)));
     }
-    if decision.redis {
-        objects.push(Planned::of(&config::redis(desired)));
+    if let Some(provisioned) = &decision.redis {
+        let budget = |name, component| Planned::of(&availability::disruption_budget(names, name, component));
+        objects.push(Planned::of(&config::redis(desired, provisioned)));
         objects.push(Planned::of(&redis::client_service(names)));
         objects.push(Planned::of(&redis::nodes_service(names)));
-        objects.push(Planned::of(&redis::stateful_set(desired, password)));
+        objects.push(Planned::of(&redis::stateful_set(desired, provisioned.plan.nodes, password)));
+        objects.push(budget(names.redis(), Component::Redis));
+        if provisioned.wanted.sentinels > 0 || decision.has_sentinels {
+            objects.push(Planned::of(&sentinel::service(names)));
+            objects.push(Planned::of(&sentinel::stateful_set(desired, provisioned.plan.sentinels, password)));
+            objects.push(budget(names.sentinel(), Component::Sentinel));
+        }
     }
     objects.push(Planned::of(&config::settings(names, &settings)));
     objects.push(Planned::of(&service::account(names)));
@@ -109,7 +118,7 @@ pub fn build(desired: &Desired, decision: &Decision, Secrets { token, password }
     objects.push(Planned::of(&service::ops_service(names)));
     objects.push(Planned::of(&service::deployment(desired, decision)));
     let mut absent = Vec::new();
-    objects.extend(availability::disruption_budget(desired).as_ref().map(Planned::of));
+    objects.extend(availability::of_service(desired).as_ref().map(Planned::of));
     match availability::autoscaler(desired) {
         Some(autoscaler) => objects.push(Planned::of(&autoscaler)),
         None => absent.push((ApiResource::erase::<HorizontalPodAutoscaler>(&()), names.name.clone())),

@@ -6,7 +6,8 @@
 use super::credentials::Credential;
 use super::external::Outside;
 use super::given::{Reference, Unusable};
-use super::observe::{Generated, Observed};
+use super::observe::{Generated, Observed, Workload};
+use super::redis::plan::{self, Plan, Wanted};
 use super::validate::{self, Desired, DesiredDatabase};
 use crate::crd::{AuthMode, Mode};
 use contract::settings::Store;
@@ -23,15 +24,26 @@ pub struct Decision {
     pub store_files: BTreeMap<String, Credential>,
     /// The hash of where the database is; `None`: in an embedded file.
     pub database: Option<String>,
-    /// Whether Redis runs. Once provisioned it stays, with its volume, when the mode changes to memory: the return
+    /// The Redis that runs. Once provisioned it stays, with its volumes, when the mode changes to another: the return
     /// is fast, and old snapshots are harmless, because reads are checked against the log.
-    pub redis: bool,
+    pub redis: Option<Provisioned>,
+    /// Whether there are Sentinels, or were: then they are kept at the number that is wanted, which may be none.
+    pub has_sentinels: bool,
     /// What to do with the Secret of the API token.
     pub auth: SecretWrite,
     /// What to do with the Secret of Redis.
     pub redis_auth: SecretWrite,
     /// Whether to create the volume claim of the database.
     pub make_data: bool,
+}
+
+/// A Redis that the operator provisions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Provisioned {
+    /// What is wanted of it.
+    pub wanted: Wanted,
+    /// How to get there.
+    pub plan: Plan,
 }
 
 /// What to do with a generated Secret.
@@ -61,11 +73,12 @@ impl SecretWrite {
 /// # Errors
 /// What a person gave in a Secret cannot be used; nothing may be changed then.
 pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusable> {
-    let redis = desired.mode == Mode::Basic || observed.redis.is_some();
+    let redis = provisioned(desired, observed);
     let in_files = |store| Outside { store, files: BTreeMap::new() };
     let Outside { store, files: store_files } = match (desired.mode, &desired.external) {
         (Mode::External, Some(external)) => external.resolve(&observed.given)?,
-        (Mode::Basic, _) => in_files(desired.provisioned()),
+        (Mode::Basic, _) => in_files(desired.basic()),
+        (Mode::Sentinel, _) => in_files(desired.by_sentinels()),
         (Mode::Memory | Mode::External, _) => in_files(validate::in_memory()),
     };
     let database = match &desired.database {
@@ -81,10 +94,11 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusab
         store,
         store_files,
         database,
-        redis,
         auth: SecretWrite::of(desired.auth == AuthMode::Token, &observed.auth),
-        redis_auth: SecretWrite::of(redis, &observed.redis_auth),
+        redis_auth: SecretWrite::of(redis.is_some(), &observed.redis_auth),
         make_data,
+        has_sentinels: observed.sentinel.is_some(),
+        redis,
     })
 }
 
@@ -98,6 +112,24 @@ impl Decision {
             .fold(String::new(), |texts, text| texts + text + "\n");
         (!texts.is_empty()).then(|| contract::settings::revision(&texts))
     }
+}
+
+/// The Redis to run: as the mode wants it, or as it is where the mode needs none.
+fn provisioned(desired: &Desired, observed: &Observed) -> Option<Provisioned> {
+    let size = |workload: &Option<Workload>| {
+        workload.as_ref().map_or(0, |workload| u32::try_from(workload.wanted).unwrap_or_default())
+    };
+    let now = (size(&observed.redis), size(&observed.sentinel));
+    let as_it_is = || {
+        observed.redis.as_ref().map(|_| Wanted { nodes: now.0, sentinels: now.1, ..desired.redis.sentinel })
+    };
+    let wanted = desired.wanted().or_else(as_it_is)?;
+    let mut plan = plan::plan(&wanted, &observed.redis_facts, observed.master.as_deref(), now);
+    // The only Redis of all is its own master from the start.
+    if observed.redis.is_none() && wanted.sentinels == 0 {
+        plan.master.get_or_insert_with(|| desired.names.redis_pod(0));
+    }
+    Some(Provisioned { wanted, plan })
 }
 
 /// The hash of a URL without its user and password: those are adopted by pods that run.

@@ -58,6 +58,12 @@ impl Events {
         self.write(resource, event).await;
     }
 
+    /// Tells of a step that was taken at Redis, or failed.
+    pub async fn tell_step(&self, resource: &ObjectMeta, reason: &str, note: &str, is_done: bool) {
+        let type_ = if is_done { EventType::Normal } else { EventType::Warning };
+        self.write(resource, event(type_, reason, note)).await;
+    }
+
     async fn write(&self, resource: &ObjectMeta, event: Event) {
         let reference = ObjectReference {
             api_version: Some(AdaptiveExamDeployment::api_version(&()).into_owned()),
@@ -84,6 +90,9 @@ fn event(type_: EventType, reason: &str, note: &str) -> Event {
     }
 }
 
+/// How reasons begin that tell of progress, not of trouble.
+const ON_THE_WAY: [&str; 4] = ["WaitingFor", "Bootstrapping", "RollingUpdate", "ScalingDown"];
+
 /// The event of a status whose `Ready` has another status or reason than before.
 fn transition(
     before: Option<&AdaptiveExamDeploymentStatus>,
@@ -97,7 +106,7 @@ fn transition(
     if then.is_some_and(|then| (then.status, then.reason) == (now.status.clone(), now.reason.clone())) {
         return None;
     }
-    let is_normal = now.status == "True" || now.reason.starts_with("WaitingFor");
+    let is_normal = now.status == "True" || ON_THE_WAY.iter().any(|start| now.reason.starts_with(start));
     let type_ = if is_normal { EventType::Normal } else { EventType::Warning };
     Some(event(type_, &now.reason, &now.message))
 }

@@ -5,8 +5,11 @@
 
 pub mod evidence;
 
+use super::build::secrets::redis_auth;
 use super::credentials::Credential;
 use super::given::Given;
+use super::redis::facts::{Facts, Node, Sentinel};
+use super::redis::link::Access;
 use super::validate::Desired;
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::names::{self, Component, Names, REVISION, STORE_REVISION};
@@ -27,7 +30,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is there.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// The Secret of the API tokens.
     pub auth: Generated,
@@ -43,6 +46,14 @@ pub struct Observed {
     pub service: Option<Workload>,
     /// Redis's workload.
     pub redis: Option<Workload>,
+    /// The Sentinels' workload.
+    pub sentinel: Option<Workload>,
+    /// What Redis and Sentinels say.
+    pub redis_facts: Facts,
+    /// Where they are.
+    pub redis_access: Option<Access>,
+    /// The master that the status records.
+    pub master: Option<String>,
     /// The pods of the service that are ready, by name.
     pub pods: Vec<ServicePod>,
 }
@@ -168,19 +179,31 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
         let held = secrets.get_opt(name).await?.map(entries);
         kube::Result::Ok((name.to_owned(), held))
     }));
-    let (given, auth, redis_auth, data, deployment, stateful_set) = tokio::try_join!(
+    let sentinel_name = names.sentinel();
+    let (given, auth, redis_auth, data, deployment, stateful_set, sentinel_set) = tokio::try_join!(
         of_people,
         secrets.get_opt(&auth_name),
         secrets.get_opt(&redis_auth_name),
         claims.get_metadata_opt(&data_name),
         deployments.get_opt(&names.name),
         stateful_sets.get_opt(&redis_name),
+        stateful_sets.get_opt(&sentinel_name),
     )?;
+    let (redis_facts, redis_access) = match (&stateful_set, redis_auth.as_ref().and_then(password)) {
+        (Some(set), Some(password)) => {
+            let revision = set.status.as_ref().and_then(|status| status.update_revision.as_deref());
+            let (nodes, sentinels, access) = redis_pods(client, names, revision, password).await?;
+            (access.look(nodes, sentinels).await, Some(access))
+        }
+        _ => (Facts::default(), None),
+    };
+    let mut sentinel = sentinel_set.map(workload_of_stateful_set);
     let mut service = deployment.map(workload_of_deployment);
     let mut redis = stateful_set.map(workload_of_stateful_set);
     let parts = [
         (&mut service, Component::Service, names.data()),
         (&mut redis, Component::Redis, names.redis_data()),
+        (&mut sentinel, Component::Sentinel, String::new()),
     ];
     for (workload, component, claim) in parts {
         if let Some(workload) = workload.as_mut().filter(|workload| !workload.is_rolled_out()) {
@@ -214,6 +237,10 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
         taken,
         service,
         redis,
+        sentinel,
+        redis_facts,
+        redis_access,
+        master: None,
         pods,
     })
 }
@@ -250,11 +277,52 @@ fn token(secret: &Secret) -> Option<String> {
 fn password(secret: &Secret) -> Option<String> {
     let password = entry(secret, names::PASSWORD_KEY)?;
     let config = entry(secret, names::REDIS_AUTH_KEY)?;
-    (config.trim() == format!("requirepass {}", password.trim())).then_some(password)
+    (config == redis_auth(password.trim())).then_some(password)
 }
 
 fn generated(secret: Option<&Secret>, value: fn(&Secret) -> Option<String>) -> Generated {
     Generated { exists: secret.is_some(), value: secret.and_then(value).map(Credential) }
+}
+
+/// The pods of Redis and of Sentinels, and where they are.
+async fn redis_pods(
+    client: &Client,
+    names: &Names,
+    revision: Option<&str>,
+    password: String,
+) -> kube::Result<(Vec<Node>, Vec<Sentinel>, Access)> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
+    let list = async |component| {
+        api.list(&ListParams::default().labels(&names.selected(component))).await.map(|list| list.items)
+    };
+    let (data, sentinels) = tokio::try_join!(list(Component::Redis), list(Component::Sentinel))?;
+    let address = |pod: &Pod| {
+        let ip = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
+        Some((pod.metadata.name.clone()?, ip))
+    };
+    let addresses = data.iter().chain(&sentinels).filter_map(address).collect();
+    let node = |pod: Pod| {
+        let name = pod.metadata.name.clone()?;
+        let labels = pod.metadata.labels.as_ref();
+        let label = |name: &str| labels.and_then(|labels| labels.get(name)).cloned();
+        let made_of = label("controller-revision-hash");
+        Some(Node {
+            ordinal: name.rsplit_once('-')?.1.parse().ok()?,
+            is_outdated: revision.is_some() && made_of.as_deref() != revision,
+            is_ready: is_ready(&pod),
+            is_going: pod.metadata.deletion_timestamp.is_some(),
+            label: label(names::ROLE),
+            word: None,
+            pod: name,
+        })
+    };
+    let mut nodes: Vec<Node> = data.into_iter().filter_map(node).collect();
+    nodes.sort_by_key(|node| node.ordinal);
+    let sentinel = |pod: Pod| Some(Sentinel { pod: pod.metadata.name?, word: None });
+    let mut sentinels: Vec<Sentinel> = sentinels.into_iter().filter_map(sentinel).collect();
+    sentinels.sort_by(|one, other| one.pod.cmp(&other.pod));
+    let password = Credential(password);
+    Ok((nodes, sentinels, Access { addresses, password, domain: names.redis_domain() }))
 }
 
 /// The pods that are ready, each asked for its own word.

@@ -3,11 +3,13 @@
 //! Input: what is desired, decided and observed, and the last status. Output: the new status. Nothing is claimed that
 //! was not observed; what could not be observed is `Unknown`. Must not know: the cluster.
 
-use super::decide::Decision;
+use super::decide::{Decision, Provisioned};
 use super::observe::{Observed, Workload};
+use super::redis::facts::Facts;
+use super::redis::plan::{Step, Unsettled};
 use super::validate::{Desired, DesiredDatabase, InvalidSpec};
 use super::waiting::{self, Fields, Waiting};
-use crate::crd::{AdaptiveExamDeploymentStatus, Adoption, AuthMode, Endpoints, Mode};
+use crate::crd::{AdaptiveExamDeploymentStatus, Adoption, AuthMode, Endpoints, Mode, RedisStatus};
 use crate::names::Component;
 use contract::State;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -66,6 +68,7 @@ pub fn status(
         mode: state.map(|state| running_mode(state, decision, revision, before)),
         replicas: observed.service.as_ref().map_or(0, |service| service.total),
         selector: Some(desired.names.selected(Component::Service)),
+        redis: decision.redis.as_ref().map(|redis| redis_status(redis, &observed.redis_facts)),
         settings_revision: state.map(|state| state.settings_revision.clone()),
         durability: state.map(|state| state.durability.clone()),
         adoption: adoption(observed, revision),
@@ -178,6 +181,22 @@ fn adoption(observed: &Observed, revision: &str) -> Adoption {
     Adoption { adopted: count(adopted), pods: count(observed.pods.len()) }
 }
 
+fn redis_status(Provisioned { plan, .. }: &Provisioned, facts: &Facts) -> RedisStatus {
+    let master = match &plan.step {
+        // It is recorded before it is made the master.
+        Some(Step::Choose(pod)) if plan.is_due => Some(pod.clone()),
+        _ => plan.master.clone(),
+    };
+    let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    let name = master.as_deref().unwrap_or_default();
+    let words = facts.sentinels.iter().filter_map(|sentinel| sentinel.word.as_ref());
+    RedisStatus {
+        replicas_in_sync: count(facts.nodes.iter().filter(|node| node.follows(name)).count()),
+        sentinels_agree: count(words.filter(|word| word.master.as_deref() == Some(name)).count()),
+        master,
+    }
+}
+
 fn service_available(desired: &Desired, service: Option<&Workload>) -> Verdict {
     match service {
         None => Verdict::of("False", "WaitingForPods", "the Deployment is not there yet"),
@@ -233,6 +252,7 @@ fn store_ready(
             let progress = format!("{} of {} Redis pods are ready", redis.ready, redis.wanted);
             waiting_verdict("WaitingForRedis", &progress, redis, fields)
         }
+        _ if let Some(verdict) = unsettled(decision, observed) => verdict,
         (Some(_), Some(state)) if state.store == "up" => {
             Verdict::of("True", "RedisAnswers", "the service reaches Redis")
         }
@@ -255,6 +275,20 @@ fn store_ready(
             "Redis is ready; the service has not said whether it reaches it",
         ),
     }
+}
+
+/// What a provisioned Redis still lacks, although its pods are there.
+fn unsettled(decision: &Decision, observed: &Observed) -> Option<Verdict> {
+    let Provisioned { wanted, plan } = decision.redis.as_ref()?;
+    if let Some(Unsettled { reason, message }) = &plan.unsettled {
+        return Some(Verdict::of("False", reason, message));
+    }
+    let ready = observed.sentinel.as_ref().map_or(0, |sentinel| sentinel.ready);
+    let is_short = wanted.sentinels > 0 && i64::from(ready) < i64::from(wanted.sentinels);
+    is_short.then(|| {
+        let message = format!("{ready} of {} Sentinels are ready", wanted.sentinels);
+        Verdict::of("False", "BootstrappingSentinels", message)
+    })
 }
 
 /// Whether the service reaches a Redis outside, in its own words.

@@ -4,9 +4,10 @@
 //! fault. Must not know: the state of the cluster.
 
 use super::given::Reference;
+use super::redis::plan::Wanted;
 use crate::crd::{self, AdaptiveExamDeployment, AuthMode, Mode, PullPolicy};
 use crate::names::{self, Names};
-use contract::settings::{Auth, Database, DatabaseUrl, ExamType, Listener, Log, LogFormat, Store};
+use contract::settings::{Auth, Database, DatabaseUrl, ExamType, Listener, Log, LogFormat, Redis, Store};
 use contract::{API_PORT, Fault, OPS_PORT, Settings};
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -74,6 +75,8 @@ pub struct DesiredRedis {
     pub image: crd::Image,
     /// Its volume.
     pub storage: crd::Storage,
+    /// What is wanted where Sentinels lead it.
+    pub sentinel: Wanted,
     /// Its `maxmemory`, in bytes.
     pub max_memory_bytes: u64,
     /// Requests and limits in addition to those that follow from it.
@@ -127,6 +130,7 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
         redis: DesiredRedis {
             image: image(&spec.redis.image, &defaults.redis_image),
             storage: spec.redis.storage.clone(),
+            sentinel: sentinel(&spec.redis.sentinel, max_memory_bytes),
             max_memory_bytes,
             resources: spec.redis.resources.clone().unwrap_or_default(),
         },
@@ -151,12 +155,31 @@ impl Desired {
         references
     }
 
-    /// The Redis that the operator provisions, as a store.
-    pub fn provisioned(&self) -> Store {
-        Store::basic(
-            format!("redis://{}:{}/0", self.names.redis(), names::REDIS_PORT),
-            Some(format!("{}/{}", names::PASSWORD_FOLDER, names::PASSWORD_KEY)),
-        )
+    /// What is wanted of a provisioned Redis in this mode; `None`: it stays as it is.
+    pub fn wanted(&self) -> Option<Wanted> {
+        match self.mode {
+            Mode::Sentinel => Some(self.redis.sentinel),
+            Mode::Basic => Some(Wanted { nodes: 1, sentinels: 0, ..self.redis.sentinel }),
+            Mode::Memory | Mode::External => None,
+        }
+    }
+
+    /// The one Redis that the operator provisions, as a store.
+    pub fn basic(&self) -> Store {
+        let (pod, domain) = (self.names.redis_pod(0), self.names.redis_domain());
+        Store::basic(format!("redis://{pod}{domain}:{}/0", names::REDIS_PORT), Some(password_file()))
+    }
+
+    /// The Redis that Sentinels lead, as a store.
+    pub fn by_sentinels(&self) -> Store {
+        let hosts = self.names.sentinel_hosts(self.redis.sentinel.sentinels);
+        let hosts: Vec<String> =
+            hosts.into_iter().map(|host| format!("{host}:{}", names::SENTINEL_PORT)).collect();
+        let url = format!("redis+sentinel://{}/{}/0", hosts.join(","), names::SENTINEL_MASTER);
+        Store::Sentinel(Redis {
+            sentinel_password_file: Some(password_file()),
+            ..Redis::at(url, Some(password_file()))
+        })
     }
 
     /// The Settings of the service with this store.
@@ -191,6 +214,22 @@ impl Desired {
             exam_types: self.exam_types.clone(),
             ..Settings::default()
         }
+    }
+}
+
+fn password_file() -> String {
+    format!("{}/{}", names::PASSWORD_FOLDER, names::PASSWORD_KEY)
+}
+
+fn sentinel(given: &crd::Sentinel, max_memory: u64) -> Wanted {
+    let count = |number: i32| u32::try_from(number).unwrap_or_default();
+    let sentinels = count(given.sentinels);
+    Wanted {
+        nodes: count(given.data_replicas),
+        sentinels,
+        quorum: given.quorum.map_or(sentinels / 2 + 1, count),
+        down_after: count(given.down_after_milliseconds),
+        max_memory,
     }
 }
 

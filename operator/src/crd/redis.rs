@@ -4,6 +4,7 @@
 
 use super::external::External;
 use super::image::Image;
+use super::sentinel::Sentinel;
 use super::storage::{Storage, one_gibibyte};
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube::KubeSchema;
@@ -16,10 +17,13 @@ use serde::{Deserialize, Serialize};
 #[x_kube(validation = Rule::new("self.mode != 'external' || has(self.external)")
     .message("mode external needs external, which says where that Redis is"))]
 pub struct Redis {
-    /// `memory`: in the service. `basic`: in one Redis that the operator provisions. `external`: in a Redis that is there
-    /// already. It can be changed while exams run. Default: memory.
+    /// `memory`: in the service. `basic`: in one Redis that the operator provisions. `sentinel`: in one with replicas and
+    /// Sentinels, which it provisions, too. `external`: in a Redis that is there already. It can be changed while exams run. Default: memory.
     #[serde(default)]
     pub mode: Mode,
+    /// The Redis of mode `sentinel`.
+    #[serde(default)]
+    pub sentinel: Sentinel,
     /// The Redis of mode `external`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<External>,
@@ -43,6 +47,7 @@ impl Default for Redis {
     fn default() -> Self {
         Self {
             mode: Mode::Memory,
+            sentinel: Sentinel::default(),
             external: None,
             image: None,
             storage: one_gibibyte(),
@@ -66,6 +71,8 @@ pub enum Mode {
     Memory,
     /// Snapshots in one Redis.
     Basic,
+    /// Snapshots in the Redis that Sentinels name as the master.
+    Sentinel,
     /// Snapshots in a Redis that is there already.
     External,
 }
@@ -76,6 +83,7 @@ impl Mode {
         match self {
             Self::Memory => "memory",
             Self::Basic => "basic",
+            Self::Sentinel => "sentinel",
             Self::External => "external",
         }
     }

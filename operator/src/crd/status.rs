@@ -28,6 +28,9 @@ pub struct AdaptiveExamDeploymentStatus {
     /// The labels of the service's pods, as a list is asked for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
+    /// The Redis that the operator provisioned, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redis: Option<RedisStatus>,
     /// Durability of a committed answer, as the service reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub durability: Option<String>,
@@ -38,6 +41,21 @@ pub struct AdaptiveExamDeploymentStatus {
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+}
+
+/// A provisioned Redis.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RedisStatus {
+    /// The pod that is the master, or is about to be made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master: Option<String>,
+    /// Replicas that have all that the master has.
+    #[serde(default)]
+    pub replicas_in_sync: i32,
+    /// Sentinels that name this master.
+    #[serde(default)]
+    pub sentinels_agree: i32,
 }
 
 /// How far the wanted Settings are adopted. Pods adopt them while they run.

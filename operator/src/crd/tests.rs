@@ -67,6 +67,17 @@ fn rules_refuse_with_a_sentence() {
             json!({"service": {"autoscaling": {"min": 3, "max": 2}}, "database": {"urlSecretRef": {"name": "exam-db"}}}),
             Some("min must not be above max"),
         ),
+        ("midterm", json!({"redis": {"mode": "sentinel"}}), None),
+        (
+            "midterm",
+            json!({"redis": {"mode": "sentinel", "sentinel": {"sentinels": 4}}}),
+            Some("sentinels must be odd"),
+        ),
+        (
+            "midterm",
+            json!({"redis": {"sentinel": {"sentinels": 5, "quorum": 2}}}),
+            Some("quorum must be more than half"),
+        ),
         ("midterm", json!({"redis": {"mode": "external"}}), Some("mode external needs external")),
         (
             "midterm",
@@ -106,7 +117,7 @@ fn rules_refuse_with_a_sentence() {
         ("midterm", json!({"image": {"reference": "exam-service"}}), Some("name a tag or a digest")),
         ("9lives", json!({}), Some("starting with a letter")),
         ("a.b", json!({}), Some("starting with a letter")),
-        ("midterm-redis", json!({}), Some("must not end in -ops, -redis or -redis-nodes")),
+        ("midterm-redis", json!({}), Some("must not end in -ops, -redis, -redis-nodes")),
         ("midterm-ops", json!({}), Some("choose another ending")),
         ("redis", json!({}), None),
         ("a-name-of-more-than-forty-characters-is-long", json!({}), Some("at most 40")),

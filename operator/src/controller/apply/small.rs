@@ -3,7 +3,7 @@
 //! Input: names. Output: the writes. Must not know: why they are wanted.
 
 use super::Error;
-use crate::names::{FIELD_MANAGER, Names};
+use crate::names::{FIELD_MANAGER, Names, ROLE};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
@@ -31,6 +31,34 @@ pub async fn tell(client: &Client, names: &Names, pods: &[&str], annotations: &V
         }
     }
     Ok(())
+}
+
+/// Labels a pod of Redis with its role.
+///
+/// # Errors
+/// The write failed. A pod that is gone is no failure.
+pub async fn label(client: &Client, names: &Names, pod: &str, role: &str) -> Result<(), Error> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
+    let patch = Patch::Merge(json!({"metadata": {"labels": {ROLE: role}}}));
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    match api.patch(pod, &params, &patch).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(source) => Err(Error::write("Pod", pod, source)),
+    }
+}
+
+/// Deletes a pod, so that its StatefulSet makes it anew.
+///
+/// # Errors
+/// The write failed. A pod that is gone is no failure.
+pub async fn replace(client: &Client, names: &Names, pod: &str) -> Result<(), Error> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
+    match api.delete(pod, &DeleteParams::default()).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(source) => Err(Error::write("Pod", pod, source)),
+    }
 }
 
 /// Deletes an object that is not wanted, if it is there and ours.

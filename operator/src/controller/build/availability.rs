@@ -12,20 +12,26 @@ use k8s_openapi::api::core::v1::TopologySpreadConstraint;
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-/// A drain takes one pod at a time. There is none for an embedded database, whose one pod would then never leave a node.
-pub fn disruption_budget(desired: &Desired) -> Option<PodDisruptionBudget> {
+/// The budget of the service's pods; none for an embedded database, whose one pod every drain takes.
+pub fn of_service(desired: &Desired) -> Option<PodDisruptionBudget> {
     let names = &desired.names;
-    matches!(desired.database, DesiredDatabase::Postgres { .. }).then(|| PodDisruptionBudget {
-        metadata: names.owned(names.name.clone(), Component::Service),
+    let is_shared = matches!(desired.database, DesiredDatabase::Postgres { .. });
+    is_shared.then(|| disruption_budget(names, names.name.clone(), Component::Service))
+}
+
+/// A drain takes one pod of a component at a time.
+pub fn disruption_budget(names: &Names, name: String, component: Component) -> PodDisruptionBudget {
+    PodDisruptionBudget {
+        metadata: names.owned(name, component),
         spec: Some(PodDisruptionBudgetSpec {
             max_unavailable: Some(IntOrString::Int(1)),
-            selector: Some(names.label_selector(Component::Service)),
+            selector: Some(names.label_selector(component)),
             // A pod that never became ready does not keep its node from being drained.
             unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
             ..PodDisruptionBudgetSpec::default()
         }),
         ..PodDisruptionBudget::default()
-    })
+    }
 }
 
 /// The autoscaler, if the number of pods follows their load.

@@ -2,9 +2,11 @@
 //!
 //! Input: what is desired, and the Settings text. Output: ConfigMaps with stable names. Must not know: who mounts them.
 
+use crate::controller::decide::Provisioned;
 use crate::controller::validate::Desired;
-use crate::names::{self, Component, Names, REDIS_PORT};
+use crate::names::{self, Component, Names, REDIS_PORT, SENTINEL_PORT};
 use k8s_openapi::api::core::v1::ConfigMap;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Folder of the Redis password in the pod.
@@ -21,24 +23,55 @@ pub fn settings(names: &Names, text: &str) -> ConfigMap {
     }
 }
 
-/// The configuration of Redis. Keys are never evicted: a full Redis refuses writes, and exams continue from the log.
-pub fn redis(desired: &Desired) -> ConfigMap {
+/// Scripts and configuration of Redis and its Sentinels. Nothing in it restarts a pod: what changes is set while they run,
+/// and read at the next start. Keys are never evicted: a full Redis refuses writes, and exams continue from the log.
+pub fn redis(desired: &Desired, Provisioned { wanted, plan }: &Provisioned) -> ConfigMap {
     let names = &desired.names;
-    let text = format!(
-        "bind * -::*\n\
+    let common = "bind * -::*\nprotected-mode no\n";
+    let redis = format!(
+        "{common}\
          port {REDIS_PORT}\n\
          dir {REDIS_DATA_FOLDER}\n\
          appendonly yes\n\
          appendfsync everysec\n\
          maxmemory {}\n\
          maxmemory-policy noeviction\n\
+         min-replicas-to-write {}\n\
+         min-replicas-max-lag 10\n\
+         repl-diskless-sync-delay 0\n\
          include {REDIS_AUTH_FOLDER}/{}\n",
-        desired.redis.max_memory_bytes,
+        wanted.max_memory,
+        wanted.tuning(0).min_replicas,
         names::REDIS_AUTH_KEY,
     );
+    let host = |pod: &String| format!("{pod}{}", names.redis_domain());
+    // Those that run are asked, too, while they become fewer.
+    let hosts = names.sentinel_hosts(wanted.sentinels.max(plan.sentinels));
+    let mut data = BTreeMap::from([
+        ("redis.sh".to_owned(), include_str!("scripts/redis.sh").to_owned()),
+        ("sentinel.sh".to_owned(), include_str!("scripts/sentinel.sh").to_owned()),
+        ("redis.conf".to_owned(), redis),
+        ("sentinel.conf".to_owned(), format!("{common}port {SENTINEL_PORT}\ndir /tmp\n")),
+        ("domain".to_owned(), names.redis_domain()),
+        ("master".to_owned(), plan.master.as_ref().map(host).unwrap_or_default()),
+        ("may-start-empty".to_owned(), if wanted.sentinels == 0 { "yes" } else { "no" }.to_owned()),
+        ("sentinels".to_owned(), hosts.iter().fold(String::new(), |lines, host| lines + host + "\n")),
+        ("quorum".to_owned(), wanted.quorum.to_string()),
+        ("down-after".to_owned(), wanted.down_after.to_string()),
+    ]);
+    for ordinal in 0..hosts.len() {
+        let pod = format!("{}-{ordinal}", names.sentinel());
+        data.insert(format!("id-{pod}"), sentinel_id(names, &pod));
+    }
     ConfigMap {
         metadata: names.owned(names.redis(), Component::Redis),
-        data: Some(BTreeMap::from([("redis.conf".to_owned(), text)])),
+        data: Some(data),
         ..ConfigMap::default()
     }
+}
+
+/// The id of a Sentinel, by its place: one that comes back is not one more.
+fn sentinel_id(names: &Names, pod: &str) -> String {
+    let hash = Sha256::digest(format!("{}/{pod}", names.namespace));
+    hash.iter().take(20).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMapVolumeSource, EmptyDirVolumeSource, ExecAction, HTTPGetAction, KeyToPath,
     LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext, Probe,
     ProjectedVolumeSource, SeccompProfile, SecretProjection, SecretVolumeSource, SecurityContext,
-    ServicePort, Volume, VolumeMount, VolumeProjection,
+    ServicePort, TCPSocketAction, Volume, VolumeMount, VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -142,13 +142,25 @@ pub fn http_probe(path: &str, port: &str, period_seconds: i32, failures: i32) ->
     }
 }
 
+/// A probe by a connection, which costs next to nothing.
+pub fn tcp_probe(port: &str, period_seconds: i32, failures: i32) -> Probe {
+    let port = IntOrString::String(port.to_owned());
+    Probe {
+        tcp_socket: Some(TCPSocketAction { port, ..TCPSocketAction::default() }),
+        period_seconds: Some(period_seconds),
+        timeout_seconds: Some(2),
+        failure_threshold: Some(failures),
+        ..Probe::default()
+    }
+}
+
 /// A probe by a shell command.
 pub fn shell_probe(command: &str, period_seconds: i32, failures: i32) -> Probe {
     let command = ["sh", "-c", command].map(str::to_owned).to_vec();
     Probe {
         exec: Some(ExecAction { command: Some(command) }),
         period_seconds: Some(period_seconds),
-        timeout_seconds: Some(3),
+        timeout_seconds: Some(5),
         failure_threshold: Some(failures),
         ..Probe::default()
     }

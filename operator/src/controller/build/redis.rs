@@ -1,13 +1,13 @@
-//! One Redis for snapshots: Services and StatefulSet.
+//! Redis for snapshots: Services and StatefulSet. One, or a master with replicas: the pods are the same.
 //!
 //! Input: what is desired. Output: objects. Must not know: what exists.
 
 use super::config::{REDIS_AUTH_FOLDER as AUTH_FOLDER, REDIS_DATA_FOLDER as DATA_FOLDER};
-use super::{claims, pod};
+use super::{availability, claims, pod};
 use crate::controller::credentials::Credential;
 use crate::controller::validate::{Desired, DesiredRedis};
 use crate::names::{self, Component, Names, REDIS_PORT};
-use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
+use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
 use k8s_openapi::api::core::v1::{
     Container, ContainerPort, PersistentVolumeClaim, PodSpec, PodTemplateSpec, ResourceRequirements, Service,
     ServiceSpec,
@@ -17,12 +17,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::collections::BTreeMap;
 
 /// The user that Redis runs as.
-const USER: i64 = 999;
-const CONFIG_FOLDER: &str = "/etc/redis";
+pub(super) const USER: i64 = 999;
+/// Folder of configuration and scripts.
+pub(super) const CONFIG_FOLDER: &str = "/etc/redis";
 
-/// The Service for clients of Redis.
+/// The Service that leads to the master, for people and exporters. The exam service asks Sentinels.
 pub fn client_service(names: &Names) -> Service {
-    service(names, names.redis(), None)
+    let mut service = service(names, names.redis(), None);
+    if let Some(selector) = service.spec.as_mut().and_then(|spec| spec.selector.as_mut()) {
+        selector.insert(names::ROLE.to_owned(), "master".to_owned());
+    }
+    service
 }
 
 /// The headless Service that gives the pods names.
@@ -46,13 +51,18 @@ fn service(names: &Names, name: String, cluster_ip: Option<String>) -> Service {
     }
 }
 
-/// The StatefulSet with one pod and its volume, which survives the deletion of the resource.
-pub fn stateful_set(desired: &Desired, Credential(password): &Credential) -> StatefulSet {
+/// The StatefulSet with so many pods and their volumes, which survive the deletion of the resource. Which pod is replaced
+/// when is not its own decision: the master is the last, and hands over first.
+pub fn stateful_set(desired: &Desired, count: u32, Credential(password): &Credential) -> StatefulSet {
     let names = &desired.names;
     StatefulSet {
         metadata: names.owned(names.redis(), Component::Redis),
         spec: StatefulSetSpec {
-            replicas: Some(1),
+            replicas: i32::try_from(count).ok(),
+            update_strategy: Some(StatefulSetUpdateStrategy {
+                type_: Some("OnDelete".to_owned()),
+                rolling_update: None,
+            }),
             service_name: Some(names.redis_nodes()),
             // With `OrderedReady` a pod that never became ready, such as one with a wrong image, is never replaced.
             pod_management_policy: Some("Parallel".to_owned()),
@@ -96,17 +106,22 @@ fn pod(desired: &Desired) -> PodSpec {
         name: "redis".to_owned(),
         image: Some(desired.redis.image.reference.clone()),
         image_pull_policy: Some(pod::pull_policy(&desired.redis.image)),
-        command: Some(vec!["redis-server".to_owned(), format!("{CONFIG_FOLDER}/redis.conf")]),
+        command: Some(vec!["sh".to_owned(), format!("{CONFIG_FOLDER}/redis.sh")]),
         ports: Some(vec![ContainerPort {
             name: Some("redis".to_owned()),
             container_port: REDIS_PORT,
             protocol: Some("TCP".to_owned()),
             ..ContainerPort::default()
         }]),
-        // A Redis that is loading its file is alive; only one that answers PONG is ready.
-        startup_probe: Some(pod::shell_probe(&format!("{ping} | grep -qE 'PONG|LOADING'"), 1, 120)),
-        liveness_probe: Some(pod::shell_probe(&format!("{ping} | grep -qE 'PONG|LOADING'"), 10, 3)),
-        readiness_probe: Some(pod::shell_probe(&format!("{ping} | grep -q PONG"), 2, 2)),
+        // It is asked until its file is loaded, however long that takes, and seldom after: a process each time costs more
+        // than an idle Redis does.
+        startup_probe: Some(pod::shell_probe(&format!("{ping} | grep -q PONG"), 1, 1800)),
+        liveness_probe: Some(pod::shell_probe(
+            &format!("{ping} | grep -qE 'PONG|LOADING|MASTERDOWN'"),
+            30,
+            3,
+        )),
+        readiness_probe: Some(pod::tcp_probe("redis", 5, 2)),
         resources: Some(resources(&desired.redis)),
         termination_message_policy: Some(pod::LAST_WORDS.to_owned()),
         security_context: Some(pod::container_security()),
@@ -131,6 +146,7 @@ fn pod(desired: &Desired) -> PodSpec {
         // Redis saves its data at SIGTERM.
         termination_grace_period_seconds: Some(30),
         image_pull_secrets: pod::pull_secrets(&desired.redis.image),
+        topology_spread_constraints: Some(availability::spread(names, Component::Redis)),
         ..PodSpec::default()
     }
 }

@@ -46,17 +46,24 @@ fn each_mode_has_its_objects_in_order() {
         "Service/midterm-redis",
         "Service/midterm-redis-nodes",
         "StatefulSet/midterm-redis",
+        "PodDisruptionBudget/midterm-redis",
     ];
     assert_eq!(names(Mode::Basic), [redis.as_slice(), &service].concat());
+    let sentinel = [
+        "Service/midterm-redis-sentinel",
+        "StatefulSet/midterm-redis-sentinel",
+        "PodDisruptionBudget/midterm-redis-sentinel",
+    ];
+    assert_eq!(names(Mode::Sentinel), [redis.as_slice(), &sentinel, &service].concat());
     let made: Vec<String> = built(Mode::Basic).create_only.into_iter().map(|planned| planned.name).collect();
     assert_eq!(made, ["midterm-auth", "midterm-redis-auth", "midterm-data"]);
 }
 
 #[test]
 fn every_pod_keeps_to_the_restricted_profile() {
-    for mode in [Mode::Memory, Mode::Basic] {
+    for (mode, count) in [(Mode::Memory, 1), (Mode::Basic, 2), (Mode::Sentinel, 3)] {
         let resources = built(mode);
-        assert_eq!(pods(&resources).len(), if mode == Mode::Basic { 2 } else { 1 });
+        assert_eq!(pods(&resources).len(), count);
         for pod in pods(&resources) {
             assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
             assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
@@ -99,14 +106,14 @@ fn secrets_are_in_secrets_only() {
         |text: &str| serde_json::to_value(k8s_openapi::ByteString(text.as_bytes().to_vec())).unwrap();
     let redis = json!({
         "password": base64("password-word"),
-        "auth.conf": base64("requirepass password-word\n"),
+        "auth.conf": base64("requirepass password-word\nmasterauth password-word\n"),
     });
     assert_eq!(data, [&json!({"token": base64("token-word")}), &redis, &Value::Null]);
 }
 
 #[test]
 fn the_service_reads_what_it_is_told() {
-    for mode in [Mode::Memory, Mode::Basic] {
+    for mode in [Mode::Memory, Mode::Basic, Mode::Sentinel] {
         let resources = built(mode);
         let config = resources
             .objects
@@ -124,6 +131,31 @@ fn the_service_reads_what_it_is_told() {
         object(&basic, "Deployment"),
         "which running pods adopt: no pod is another for it"
     );
+}
+
+#[test]
+fn the_pods_of_redis_are_the_same_with_and_without_sentinels() {
+    let [basic, sentinel] = [Mode::Basic, Mode::Sentinel].map(|mode| {
+        let objects = built(mode).objects;
+        let set = objects.into_iter().find(|planned| planned.api.kind == "StatefulSet");
+        set.unwrap().body["spec"].clone()
+    });
+    assert_eq!(basic["template"], sentinel["template"], "so a change between them replaces none");
+    assert_eq!((&basic["replicas"], &sentinel["replicas"]), (&json!(1), &json!(3)));
+    assert_eq!(basic["updateStrategy"]["type"], "OnDelete");
+    let config = |mode| {
+        let found = built(mode).objects.into_iter().find(|planned| planned.name == "midterm-redis");
+        found.unwrap().body["data"].clone()
+    };
+    let (one, led) = (config(Mode::Basic), config(Mode::Sentinel));
+    assert_eq!(
+        (&one["master"], &one["may-start-empty"]),
+        (&json!("midterm-redis-0.midterm-redis-nodes.school.svc"), &json!("yes"))
+    );
+    assert_eq!((&led["master"], &led["may-start-empty"]), (&json!(""), &json!("no")), "nobody leads yet");
+    assert_eq!(led["sentinels"].as_str().unwrap().lines().count(), 3);
+    assert_ne!(led["id-midterm-redis-sentinel-0"], led["id-midterm-redis-sentinel-1"]);
+    assert_eq!(led["id-midterm-redis-sentinel-0"].as_str().unwrap().len(), 40);
 }
 
 #[test]
@@ -217,7 +249,7 @@ fn the_charts_rules_cover_every_kind() {
             resources.contains(plural).then(|| rule.lines().find(|line| line.contains("verbs:")))?
         })
     };
-    for planned in [built(Mode::Basic).objects, on_postgres(json!({})).objects].concat() {
+    for planned in [built(Mode::Sentinel).objects, on_postgres(json!({})).objects].concat() {
         let verbs = rule(&planned.api.group, &planned.api.plural).unwrap_or_default();
         for verb in ["get", "create", "patch"] {
             assert!(verbs.contains(verb), "{verb} {} is not in the chart's rules", planned.api.plural);

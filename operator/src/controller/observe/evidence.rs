@@ -47,10 +47,14 @@ pub async fn read(
     let pods: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), &names.namespace);
     let pods = pods.list(&ListParams::default().labels(&names.selected(component))).await?.items;
-    let claims: Vec<PersistentVolumeClaim> = claims.get_opt(claim).await?.into_iter().collect();
+    let claims: Vec<PersistentVolumeClaim> = match claim {
+        "" => Vec::new(),
+        claim => claims.get_opt(claim).await?.into_iter().collect(),
+    };
     let workload = match component {
         Component::Service => names.name.clone(),
         Component::Redis => names.redis(),
+        Component::Sentinel => names.sentinel(),
     };
     let about: BTreeSet<String> = pods
         .iter()

@@ -5,6 +5,8 @@ use crate::controller::credentials::Credential;
 use crate::controller::given::Given;
 use crate::controller::observe::evidence::Evidence;
 use crate::controller::observe::{Generated, ServicePod};
+use crate::controller::redis::facts::{Facts, Node, Word};
+use crate::controller::redis::plan::Wanted;
 use crate::fixtures::{desired, named};
 use k8s_openapi::jiff::Timestamp;
 
@@ -61,8 +63,20 @@ fn settled(mode: Mode) -> Observed {
         taken: None,
         service: Some(rolled_out()),
         redis: (mode == Mode::Basic).then(rolled_out),
+        redis_facts: if mode == Mode::Basic { leading() } else { Facts::default() },
+        master: Some("midterm-redis-0".to_owned()),
         pods: pods(Ok(state(mode.as_str(), REVISION, store))),
+        ..Observed::default()
     }
+}
+
+/// One Redis that leads.
+fn leading() -> Facts {
+    let wanted = Wanted { nodes: 1, sentinels: 0, ..desired(&named("midterm")).redis.sentinel };
+    let word = Word { tuning: wanted.tuning(0), ..Word::default() };
+    let node =
+        Node { pod: "midterm-redis-0".to_owned(), word: Some(word), is_ready: true, ..Node::default() };
+    Facts { nodes: vec![node], sentinels: Vec::new() }
 }
 
 fn said(mode: Mode, observed: &Observed) -> AdaptiveExamDeploymentStatus {

@@ -1,0 +1,10 @@
+//! The Redis that the operator provisions: who its master is, and what has to be done about it.
+//!
+//! Input: pods, and what Redis and Sentinels say. Output: at most one step a reconcile. `plan` and `handover` are pure and
+//! say what; `link` alone speaks to Redis. Must not know: Settings, the service.
+
+pub mod facts;
+pub mod handover;
+pub mod link;
+pub mod patience;
+pub mod plan;
