@@ -56,7 +56,7 @@ format: ## Check the format (fix: cargo fmt --all)
 .PHONY: lint
 lint: ## Lint Rust and shell; warnings fail
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../servers ../clients/install ../../.ci/run; \
+	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../servers ../clients/install ../../.ci/run ../../operator/src/controller/build/scripts/*.sh; \
 	else echo "shellcheck is not installed (Debian: apt-get install shellcheck)" >&2; [ -z "$${CI:-}" ]; fi
 
 .PHONY: layers

@@ -42,7 +42,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 use redis::patience::Patience;
-use redis::plan::Step;
+use redis::plan::{self, Step};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use validate::Defaults;
@@ -315,13 +315,22 @@ async fn lead(
         apply::label(client, names, pod, role).await?;
     }
     let Some(step) = plan.step.as_ref().filter(|_| plan.is_due) else { return Ok(()) };
+    // Between the look and now something may have happened: it is taken if it still is what has to be done.
+    let (facts, record) = (&observed.redis_facts, observed.master.as_deref());
+    let facts = match &observed.redis_access {
+        Some(access) => access.look(facts.nodes.clone(), facts.sentinels.clone()).await,
+        None => return Ok(()),
+    };
+    if plan::plan(wanted, &facts, record, observed.redis_size()).step.as_ref() != Some(step) {
+        return Ok(());
+    }
     let done = match (step, &observed.redis_access) {
         (Step::Choose(pod), _) => Ok(format!("{pod} is chosen as the master")),
         (Step::Replace(pod), _) => {
             apply::replace(client, names, pod).await?;
             Ok(format!("{pod} is replaced"))
         }
-        (step, Some(access)) => access.take(step, wanted, &observed.redis_facts).await,
+        (step, Some(access)) => access.take(step, wanted, &facts).await,
         (_, None) => return Ok(()),
     };
     let (reason, note, is_done) = match done {

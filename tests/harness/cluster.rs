@@ -12,6 +12,7 @@ use kube::api::{DeleteParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client as Kube};
 use operator::crd::AdaptiveExamDeployment;
+use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -150,6 +151,28 @@ impl Cluster {
     /// The API server's audit log.
     pub fn audit_log(&self) -> PathBuf {
         self.kubeconfig.with_file_name("audit.log")
+    }
+
+    /// Sends a signal to the processes of this program in a pod.
+    ///
+    /// # Errors
+    /// There is none, or the system's.
+    pub fn signal(&self, pod_uid: &str, program: &str, signal: Signal) -> Result<()> {
+        let mut count = 0;
+        for entry in std::fs::read_dir("/proc")? {
+            let entry = entry?;
+            let read = |file| std::fs::read_to_string(entry.path().join(file)).unwrap_or_default();
+            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+            let Some(pid) =
+                pid.filter(|_| read("comm").trim() == program && read("cgroup").contains(pod_uid))
+            else {
+                continue;
+            };
+            kill_process(pid, signal)?;
+            count += 1;
+        }
+        ensure!(count > 0, "no {program} runs in a pod {pod_uid}");
+        Ok(())
     }
 
     /// A new namespace under the restricted profile.

@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use operator::crd::AdaptiveExamDeployment;
+use rustix::process::Signal;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,41 @@ async fn pods(namespace: &TestNamespace, component: &str) -> Result<Vec<(String,
     let ours = ListParams::default().labels(&format!("app.kubernetes.io/component={component}"));
     let pods = namespace.api::<Pod>().list(&ours).await?.items;
     Ok(pods.into_iter().filter_map(|pod| Some((pod.metadata.name?, pod.metadata.uid?))).collect())
+}
+
+/// The master, once everything is as wanted.
+async fn settled(namespace: &TestNamespace) -> Result<String> {
+    let settled = || async {
+        namespace.ready("midterm", "sentinel").await.ok()?;
+        let redis = namespace.api::<AdaptiveExamDeployment>().get("midterm").await.ok()?.status?.redis?;
+        redis.master.filter(|_| (redis.replicas_in_sync, redis.sentinels_agree) == (2, 3))
+    };
+    wait::until("a master with two replicas and three Sentinels", SETTLE, settled).await
+}
+
+async fn uid(namespace: &TestNamespace, pod: &str) -> Result<String> {
+    namespace.api::<Pod>().get(pod).await?.metadata.uid.context("an id")
+}
+
+/// Waits until three pods of a component are ready that were not there before.
+async fn all_are_others(
+    namespace: &TestNamespace,
+    component: &str,
+    before: &[(String, String)],
+) -> Result<()> {
+    let ours = ListParams::default().labels(&format!("app.kubernetes.io/component={component}"));
+    let is_other = |pod: &Pod| {
+        let id =
+            (pod.metadata.name.clone().unwrap_or_default(), pod.metadata.uid.clone().unwrap_or_default());
+        let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+        let mut conditions = conditions.into_iter().flatten();
+        !before.contains(&id) && conditions.any(|known| known.type_ == "Ready" && known.status == "True")
+    };
+    wait::until("all of them to be others", SETTLE, || async {
+        let now = namespace.api::<Pod>().list(&ours).await.ok()?.items;
+        (now.len() == 3 && now.iter().all(is_other)).then_some(())
+    })
+    .await
 }
 
 async fn kill(namespace: &TestNamespace, component: &str) -> Result<()> {
@@ -71,11 +107,25 @@ async fn redis_is_led_through_every_failure_and_no_request_fails() -> Result<()>
     let open = futures::future::try_join_all((0..8).map(|_| harness::Examinee::start(&client, 10))).await?;
 
     let crowd = Crowd::sit(&client, 16);
-    let begin = Instant::now();
+    let (begin, id) = (Instant::now(), uid(&namespace, &first).await?);
     namespace.api::<Pod>().delete(&first, &DeleteParams::default().grace_period(0)).await?;
-    let second = another_master(&namespace, &first).await?;
-    namespace.ready("midterm", "sentinel").await?;
-    println!("the master's pod was deleted: {second} leads, all is Ready after {:?}", begin.elapsed());
+    wait::until("the pod to be another", SETTLE, || async {
+        let pod = namespace.api::<Pod>().get(&first).await.ok()?;
+        let conditions = pod.status?.conditions?;
+        let is_ready = conditions.iter().any(|known| known.type_ == "Ready" && known.status == "True");
+        (is_ready && pod.metadata.uid.is_some_and(|now| now != id)).then_some(())
+    })
+    .await?;
+    let led = settled(&namespace).await?;
+    println!("the master's pod was deleted: {led} leads, all is Ready after {:?}", begin.elapsed());
+    let (begin, id) = (Instant::now(), uid(&namespace, &led).await?);
+    cluster.signal(&id, "redis-server", Signal::STOP)?;
+    let second = another_master(&namespace, &led).await;
+    cluster.signal(&id, "redis-server", Signal::CONT)?;
+    let second = second?;
+    println!("the master was frozen: {second} leads after {:?}", begin.elapsed());
+    assert_eq!(settled(&namespace).await?, second);
+    println!("and the frozen one follows it: {:?}", begin.elapsed());
     let seen = crowd.leave().await?;
     println!("{} answers, longest gap {:?}", seen.answers(), seen.gap);
 
@@ -84,12 +134,8 @@ async fn redis_is_led_through_every_failure_and_no_request_fails() -> Result<()>
     let before = pods(&namespace, "redis").await?;
     let begin = Instant::now();
     change(&namespace, json!({"redis": {"resources": {"requests": {"cpu": "20m"}}}})).await?;
-    wait::until("every pod of Redis to be another", SETTLE, || async {
-        let now = pods(&namespace, "redis").await.ok()?;
-        (now.len() == 3 && now.iter().all(|pod| !before.contains(pod))).then_some(())
-    })
-    .await?;
-    namespace.ready("midterm", "sentinel").await?;
+    all_are_others(&namespace, "redis", &before).await?;
+    settled(&namespace).await?;
     println!("a rolling change of Redis with a handover: {:?}", begin.elapsed());
     let third = master(&namespace).await.context("a master")?;
     assert_ne!(third, second, "it handed over");
@@ -103,12 +149,8 @@ async fn redis_is_led_through_every_failure_and_no_request_fails() -> Result<()>
         let begin = Instant::now();
         let before = pods(&namespace, component).await?;
         kill(&namespace, component).await?;
-        wait::until("all of them to be others", SETTLE, || async {
-            let now = pods(&namespace, component).await.ok()?;
-            (now.len() == 3 && now.iter().all(|pod| !before.contains(pod))).then_some(())
-        })
-        .await?;
-        namespace.ready("midterm", "sentinel").await?;
+        all_are_others(&namespace, component, &before).await?;
+        settled(&namespace).await?;
         println!("all pods of {component} at once: Ready after {:?}", begin.elapsed());
     }
     let seen = crowd.leave().await?;

@@ -6,7 +6,7 @@
 use super::credentials::Credential;
 use super::external::Outside;
 use super::given::{Reference, Unusable};
-use super::observe::{Generated, Observed, Workload};
+use super::observe::{Generated, Observed};
 use super::redis::plan::{self, Plan, Wanted};
 use super::validate::{self, Desired, DesiredDatabase};
 use crate::crd::{AuthMode, Mode};
@@ -116,10 +116,7 @@ impl Decision {
 
 /// The Redis to run: as the mode wants it, or as it is where the mode needs none.
 fn provisioned(desired: &Desired, observed: &Observed) -> Option<Provisioned> {
-    let size = |workload: &Option<Workload>| {
-        workload.as_ref().map_or(0, |workload| u32::try_from(workload.wanted).unwrap_or_default())
-    };
-    let now = (size(&observed.redis), size(&observed.sentinel));
+    let now = observed.redis_size();
     let as_it_is = || {
         observed.redis.as_ref().map(|_| Wanted { nodes: now.0, sentinels: now.1, ..desired.redis.sentinel })
     };

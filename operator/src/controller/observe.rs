@@ -88,6 +88,14 @@ impl Observed {
         self.pods.iter().filter(untold).map(|pod| pod.name.as_str()).collect()
     }
 
+    /// Data pods and Sentinels that run, as their StatefulSets say.
+    pub fn redis_size(&self) -> (u32, u32) {
+        let size = |workload: &Option<Workload>| {
+            workload.as_ref().map_or(0, |workload| u32::try_from(workload.wanted).unwrap_or_default())
+        };
+        (size(&self.redis), size(&self.sentinel))
+    }
+
     /// Whether a pod that is ready is still to adopt these Settings, and has not rejected them.
     pub fn is_adopting(&self, revision: &str) -> bool {
         self.pods.iter().filter_map(|pod| pod.state.as_ref().ok()).any(|state| {

@@ -6,5 +6,7 @@
 pub mod facts;
 pub mod handover;
 pub mod link;
+#[cfg(test)]
+mod model;
 pub mod patience;
 pub mod plan;

@@ -166,10 +166,19 @@ fn led_by_sentinels(facts: &Facts, named: &str) -> Led {
 
 /// Sentinels are not there, or do not agree.
 fn led_by_record(wanted: &Wanted, facts: &Facts, record: Option<&str>, now: (u32, u32)) -> Led {
-    let lost = (now.1 > 0 && wanted.sentinels > 0).then(|| Unsettled {
-        reason: "QuorumLost",
-        message: "Sentinels do not agree on a master; they elect nobody until they do".to_owned(),
-    });
+    let there = u32::try_from(facts.sentinels.len()).unwrap_or(u32::MAX);
+    let lost = match now.1 > 0 && wanted.sentinels > 0 {
+        true if there < now.1 => {
+            unsettled("BootstrappingSentinels", format!("{there} of {} Sentinels are there", now.1))
+        }
+        true => {
+            unsettled("QuorumLost", "Sentinels do not agree on a master; they elect nobody until they do")
+        }
+        false => None,
+    };
+    let answers = |node: &&Node| node.word.as_ref().is_some_and(|word| !word.is_loading);
+    let answering = facts.nodes.iter().filter(answers).count();
+    let all_answer = answering >= usize::try_from(wanted.nodes.max(now.0)).unwrap_or(usize::MAX);
     let recorded = record.and_then(|record| facts.node(record));
     match (record, recorded.and_then(|node| Some((node, node.word.as_ref()?)))) {
         (Some(record), Some((node, word))) if !word.is_loading => {
@@ -189,15 +198,36 @@ fn led_by_record(wanted: &Wanted, facts: &Facts, record: Option<&str>, now: (u32
             match word.role {
                 Role::Master => (Some(record.to_owned()), stray(facts, record), lost),
                 Role::Replica { .. } => {
-                    let promote = Step::Promote(record.to_owned());
-                    let problem = unsettled("BootstrappingMaster", format!("{record} becomes the master"));
-                    (Some(record.to_owned()), Some(promote), problem)
+                    let leader = facts.nodes.iter().find(|other| other.is_master());
+                    let promote = match leader {
+                        // It takes over from a living master, if it has all of its writes.
+                        Some(leader) if node.follows(&leader.pod) => {
+                            Some(Step::Move { from: leader.pod.clone(), to: record.to_owned() })
+                        }
+                        // Otherwise that one stays; it came back before it was missed.
+                        Some(leader) if leader.has_data() || !node.has_data() => {
+                            Some(Step::Choose(leader.pod.clone()))
+                        }
+                        Some(leader) => {
+                            Some(Step::Follow { pod: leader.pod.clone(), master: record.to_owned() })
+                        }
+                        None => (node.has_data() || all_answer).then(|| Step::Promote(record.to_owned())),
+                    };
+                    let problem = match promote {
+                        Some(_) => unsettled("BootstrappingMaster", format!("{record} becomes the master")),
+                        // One of those that are silent may have what it lacks.
+                        None => {
+                            unsettled("NoMaster", format!("{record} is empty, and not every Redis answers"))
+                        }
+                    };
+                    (Some(record.to_owned()), promote, problem)
                 }
             }
         }
         (Some(record), _) => {
-            // Only one Redis: it comes back by itself, or nothing does.
-            let instead = best(facts).filter(|best| best.pod != record && wanted.nodes > 1);
+            // Only one Redis: it comes back by itself, or nothing does. An empty one never stands in for it.
+            let instead =
+                best(facts).filter(|best| best.pod != record && wanted.nodes > 1 && best.has_data());
             let step = instead.map(|best| Step::Choose(best.pod.clone()));
             (
                 Some(record.to_owned()),
@@ -208,11 +238,9 @@ fn led_by_record(wanted: &Wanted, facts: &Facts, record: Option<&str>, now: (u32
         (None, _) => {
             let problem = unsettled("WaitingForMaster", "no Redis was chosen as the master yet");
             let masters: Vec<&Node> = facts.nodes.iter().filter(|node| node.is_master()).collect();
-            let answering = facts.nodes.iter().filter(|node| node.word.is_some()).count();
-            let all = answering >= usize::try_from(wanted.nodes.max(now.0)).unwrap_or(usize::MAX);
             let chosen = match masters.as_slice() {
                 [one] => Some(*one),
-                _ => best(facts).filter(|_| all),
+                _ => best(facts).filter(|_| all_answer),
             };
             (None, chosen.map(|node| Step::Choose(node.pod.clone())), problem)
         }
@@ -301,9 +329,7 @@ fn roll(wanted: &Wanted, facts: &Facts, master: &str, has_quorum: bool) -> Optio
     let heir = facts.nodes.iter().find(|node| node.ordinal < wanted.nodes && node.follows(master))?;
     match wanted.sentinels > 0 {
         true => (has_quorum && !facts.is_failing_over()).then(|| Step::HandOver(leader.pod.clone())),
-        false => {
-            facts.sentinels.is_empty().then(|| Step::Move { from: leader.pod.clone(), to: heir.pod.clone() })
-        }
+        false => facts.sentinels.is_empty().then(|| Step::Choose(heir.pod.clone())),
     }
 }
 

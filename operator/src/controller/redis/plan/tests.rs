@@ -88,6 +88,24 @@ fn who_is_the_master() {
             promote(0),
         ),
         (
+            "one is silent, and may have data",
+            facts(vec![nobodys(0, 0), nobodys(1, 0), silent(2)], &[]),
+            Some(0),
+            None,
+        ),
+        (
+            "the master has gone, and the others are empty",
+            facts(vec![silent(0), replica(1, 0, 0), replica(2, 0, 0)], &[]),
+            Some(0),
+            None,
+        ),
+        (
+            "it came back before another was made",
+            facts(vec![master(0, 9), nobodys(1, 7), nobodys(2, 0)], &[]),
+            Some(1),
+            choose(0),
+        ),
+        (
             "others follow it",
             facts(vec![master(0, 0), nobodys(1, 0), replica(2, 0, 0)], &[]),
             Some(0),
@@ -172,7 +190,9 @@ fn sentinels_come_with_a_master_and_go_before_another_authority() {
     let with = plan_of(&one, &facts(nodes.clone(), &[Some(1); 3]), 1);
     assert_eq!((with.sentinels, with.nodes, with.step), (0, 2, None));
     let without = plan(&one, &facts(nodes.clone(), &[]), Some("redis-1"), (3, 0));
-    assert_eq!(without.step, Some(Step::Move { from: pod(1), to: pod(0) }));
+    assert_eq!(without.step, Some(Step::Choose(pod(0))), "recorded before it is done");
+    let chosen = plan(&one, &facts(nodes.clone(), &[]), Some("redis-0"), (3, 0));
+    assert_eq!(chosen.step, Some(Step::Move { from: pod(1), to: pod(0) }));
     let mut moved = vec![master(0, 5), replica(1, 0, 5)];
     for node in &mut moved {
         node.word.as_mut().unwrap().tuning = one.tuning(node.ordinal);
