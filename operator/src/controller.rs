@@ -333,6 +333,7 @@ async fn lead(
         (step, Some(access)) => access.take(step, wanted, &facts).await,
         (_, None) => return Ok(()),
     };
+    context.metrics.stepped(step.reason(), done.is_ok());
     let (reason, note, is_done) = match done {
         Ok(note) => (step.reason(), note, true),
         Err(note) => ("RedisStepFailed", note, false),
@@ -382,6 +383,7 @@ async fn publish(
         return Ok(());
     }
     context.events.tell_transition(resource, before, status).await;
+    context.events.tell_mode(resource, before, status).await;
     if let Some(ready) = status.conditions.iter().find(|known| known.type_ == status::READY) {
         tracing::info!(name, namespace, ready = ready.status, reason = ready.reason, "{}", ready.message);
     }

@@ -10,6 +10,7 @@ mod external;
 mod image;
 mod redis;
 mod reference;
+mod rollback;
 mod sentinel;
 mod service;
 mod status;
@@ -22,9 +23,10 @@ pub use external::{External, SecretName};
 pub use image::{Image, PullPolicy};
 pub use redis::{Mode, Redis};
 pub use reference::SecretKey;
+pub use rollback::{Request, Rollback};
 pub use sentinel::Sentinel;
 pub use service::{Autoscaling, Service};
-pub use status::{AdaptiveExamDeploymentStatus, Adoption, Endpoints, RedisStatus};
+pub use status::{AdaptiveExamDeploymentStatus, Adoption, Endpoints, OpenExams, RedisStatus, Transition};
 pub use storage::Storage;
 
 use kube::{CustomResource, KubeSchema};
@@ -88,6 +90,9 @@ pub struct AdaptiveExamDeploymentSpec {
     /// The store of snapshots of open exams.
     #[serde(default)]
     pub redis: Redis,
+    /// The rollback of the store.
+    #[serde(default)]
+    pub rollback: Rollback,
 }
 
 #[cfg(test)]

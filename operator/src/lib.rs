@@ -17,6 +17,7 @@ pub mod crd;
 #[cfg(test)]
 mod fixtures;
 pub mod generate;
+pub mod leader;
 pub mod metrics;
 pub mod names;
 pub mod ops;

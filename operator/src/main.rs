@@ -7,6 +7,7 @@ use kube::{Api, Client};
 use operator::controller::validate::Defaults;
 use operator::controller::{self, Context};
 use operator::crd::AdaptiveExamDeployment;
+use operator::leader::{self, Seat};
 use operator::metrics::Metrics;
 use operator::{generate, ops};
 use std::io::Write;
@@ -33,7 +34,8 @@ enum Command {
 /// Watch AdaptiveExamDeployments and make them come true, until SIGTERM.
 ///
 /// In a cluster it uses the pod's service account; elsewhere the kubeconfig that KUBECONFIG names.
-/// At rest it writes nothing. One operator runs at a time.
+/// At rest it writes nothing but its Lease. Of several operators with the same Lease one works, and another takes over
+/// when it ends.
 #[derive(Debug, Args)]
 struct Run {
     /// Watch this namespace only; absent: all of them.
@@ -50,6 +52,12 @@ struct Run {
         default_value = "docker.io/library/redis:7.2-alpine"
     )]
     redis_image: String,
+    /// The Lease that operators of one installation compete for, as NAMESPACE/NAME; absent: this one works at once.
+    #[arg(long, env = "EXAM_LEASE", value_name = "NAMESPACE/NAME", value_parser = lease)]
+    lease: Option<(String, String)>,
+    /// Who this operator is in the Lease: the name of its pod.
+    #[arg(long, env = "EXAM_IDENTITY", value_name = "NAME", requires = "lease")]
+    identity: Option<String>,
     /// Address and port of probes and metrics.
     #[arg(long, env = "EXAM_OPS_BIND", value_name = "ADDRESS:PORT", default_value = "0.0.0.0:9000")]
     ops: SocketAddr,
@@ -71,7 +79,13 @@ async fn main() -> anyhow::Result<()> {
     }
 }
 
-async fn run(Run { namespace, service_image, redis_image, ops: address }: Run) -> anyhow::Result<()> {
+fn lease(text: &str) -> Result<(String, String), String> {
+    let (namespace, name) = text.split_once('/').ok_or("must be NAMESPACE/NAME")?;
+    Ok((namespace.to_owned(), name.to_owned()))
+}
+
+async fn run(arguments: Run) -> anyhow::Result<()> {
+    let Run { namespace, service_image, redis_image, lease, identity, ops: address } = arguments;
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,kube_runtime=warn"));
     let log =
@@ -95,8 +109,19 @@ async fn run(Run { namespace, service_image, redis_image, ops: address }: Run) -
         redis_image,
         "watching AdaptiveExamDeployments"
     );
-    let context = Arc::new(Context::new(client.clone(), Defaults { service_image, redis_image }, metrics));
-    controller::run(client, namespace.as_deref(), context).await;
+    let defaults = Defaults { service_image, redis_image };
+    let context = Arc::new(Context::new(client.clone(), defaults, metrics.clone()));
+    let work = controller::run(client.clone(), namespace.as_deref(), context);
+    match lease {
+        None => {
+            metrics.leads(true);
+            work.await;
+        }
+        Some((namespace, name)) => {
+            let identity = identity.unwrap_or_else(|| format!("exam-operator-{:08x}", rand::random::<u32>()));
+            leader::lead(&client, &Seat { namespace, name, identity }, &metrics, work).await?;
+        }
+    }
     tracing::info!("stopped");
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! Input: results of reconciles and of reads. Output: the Prometheus text, and a fault. Must not know: resources.
 
-use prometheus::{Encoder, Histogram, HistogramOpts, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,8 @@ pub struct Metrics {
     registry: Registry,
     reconciles: IntCounterVec,
     seconds: Histogram,
+    leads: IntGauge,
+    steps: IntCounterVec,
     pulse: Arc<Mutex<Pulse>>,
 }
 
@@ -52,14 +54,26 @@ impl Metrics {
         let seconds =
             HistogramOpts::new("adaptive_exam_operator_reconcile_seconds", "Seconds of a reconcile.")
                 .buckets(vec![0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]);
+        let leads = IntGauge::new(
+            "adaptive_exam_operator_leader",
+            "1 while this operator works; 0 while another does.",
+        );
+        let steps = Opts::new(
+            "adaptive_exam_operator_redis_steps_total",
+            "Steps taken at a provisioned Redis, by the reason of their event, and whether they were done.",
+        );
         let made = Self {
+            leads: leads.expect("a metric's name should be valid"),
+            steps: IntCounterVec::new(steps, &["step", "done"]).expect("a metric's name should be valid"),
             reconciles: IntCounterVec::new(reconciles, &["outcome"])
                 .expect("a metric's name should be valid"),
             seconds: Histogram::with_opts(seconds).expect("a metric's name should be valid"),
             registry: Registry::new(),
             pulse: Arc::new(Mutex::new(Pulse { heard: Instant::now(), worked: Instant::now() })),
         };
-        let collectors: [Box<dyn prometheus::core::Collector>; 3] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 5] = [
+            Box::new(made.leads.clone()),
+            Box::new(made.steps.clone()),
             Box::new(made.reconciles.clone()),
             Box::new(made.seconds.clone()),
             Box::new(prometheus::process_collector::ProcessCollector::for_self()),
@@ -76,11 +90,22 @@ impl Metrics {
         self.pulse.lock().expect("no holder of the time should panic").worked = Instant::now();
     }
 
+    /// Records whether this operator works, or another.
+    pub fn leads(&self, leads: bool) {
+        self.leads.set(leads.into());
+        self.pulse.lock().expect("no holder of the time should panic").worked = Instant::now();
+    }
+
+    pub(crate) fn stepped(&self, step: &'static str, is_done: bool) {
+        self.steps.with_label_values(&[step, if is_done { "true" } else { "false" }]).inc();
+    }
+
     /// Records that the API server answered, and whether there are resources.
     pub fn heard(&self, has_resources: bool) {
         let mut pulse = self.pulse.lock().expect("no holder of the time should panic");
         pulse.heard = Instant::now();
-        if !has_resources {
+        // Whoever does not lead has nothing to do.
+        if !has_resources || self.leads.get() == 0 {
             pulse.worked = pulse.heard;
         }
     }

@@ -92,7 +92,13 @@ pub const CRATES: &[Crate] = &[
     },
     Crate {
         name: "operator",
-        floors: &[&["main"], &["controller", "generate", "ops"], &["metrics"], &["names"], &["crd"]],
+        floors: &[
+            &["main"],
+            &["controller", "generate", "leader", "ops"],
+            &["metrics"],
+            &["names"],
+            &["crd"],
+        ],
         only: &[
             only("axum", &["ops"]),
             // Several modules are named as the crate is: these are its own names.
@@ -102,6 +108,7 @@ pub const CRATES: &[Crate] = &[
                 "kube::Client",
                 &[
                     "main",
+                    "leader",
                     "ops",
                     "controller",
                     "controller::observe::*",
@@ -111,7 +118,7 @@ pub const CRATES: &[Crate] = &[
             ),
             only("…::Timestamp::now", &["controller", "metrics"]),
             only("…::SystemTime::now", &["controller", "metrics"]),
-            only("…::Instant::now", &["controller", "controller::redis::link", "metrics"]),
+            only("…::Instant::now", &["controller", "controller::redis::link", "leader", "metrics"]),
         ],
         banned: &["engine", "service", "sqlx", "openssl-sys", "native-tls", "aws-lc-rs"],
         exactly: None,

@@ -20,6 +20,7 @@ mod first;
 mod fuzz;
 mod generated_clients;
 mod identity;
+mod leadership;
 mod live;
 mod logs;
 mod metrics;

@@ -75,7 +75,7 @@ impl SecretWrite {
 pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusable> {
     let redis = provisioned(desired, observed);
     let in_files = |store| Outside { store, files: BTreeMap::new() };
-    let Outside { store, files: store_files } = match (desired.mode, &desired.external) {
+    let Outside { store, files: store_files } = match (desired.running(), &desired.external) {
         (Mode::External, Some(external)) => external.resolve(&observed.given)?,
         (Mode::Basic, _) => in_files(desired.basic()),
         (Mode::Sentinel, _) => in_files(desired.by_sentinels()),
@@ -90,7 +90,7 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusab
     };
     let make_data = database.is_none() && !observed.has_data;
     Ok(Decision {
-        mode: desired.mode,
+        mode: desired.running(),
         store,
         store_files,
         database,

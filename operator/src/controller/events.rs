@@ -4,7 +4,7 @@
 //! write one is logged and changes nothing. Must not know: why something happened.
 
 use super::status::READY;
-use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
+use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus, Transition};
 use crate::names::FIELD_MANAGER;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -56,6 +56,22 @@ impl Events {
         };
         let event = Event { secondary: Some(about), ..event(EventType::Warning, reason, note) };
         self.write(resource, event).await;
+    }
+
+    /// Tells of changes of the mode that are complete.
+    pub async fn tell_mode(
+        &self,
+        resource: &ObjectMeta,
+        before: Option<&AdaptiveExamDeploymentStatus>,
+        after: &AdaptiveExamDeploymentStatus,
+    ) {
+        let Some(done) = after.transitions.last().filter(|last| last.seconds.is_some()) else { return };
+        if before.is_some_and(|before| before.transitions.last() == Some(done)) {
+            return;
+        }
+        let Transition { from, to, cause, seconds, .. } = done;
+        let note = format!("from {from} to {to} in {} s: {cause}", seconds.unwrap_or_default());
+        self.write(resource, event(EventType::Normal, "ModeChanged", &note)).await;
     }
 
     /// Tells of a step that was taken at Redis, or failed.

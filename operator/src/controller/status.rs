@@ -3,16 +3,19 @@
 //! Input: what is desired, decided and observed, and the last status. Output: the new status. Nothing is claimed that
 //! was not observed; what could not be observed is `Unknown`. Must not know: the cluster.
 
+mod transitions;
+
 use super::decide::{Decision, Provisioned};
 use super::observe::{Observed, Workload};
 use super::redis::facts::Facts;
 use super::redis::plan::{Step, Unsettled};
 use super::validate::{Desired, DesiredDatabase, InvalidSpec};
 use super::waiting::{self, Fields, Waiting};
-use crate::crd::{AdaptiveExamDeploymentStatus, Adoption, AuthMode, Endpoints, Mode, RedisStatus};
+use crate::crd::{AdaptiveExamDeploymentStatus, Adoption, AuthMode, Endpoints, Mode, RedisStatus, Request};
 use crate::names::Component;
 use contract::State;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use transitions::Running;
 
 /// All of it runs as wanted.
 pub const READY: &str = "Ready";
@@ -20,6 +23,8 @@ pub const READY: &str = "Ready";
 pub const SERVICE_AVAILABLE: &str = "ServiceAvailable";
 /// The store that is wanted answers.
 pub const STORE_READY: &str = "StoreReady";
+/// The store is rolled back to memory; absent otherwise.
+pub const ROLLED_BACK: &str = "RolledBack";
 /// Something is on its way; absent otherwise.
 pub const RECONCILING: &str = "Reconciling";
 /// Nothing will happen before somebody acts; absent otherwise.
@@ -55,23 +60,41 @@ pub fn status(
     let state = observed.state(revision).and_then(|state| state.as_ref().ok());
     let service = service_available(desired, observed.service.as_ref());
     let store = store_ready(desired, decision, observed, state);
-    let ready = ready(desired, decision, revision, &service, &store, observed);
+    let ready = ready(decision, revision, &service, &store, observed);
     let mut verdicts = vec![(READY, ready.clone()), (SERVICE_AVAILABLE, service), (STORE_READY, store)];
+    if desired.rollback == Some(Request::Memory) {
+        let wanted = desired.mode.as_str();
+        let message =
+            format!("spec.rollback.request is Memory; redis.mode, which is {wanted}, waits for Return");
+        verdicts.push((ROLLED_BACK, Verdict::of("True", "RolledBackManually", message)));
+    }
     if desired.paused {
         verdicts.push((STALLED, Verdict::of("True", "Paused", "spec.paused is true: nothing is written")));
     } else if !ready.is_true() {
         verdicts.push((RECONCILING, Verdict::of("True", ready.reason, ready.message)));
     }
     let token_secret = (desired.auth == AuthMode::Token).then(|| desired.names.auth());
+    let mode = state.map(|state| running_mode(state, decision, revision, before));
+    let adoption = adoption(observed, revision);
+    let running = Running {
+        before: before.and_then(|before| before.mode.as_deref()),
+        now: mode.as_deref(),
+        wanted: decision.mode.as_str(),
+        is_adopted: adoption.pods > 0 && adoption.adopted == adoption.pods,
+        cause: cause(desired, mode.as_deref()),
+        open_exams: state.and_then(|state| i64::try_from(state.open_exams).ok()),
+    };
+    let list = before.map(|before| before.transitions.clone()).unwrap_or_default();
     AdaptiveExamDeploymentStatus {
         observed_generation: Some(desired.generation),
-        mode: state.map(|state| running_mode(state, decision, revision, before)),
+        transitions: transitions::record(list, running, now),
+        mode,
         replicas: observed.service.as_ref().map_or(0, |service| service.total),
         selector: Some(desired.names.selected(Component::Service)),
         redis: decision.redis.as_ref().map(|redis| redis_status(redis, &observed.redis_facts)),
         settings_revision: state.map(|state| state.settings_revision.clone()),
         durability: state.map(|state| state.durability.clone()),
-        adoption: adoption(observed, revision),
+        adoption,
         endpoints: Endpoints { service: Some(desired.names.service_url()), token_secret },
         conditions: conditions(verdicts, desired.generation, before, now),
     }
@@ -86,6 +109,15 @@ pub fn invalid(
 ) -> AdaptiveExamDeploymentStatus {
     let verdict = |status| Verdict::of(status, "InvalidSpec", invalid.to_string());
     stalled(generation, before, now, &verdict)
+}
+
+/// Why the mode changes.
+fn cause(desired: &Desired, runs: Option<&str>) -> &'static str {
+    match desired.rollback {
+        Some(Request::Memory) => "RollbackRequested",
+        Some(Request::Return) if runs == Some(Mode::Memory.as_str()) => "ReturnRequested",
+        _ => "SpecChanged",
+    }
 }
 
 /// The mode by the name that the spec has for it, which the service does not know.
@@ -307,7 +339,6 @@ fn store_outside(state: Option<&State>) -> Verdict {
 }
 
 fn ready(
-    desired: &Desired,
     decision: &Decision,
     revision: &str,
     service: &Verdict,
@@ -343,7 +374,7 @@ fn ready(
         Some(Ok(_)) if store.is_true() => Verdict::of(
             "True",
             "AllChecksPassed",
-            format!("exams are served in mode {}", desired.mode.as_str()),
+            format!("exams are served in mode {}", decision.mode.as_str()),
         ),
         Some(Ok(_)) => store.clone(),
         Some(Err(reason)) => Verdict::of("Unknown", "ServiceSilent", reason.clone()),

@@ -34,6 +34,8 @@ pub struct Desired {
     pub paused: bool,
     /// The wanted store mode.
     pub mode: Mode,
+    /// What is asked of the rollback.
+    pub rollback: Option<crd::Request>,
     /// Image of the service.
     pub service_image: crd::Image,
     /// Number of the service's pods; absent: it follows their load.
@@ -119,6 +121,7 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
         generation: resource.metadata.generation.unwrap_or_default(),
         paused: spec.paused,
         mode: spec.redis.mode,
+        rollback: spec.rollback.request,
         service_image: image(&spec.image, &defaults.service_image),
         resources: spec.service.resources.clone().unwrap_or_else(small),
         replicas: spec.service.autoscaling.is_none().then_some(spec.service.replicas),
@@ -143,13 +146,21 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
 }
 
 impl Desired {
+    /// The store mode that is to run: the wanted one, unless it is rolled back.
+    pub fn running(&self) -> Mode {
+        match self.rollback {
+            Some(crd::Request::Memory) => Mode::Memory,
+            Some(crd::Request::Return) | None => self.mode,
+        }
+    }
+
     /// What people give in Secrets of their own, as far as the wanted mode needs it.
     pub fn references(&self) -> Vec<Reference> {
         let mut references = Vec::new();
         if let DesiredDatabase::Postgres { url, ca } = &self.database {
             references.extend([url.clone()].into_iter().chain(ca.clone()));
         }
-        if let (Mode::External, Some(external)) = (self.mode, &self.external) {
+        if let (Mode::External, Some(external)) = (self.running(), &self.external) {
             references.extend(external.references());
         }
         references

@@ -2,7 +2,7 @@
 //!
 //! Input: none. Output: data. Must not know: how it is derived; that is `controller/status.rs`.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,10 +37,45 @@ pub struct AdaptiveExamDeploymentStatus {
     /// Endpoints for callers.
     #[serde(default)]
     pub endpoints: Endpoints,
-    /// Ready, ServiceAvailable, StoreReady; Reconciling and Stalled only while they are true.
+    /// The last ten changes of the mode, the latest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transitions: Vec<Transition>,
+    /// Ready, ServiceAvailable, StoreReady; RolledBack, Reconciling and Stalled only while they are true.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+}
+
+/// A change of the mode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Transition {
+    /// The mode that ran.
+    pub from: String,
+    /// The mode that was wanted.
+    pub to: String,
+    /// Why: `SpecChanged`, `RollbackRequested` or `ReturnRequested`.
+    pub cause: String,
+    /// When it began.
+    pub at: Time,
+    /// After how many seconds every pod had adopted it; absent: it is on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<i64>,
+    /// Number of open exams.
+    #[serde(default)]
+    pub open_exams: OpenExams,
+}
+
+/// Numbers of open exams around a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenExams {
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<i64>,
+    /// When it was complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<i64>,
 }
 
 /// A provisioned Redis.

@@ -14,6 +14,7 @@ declare -A PACKAGES=(
 	[redis-sentinel]=redis-sentinel
 	[redis-cli]=redis-tools
 	['/usr/lib/postgresql/*/bin/initdb']=postgresql
+	[/usr/share/zoneinfo/UTC]=tzdata
 	[unshare]=util-linux
 	[mount]=mount
 	[objcopy]=binutils

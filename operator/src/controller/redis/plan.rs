@@ -141,7 +141,10 @@ pub fn plan(wanted: &Wanted, facts: &Facts, record: Option<&str>, now: (u32, u32
         is_due: false,
         unsettled: problem,
     };
-    let Some(master) = master.filter(|_| is_led) else { return plan };
+    let Some(master) = master.filter(|_| is_led) else {
+        plan.step = plan.step.or_else(|| stuck(facts));
+        return plan;
+    };
     plan.step = plan
         .step
         .or_else(|| tune(wanted, facts, now))
@@ -304,9 +307,8 @@ fn roll(wanted: &Wanted, facts: &Facts, master: &str, has_quorum: bool) -> Optio
     if facts.nodes.iter().any(|node| node.is_going) {
         return None;
     }
-    // What never started does not wait for others, and nobody waits for it.
-    if let Some(stuck) = facts.nodes.iter().find(|node| node.is_outdated && node.word.is_none()) {
-        return Some(Step::Replace(stuck.pod.clone()));
+    if let Some(stuck) = stuck(facts) {
+        return Some(stuck);
     }
     let settled = |but: &str| {
         let others = facts.nodes.iter().filter(|node| node.pod != but && node.pod != master);
@@ -331,6 +333,13 @@ fn roll(wanted: &Wanted, facts: &Facts, master: &str, has_quorum: bool) -> Optio
         true => (has_quorum && !facts.is_failing_over()).then(|| Step::HandOver(leader.pod.clone())),
         false => facts.sentinels.is_empty().then(|| Step::Choose(heir.pod.clone())),
     }
+}
+
+/// A pod of an earlier template that does not answer, as with a wrong image or an earlier password: it waits for nobody,
+/// and nobody waits for it.
+fn stuck(facts: &Facts) -> Option<Step> {
+    let stuck = |node: &&Node| node.is_outdated && node.word.is_none() && !node.is_going;
+    facts.nodes.iter().find(stuck).map(|node| Step::Replace(node.pod.clone()))
 }
 
 /// What is still on its way while a master leads.

@@ -7,6 +7,7 @@ use crate::controller::observe::evidence::Evidence;
 use crate::controller::observe::{Generated, ServicePod};
 use crate::controller::redis::facts::{Facts, Node, Word};
 use crate::controller::redis::plan::Wanted;
+use crate::crd::{AdaptiveExamDeployment, Request};
 use crate::fixtures::{desired, named};
 use k8s_openapi::jiff::Timestamp;
 
@@ -272,6 +273,36 @@ fn a_secret_that_cannot_be_used_leaves_what_runs_and_says_so() {
     assert_eq!(of(&refused, STALLED), word("True", "SecretMissing"));
     assert_eq!(of(&refused, SERVICE_AVAILABLE), of(&good, SERVICE_AVAILABLE), "that was seen");
     assert_eq!(refused.mode, good.mode);
+}
+
+#[test]
+fn a_rollback_is_told_and_recorded() {
+    let mut resource = named("midterm");
+    resource.spec.redis.mode = Mode::Basic;
+    let good = said(Mode::Basic, &settled(Mode::Basic));
+    assert!(good.transitions.is_empty());
+    resource.spec.rollback.request = Some(Request::Memory);
+    let say =
+        |resource: &AdaptiveExamDeployment, state: State, before: &AdaptiveExamDeploymentStatus, now| {
+            let desired = desired(resource);
+            let observed = Observed { pods: pods(Ok(state)), ..settled(Mode::Basic) };
+            let decision = super::super::decide::decide(&desired, &observed).unwrap();
+            status(&desired, &decision, "next", &observed, Some(before), &at(now))
+        };
+    let begun = say(&resource, state("basic", REVISION, "up"), &good, 200);
+    let told = begun.transitions.last().unwrap();
+    assert_eq!(
+        (told.from.as_str(), told.to.as_str(), told.cause.as_str()),
+        ("basic", "memory", "RollbackRequested")
+    );
+    assert_eq!(of(&begun, ROLLED_BACK), word("True", "RolledBackManually"));
+    let done = say(&resource, state("memory", "next", "disabled"), &begun, 203);
+    assert_eq!((done.mode.as_deref(), done.transitions[0].seconds), (Some("memory"), Some(3)));
+    assert_eq!(of(&done, READY), word("True", "AllChecksPassed"), "it runs as was asked");
+    resource.spec.rollback.request = Some(Request::Return);
+    let back = say(&resource, state("memory", "other", "disabled"), &done, 300);
+    assert_eq!(back.transitions[1].cause, "ReturnRequested");
+    assert_eq!(of(&back, ROLLED_BACK), None);
 }
 
 #[test]

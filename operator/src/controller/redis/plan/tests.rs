@@ -223,6 +223,9 @@ fn pods_are_replaced_one_by_one_and_the_master_hands_over() {
         Some(Step::Replace(pod(2))),
         "it never started"
     );
+    let locked = |ordinal| Node { is_outdated: true, ..silent(ordinal) };
+    let all = planned(&facts(vec![locked(0), locked(1), locked(2)], &[None; 3]), Some(0));
+    assert_eq!(all.step, Some(Step::Replace(pod(0))), "none answers any more: another password");
     let going = Node { is_going: true, ..replica(2, 0, 5) };
     assert_eq!(step(vec![old(master(0, 5)), old(replica(1, 0, 5)), going]), None);
 }

@@ -1,0 +1,114 @@
+//! The last changes of the store's mode: recorded when they begin, completed when every pod has adopted them. Pure.
+//!
+//! Input: the list as it was, and what runs. Output: the list as it is. Must not know: why a mode is wanted.
+
+use crate::crd::{OpenExams, Transition};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+/// How many are kept.
+const KEPT: usize = 10;
+
+/// What runs, and what is to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Running<'a> {
+    /// The mode that ran when the status was last published.
+    pub before: Option<&'a str>,
+    /// The mode that runs.
+    pub now: Option<&'a str>,
+    /// The mode that is to run.
+    pub wanted: &'a str,
+    /// Whether every pod runs it.
+    pub is_adopted: bool,
+    /// Why it is to run.
+    pub cause: &'static str,
+    /// Number of open exams, if the service says it.
+    pub open_exams: Option<i64>,
+}
+
+/// The list after this look.
+pub fn record(mut list: Vec<Transition>, running: Running<'_>, now: &Time) -> Vec<Transition> {
+    let Running { before, now: runs, wanted, is_adopted, cause, open_exams } = running;
+    let open = list.last_mut().filter(|last| last.seconds.is_none());
+    match (open, before) {
+        (Some(open), _) => {
+            // Another mode came to be wanted before this one ran.
+            if open.to != wanted {
+                wanted.clone_into(&mut open.to);
+                cause.clone_into(&mut open.cause);
+            }
+            if runs == Some(wanted) && is_adopted {
+                let took = now.0.as_second().saturating_sub(open.at.0.as_second());
+                open.seconds = Some(took.max(0));
+                open.open_exams.after = open_exams;
+            }
+        }
+        (None, Some(before)) if before != wanted => list.push(Transition {
+            from: before.to_owned(),
+            to: wanted.to_owned(),
+            cause: cause.to_owned(),
+            at: now.clone(),
+            seconds: None,
+            open_exams: OpenExams { before: open_exams, after: None },
+        }),
+        (None, _) => {}
+    }
+    let surplus = list.len().saturating_sub(KEPT);
+    list.drain(..surplus);
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::jiff::Timestamp;
+
+    fn at(second: i64) -> Time {
+        Time(Timestamp::from_second(second).unwrap())
+    }
+
+    fn running<'a>(before: &'a str, now: &'a str, wanted: &'a str) -> Running<'a> {
+        Running {
+            before: Some(before),
+            now: Some(now),
+            wanted,
+            is_adopted: now == wanted,
+            cause: "SpecChanged",
+            open_exams: Some(7),
+        }
+    }
+
+    #[test]
+    fn a_change_is_recorded_when_it_begins_and_when_every_pod_has_it() {
+        let first = Running { before: None, ..running("", "memory", "memory") };
+        assert!(record(Vec::new(), first, &at(1)).is_empty(), "the first mode is no change");
+        assert!(record(Vec::new(), running("basic", "basic", "basic"), &at(1)).is_empty());
+        let begun = record(Vec::new(), running("basic", "basic", "memory"), &at(10));
+        assert_eq!(
+            (begun[0].from.as_str(), begun[0].to.as_str(), begun[0].seconds),
+            ("basic", "memory", None)
+        );
+        let half = Running { is_adopted: false, ..running("basic", "memory", "memory") };
+        assert_eq!(record(begun.clone(), half, &at(11)), begun, "one pod is not all");
+        let done = record(begun, running("basic", "memory", "memory"), &at(12));
+        assert_eq!((done[0].seconds, done[0].open_exams.after), (Some(2), Some(7)));
+        assert_eq!(
+            record(done.clone(), running("memory", "memory", "memory"), &at(99)),
+            done,
+            "at rest it stays"
+        );
+    }
+
+    #[test]
+    fn a_change_of_mind_is_one_change_and_ten_are_kept() {
+        let begun = record(Vec::new(), running("basic", "basic", "memory"), &at(10));
+        let back = record(begun, running("basic", "basic", "basic"), &at(11));
+        assert_eq!((back.len(), back[0].to.as_str(), back[0].seconds), (1, "basic", Some(1)));
+        let mut list = back;
+        for turn in 0..12 {
+            let (from, to) = if turn % 2 == 0 { ("basic", "memory") } else { ("memory", "basic") };
+            list = record(list, running(from, from, to), &at(20 + turn * 10));
+            list = record(list, running(from, to, to), &at(22 + turn * 10));
+        }
+        assert_eq!((list.len(), list[9].at.clone()), (KEPT, at(130)));
+    }
+}

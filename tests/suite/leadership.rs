@@ -1,0 +1,54 @@
+//! Two operators on a real node: one works, and the other takes over.
+
+use crate::e2e::resource;
+use anyhow::{Context, Result, ensure};
+use harness::cluster::RELEASE;
+use harness::{Cluster, wait};
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::{DeleteParams, PostParams};
+use rustix::process::Signal;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+async fn holder(leases: &Api<Lease>) -> Option<String> {
+    let lease = leases.get(RELEASE).await.ok()?;
+    lease.spec?.holder_identity.filter(|holder| !holder.is_empty())
+}
+
+#[tokio::test]
+async fn another_operator_takes_over() -> Result<()> {
+    let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
+    let _alone = cluster.alone().await;
+    let kube = cluster.kube().await?;
+    let leases: Api<Lease> = Api::namespaced(kube.clone(), RELEASE);
+    let pods: Api<Pod> = Api::namespaced(kube, RELEASE);
+    let wait_for = Duration::from_secs(60);
+    let namespace = cluster.namespace("exam-leadership").await?;
+    let another = async |before: &str| {
+        let start = Instant::now();
+        let now = wait::until("another holder of the Lease", wait_for, || async {
+            holder(&leases).await.filter(|now| now != before)
+        })
+        .await?;
+        anyhow::Ok((now, start.elapsed()))
+    };
+    let (first, _) = another("").await?;
+    ensure!(pods.get(&first).await.is_ok(), "{first} is a pod");
+
+    pods.delete(&first, &DeleteParams::default()).await?;
+    let (second, took) = another(&first).await?;
+    println!("after a clean end another operator leads in {took:?}");
+    namespace.api().create(&PostParams::default(), &resource("practice", json!({}))?).await?;
+    namespace.ready("practice", "memory").await?;
+
+    let id = pods.get(&second).await?.metadata.uid.context("an id")?;
+    // The container of it comes back under the same name, and is not the holder that it was: it waits as anybody does.
+    cluster.signal(&id, "exam-operator", Signal::KILL)?;
+    let start = Instant::now();
+    namespace.api().create(&PostParams::default(), &resource("quiz", json!({}))?).await?;
+    namespace.ready("quiz", "memory").await?;
+    println!("after a kill a new resource is Ready in {:?}", start.elapsed());
+    Ok(())
+}
