@@ -16,9 +16,9 @@ mod service;
 mod status;
 mod storage;
 
-pub use auth::{Auth, AuthMode};
+pub use auth::{Algorithm, Auth, AuthMode, Jwt, Limits, Traces};
 pub use database::Database;
-pub use exam::{Exam, ExamType};
+pub use exam::{Bank, BankFormat, Exam, ExamType, Shown};
 pub use external::{External, SecretName};
 pub use image::{Image, PullPolicy};
 pub use redis::{Mode, Redis};
@@ -84,6 +84,15 @@ pub struct AdaptiveExamDeploymentSpec {
     /// Authentication of callers of the exam API.
     #[serde(default)]
     pub auth: Auth,
+    /// How often one caller may call the exam API; absent: as often as they like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+    /// Origins (`https://HOST[:PORT]`) whose pages a browser lets call the exam API. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_origins: Vec<String>,
+    /// Where traces go.
+    #[serde(default)]
+    pub traces: Traces,
     /// The database of record.
     #[serde(default)]
     pub database: Database,

@@ -37,6 +37,12 @@ pub const DATABASE_URL: &str = "url";
 pub const DATABASE_CA: &str = "ca.crt";
 /// Annotation of the service's pods: the hash of where the database is, so that another place restarts them.
 pub const DATABASE_REVISION: &str = "exam.dreamseed.ai/database-revision";
+/// Folder of what verifies signed tokens.
+pub const JWT_FOLDER: &str = "/etc/exam-service-jwt";
+/// File of that.
+pub const JWT_KEYS: &str = "keys";
+/// Folder of the files of item banks.
+pub const BANKS_FOLDER: &str = "/etc/exam-service-banks";
 /// Folder of the database.
 pub const DATA_FOLDER: &str = "/data";
 /// Key of the tokens in their Secret.

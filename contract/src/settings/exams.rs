@@ -2,7 +2,8 @@
 //!
 //! Input: fields of a table. Output: plain values, and faults. Must not know: the engine.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -77,7 +78,7 @@ impl BankFormat {
 
 /// The rules of one type of exam. Abilities are in units of the calibration sample's standard
 /// deviation.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ExamType {
     /// Name of the bank whose items are used.
     pub bank: String,
@@ -85,10 +86,8 @@ pub struct ExamType {
     pub max_items: u32,
     /// No other rule ends the exam before so many items (1 to 500, at most `max_items` and the items of the bank);
     /// absent: [`ExamType::MIN_ITEMS`], or fewer if the exam cannot be so long.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_items: Option<u32>,
     /// The exam ends when the standard error is at most this; absent: length alone ends it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub target_standard_error: Option<f64>,
     /// Ability that the first item is chosen for (-6 to 6).
     pub start_theta: f64,
@@ -103,22 +102,18 @@ pub struct ExamType {
     /// Number of equally spaced quadrature nodes (3 to 1001).
     pub grid_nodes: u32,
     /// The exam's time, in seconds (1 to 604800); absent: no limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_seconds: Option<u32>,
     /// An item's time, in seconds (1 to 86400): an answer after it counts as wrong; absent: no limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub item_seconds: Option<u32>,
     /// An exam that is still open so long after its start ends by itself, in seconds.
     pub expires_after_seconds: u32,
     /// So many exams of this type for one examinee (1 to 1000); absent: as many as they like.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
     /// Whether a start gives an examinee the exam of this type that they have open.
     pub resume: bool,
     /// What students see of the measurement, beside how far they are; admins and proctors see it all.
     pub students_see: Vec<Shown>,
     /// All the rules at once, instead of the fields above but `bank`; the service knows its form.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<Map<String, Value>>,
 }
 
@@ -161,6 +156,41 @@ impl Default for ExamType {
             policy: None,
         }
     }
+}
+
+impl Serialize for ExamType {
+    /// As it is read back: a policy stands in for the rules.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut table = serializer.serialize_map(None)?;
+        table.serialize_entry("bank", &self.bank)?;
+        if self.policy.is_none() {
+            table.serialize_entry("max_items", &self.max_items)?;
+            entry(&mut table, "min_items", self.min_items)?;
+            entry(&mut table, "target_standard_error", self.target_standard_error)?;
+            table.serialize_entry("start_theta", &self.start_theta)?;
+            table.serialize_entry("prior_mean", &self.prior_mean)?;
+            table.serialize_entry("prior_sd", &self.prior_sd)?;
+            table.serialize_entry("grid_from", &self.grid_from)?;
+            table.serialize_entry("grid_to", &self.grid_to)?;
+            table.serialize_entry("grid_nodes", &self.grid_nodes)?;
+            entry(&mut table, "max_seconds", self.max_seconds)?;
+        }
+        entry(&mut table, "item_seconds", self.item_seconds)?;
+        table.serialize_entry("expires_after_seconds", &self.expires_after_seconds)?;
+        entry(&mut table, "attempts", self.attempts)?;
+        table.serialize_entry("resume", &self.resume)?;
+        table.serialize_entry("students_see", &self.students_see)?;
+        entry(&mut table, "policy", self.policy.as_ref())?;
+        table.end()
+    }
+}
+
+fn entry<M: SerializeMap>(
+    table: &mut M,
+    name: &'static str,
+    value: Option<impl Serialize>,
+) -> Result<(), M::Error> {
+    value.map_or(Ok(()), |value| table.serialize_entry(name, &value))
 }
 
 /// The exam types callers have always used, all on the built-in bank.

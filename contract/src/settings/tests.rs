@@ -49,6 +49,21 @@ fn every_section_prints_and_reads_back() {
 }
 
 #[test]
+fn a_policy_stands_in_for_rules_when_it_is_printed() {
+    let policy = serde_json::json!({"estimator": {"kind": "eap"}, "stop": [{"max_items": 5}]});
+    let quiz = ExamType {
+        policy: policy.as_object().cloned(),
+        item_seconds: Some(60),
+        target_standard_error: None,
+        ..ExamType::default()
+    };
+    let settings = Settings { exam_types: BTreeMap::from([("quiz".into(), quiz)]), ..Settings::default() };
+    let read = Settings::parse(&settings.to_text()).unwrap();
+    assert_eq!(read.exam_types["quiz"].policy, settings.exam_types["quiz"].policy);
+    assert_eq!(read, settings);
+}
+
+#[test]
 fn a_bank_is_in_a_file_or_kept() {
     for (text, field) in [
         ("name = \"x\"", "banks[0].file"),

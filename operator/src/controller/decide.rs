@@ -81,6 +81,9 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusab
         (Mode::Sentinel, _) => in_files(desired.by_sentinels()),
         (Mode::Memory | Mode::External, _) => in_files(validate::in_memory()),
     };
+    if let Some(keys) = desired.jwt_keys() {
+        observed.given.text(&keys)?;
+    }
     let database = match &desired.database {
         DesiredDatabase::Embedded(_) => None,
         DesiredDatabase::Postgres { url, ca } => {
@@ -94,7 +97,7 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusab
         store,
         store_files,
         database,
-        auth: SecretWrite::of(desired.auth == AuthMode::Token, &observed.auth),
+        auth: SecretWrite::of(desired.auth.mode == AuthMode::Token, &observed.auth),
         redis_auth: SecretWrite::of(redis.is_some(), &observed.redis_auth),
         make_data,
         has_sentinels: observed.sentinel.is_some(),

@@ -73,7 +73,7 @@ pub fn status(
     } else if !ready.is_true() {
         verdicts.push((RECONCILING, Verdict::of("True", ready.reason, ready.message)));
     }
-    let token_secret = (desired.auth == AuthMode::Token).then(|| desired.names.auth());
+    let token_secret = (desired.auth.mode == AuthMode::Token).then(|| desired.names.auth());
     let mode = state.map(|state| running_mode(state, decision, revision, before));
     let adoption = adoption(observed, revision);
     let running = Running {

@@ -7,7 +7,10 @@ use super::given::Reference;
 use super::redis::plan::Wanted;
 use crate::crd::{self, AdaptiveExamDeployment, AuthMode, Mode, PullPolicy};
 use crate::names::{self, Names};
-use contract::settings::{Auth, Database, DatabaseUrl, ExamType, Listener, Log, LogFormat, Redis, Store};
+use contract::settings::{
+    Algorithm, Api, Auth, Bank, BankFile, BankForm, BankFormat, BankFrom, Database, DatabaseUrl, ExamType,
+    Limits, Listener, Log, LogFormat, Redis, Shown, Store, Trace,
+};
 use contract::{API_PORT, Fault, OPS_PORT, Settings};
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -45,9 +48,17 @@ pub struct Desired {
     /// Requests and limits of the service.
     pub resources: ResourceRequirements,
     /// Authentication of callers.
-    pub auth: AuthMode,
+    pub auth: crd::Auth,
+    /// How often one of them may call.
+    pub limits: Option<crd::Limits>,
+    /// Origins whose pages may call.
+    pub allowed_origins: Vec<String>,
+    /// Where traces go.
+    pub traces: Option<String>,
     /// Exam types.
     pub exam_types: BTreeMap<String, ExamType>,
+    /// Item banks.
+    pub banks: Vec<crd::Bank>,
     /// The database of record.
     pub database: DesiredDatabase,
     /// The Redis of mode `external`.
@@ -126,7 +137,11 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
         resources: spec.service.resources.clone().unwrap_or_else(small),
         replicas: spec.service.autoscaling.is_none().then_some(spec.service.replicas),
         autoscaling: spec.service.autoscaling.clone(),
-        auth: spec.auth.mode,
+        auth: spec.auth.clone(),
+        limits: spec.limits.clone(),
+        allowed_origins: spec.allowed_origins.clone(),
+        traces: spec.traces.endpoint.clone(),
+        banks: spec.exam.banks.clone(),
         exam_types: if exam_types.is_empty() { Settings::default().exam_types } else { exam_types },
         database: database(&spec.database),
         external: spec.redis.external.clone(),
@@ -160,10 +175,17 @@ impl Desired {
         if let DesiredDatabase::Postgres { url, ca } = &self.database {
             references.extend([url.clone()].into_iter().chain(ca.clone()));
         }
+        references.extend(self.jwt_keys());
         if let (Mode::External, Some(external)) = (self.running(), &self.external) {
             references.extend(external.references());
         }
         references
+    }
+
+    /// Where what verifies signed tokens is.
+    pub fn jwt_keys(&self) -> Option<Reference> {
+        let jwt = self.auth.jwt.as_ref()?;
+        Some(Reference::of("spec.auth.jwt.keySecretRef", &jwt.key_secret_ref, "keys.json"))
     }
 
     /// What is wanted of a provisioned Redis in this mode; `None`: it stays as it is.
@@ -197,15 +219,11 @@ impl Desired {
     pub fn settings(&self, store: Store) -> Settings {
         let every = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
         Settings {
-            limits: None,
-            api: every(API_PORT).into(),
+            limits: self.limits.as_ref().map(limits),
+            api: Api { bind: every(API_PORT), allow_origins: self.allowed_origins.clone() },
             ops: Listener { bind: every(OPS_PORT) },
-            auth: match self.auth {
-                AuthMode::Token => {
-                    Auth::Token { token_file: format!("{}/{}", names::TOKEN_FOLDER, names::TOKEN_KEY) }
-                }
-                AuthMode::None => Auth::None { allow_public: true },
-            },
+            auth: auth(&self.auth),
+            trace: Trace { endpoint: self.traces.clone() },
             database: match &self.database {
                 DesiredDatabase::Embedded(_) => {
                     Database::at(format!("sqlite:{}/exams.db", names::DATA_FOLDER))
@@ -221,7 +239,7 @@ impl Desired {
             },
             store,
             log: Log { format: LogFormat::Json },
-            banks: Vec::new(),
+            banks: self.banks.iter().map(bank).collect(),
             exam_types: self.exam_types.clone(),
             ..Settings::default()
         }
@@ -262,17 +280,90 @@ fn database(given: &crd::Database) -> DesiredDatabase {
     }
 }
 
+fn auth(given: &crd::Auth) -> Auth {
+    let token = || Auth::Token { token_file: format!("{}/{}", names::TOKEN_FOLDER, names::TOKEN_KEY) };
+    match (given.mode, &given.jwt) {
+        (AuthMode::Token | AuthMode::Jwt, None) | (AuthMode::Token, Some(_)) => token(),
+        (AuthMode::None, _) => Auth::None { allow_public: true },
+        (AuthMode::Jwt, Some(jwt)) => Auth::Jwt {
+            key_file: format!("{}/{}", names::JWT_FOLDER, names::JWT_KEYS),
+            algorithm: jwt.algorithm.map(|algorithm| match algorithm {
+                crd::Algorithm::HS256 => Algorithm::HS256,
+                crd::Algorithm::ES256 => Algorithm::ES256,
+                crd::Algorithm::ES384 => Algorithm::ES384,
+                crd::Algorithm::EdDSA => Algorithm::EdDSA,
+            }),
+            audience: jwt.audience.clone(),
+            issuer: jwt.issuer.clone(),
+        },
+    }
+}
+
+fn limits(given: &crd::Limits) -> Limits {
+    let count = |number: i32| u32::try_from(number).unwrap_or_default();
+    let requests_per_second = count(given.requests_per_second);
+    Limits {
+        requests_per_second,
+        burst: given.burst.map_or(requests_per_second, count),
+        trusted_proxies: u8::try_from(given.trusted_proxies).unwrap_or_default(),
+    }
+}
+
+fn bank(given: &crd::Bank) -> Bank {
+    let from = match &given.version {
+        Some(version) => BankFrom::Version { version: version.clone() },
+        None => BankFrom::File(BankFile {
+            file: format!("{}/{}", names::BANKS_FOLDER, given.file()),
+            form: BankForm {
+                scaling: given.scaling.unwrap_or(1.0),
+                format: match given.format {
+                    Some(crd::BankFormat::Mirt) => BankFormat::Mirt,
+                    Some(crd::BankFormat::Standard) | None => BankFormat::Standard,
+                },
+                columns: given.columns.clone(),
+                encoding: None,
+            },
+        }),
+    };
+    Bank { name: given.name.clone(), from }
+}
+
+impl crd::Bank {
+    /// The name of its file in the folder of banks: any name is one of a bank, and not every one is one of a file.
+    pub fn file(&self) -> String {
+        format!("{}.csv", contract::settings::revision(&self.name))
+    }
+}
+
 fn resolve(given: &crd::ExamType) -> ExamType {
     let default = ExamType::default();
-    let count =
-        |given: Option<i32>, default: u32| given.and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
-    let max_items = count(given.max_items, default.max_items);
+    let some = |given: Option<i32>| given.and_then(|number| u32::try_from(number).ok());
+    let max_items = some(given.max_items).unwrap_or(default.max_items);
     ExamType {
+        bank: given.bank.clone().unwrap_or(default.bank),
         max_items,
-        min_items: Some(count(given.min_items, ExamType::MIN_ITEMS.min(max_items))),
+        min_items: some(given.min_items).or(Some(ExamType::MIN_ITEMS.min(max_items))),
         target_standard_error: given.target_standard_error.or(default.target_standard_error),
         start_theta: given.start_theta.unwrap_or(default.start_theta),
-        ..default
+        max_seconds: some(given.max_seconds),
+        item_seconds: some(given.item_seconds),
+        expires_after_seconds: some(given.expires_after_seconds).unwrap_or(default.expires_after_seconds),
+        attempts: some(given.attempts),
+        resume: given.resume.unwrap_or(default.resume),
+        students_see: given.students_see.iter().map(shown).collect(),
+        // It stands in for the rules, whose defaults are those of no policy then.
+        ..match &given.policy {
+            Some(policy) => ExamType { policy: Some(policy.clone()), ..ExamType::default() },
+            None => ExamType::default(),
+        }
+    }
+}
+
+fn shown(given: &crd::Shown) -> Shown {
+    match given {
+        crd::Shown::Correct => Shown::Correct,
+        crd::Shown::Ability => Shown::Ability,
+        crd::Shown::Score => Shown::Score,
     }
 }
 

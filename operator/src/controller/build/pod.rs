@@ -3,11 +3,11 @@
 //! Input: names and numbers. Output: parts of pod specs. Must not know: which pod uses them.
 
 use crate::controller::given::Reference;
-use crate::crd::{Image, PullPolicy};
+use crate::crd::{Bank, Image, PullPolicy, SecretKey};
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMapVolumeSource, EmptyDirVolumeSource, ExecAction, HTTPGetAction, KeyToPath,
-    LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext, Probe,
-    ProjectedVolumeSource, SeccompProfile, SecretProjection, SecretVolumeSource, SecurityContext,
+    Capabilities, ConfigMapProjection, ConfigMapVolumeSource, EmptyDirVolumeSource, ExecAction,
+    HTTPGetAction, KeyToPath, LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext,
+    Probe, ProjectedVolumeSource, SeccompProfile, SecretProjection, SecretVolumeSource, SecurityContext,
     ServicePort, TCPSocketAction, Volume, VolumeMount, VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -103,6 +103,44 @@ pub fn from_keys<'a>(volume: &str, keys: impl Iterator<Item = (&'a Reference, &'
         ..ProjectedVolumeSource::default()
     };
     Volume { name: volume.to_owned(), projected: Some(source), ..Volume::default() }
+}
+
+/// A volume with the files of banks; `None` where no bank is in a file.
+pub fn from_banks(volume: &str, banks: &[Bank]) -> Option<Volume> {
+    let items = |named: &SecretKey, bank: &Bank| {
+        let key = named.key.clone().unwrap_or_else(|| "items.csv".to_owned());
+        Some(vec![KeyToPath { key, path: bank.file(), ..KeyToPath::default() }])
+    };
+    let source = |bank: &Bank| match (&bank.config_map_ref, &bank.secret_ref) {
+        (Some(named), _) => Some(VolumeProjection {
+            config_map: Some(ConfigMapProjection {
+                name: named.name.clone(),
+                items: items(named, bank),
+                optional: None,
+            }),
+            ..VolumeProjection::default()
+        }),
+        (None, Some(named)) => Some(VolumeProjection {
+            secret: Some(SecretProjection {
+                name: named.name.clone(),
+                items: items(named, bank),
+                optional: None,
+            }),
+            ..VolumeProjection::default()
+        }),
+        (None, None) => None,
+    };
+    let sources: Vec<VolumeProjection> = banks.iter().filter_map(source).collect();
+    let projected = || ProjectedVolumeSource {
+        default_mode: Some(0o440),
+        sources: Some(sources.clone()),
+        ..ProjectedVolumeSource::default()
+    };
+    (!sources.is_empty()).then(|| Volume {
+        name: volume.to_owned(),
+        projected: Some(projected()),
+        ..Volume::default()
+    })
 }
 
 /// A volume from a claim.

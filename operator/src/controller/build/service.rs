@@ -119,7 +119,15 @@ fn pod(desired: &Desired) -> PodSpec {
             mounts.push(pod::mount("database", names::DATABASE_FOLDER, true));
         }
     }
-    if desired.auth == AuthMode::Token {
+    if let Some(keys) = desired.jwt_keys() {
+        volumes.push(pod::from_keys("jwt", [(&keys, names::JWT_KEYS)].into_iter()));
+        mounts.push(pod::mount("jwt", names::JWT_FOLDER, true));
+    }
+    if let Some(banks) = pod::from_banks("banks", &desired.banks) {
+        volumes.push(banks);
+        mounts.push(pod::mount("banks", names::BANKS_FOLDER, true));
+    }
+    if desired.auth.mode == AuthMode::Token {
         volumes.push(pod::from_secret("auth", names.auth()));
         mounts.push(pod::mount("auth", names::TOKEN_FOLDER, true));
     }

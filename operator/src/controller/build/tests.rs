@@ -219,6 +219,46 @@ fn on_postgres_there_are_as_many_pods_as_are_wanted() {
 }
 
 #[test]
+fn exams_callers_and_banks_are_what_the_service_reads() {
+    let mut resource = named("midterm");
+    resource.spec = serde_json::from_value(json!({
+        "exam": {
+            "banks": [
+                {"name": "algebra", "configMapRef": {"name": "banks", "key": "algebra.csv"}, "scaling": 1.7, "format": "mirt"},
+                {"name": "secret one", "secretRef": {"name": "items"}, "scaling": 1.0},
+                {"name": "kept", "version": "0123456789abcdef"},
+            ],
+            "types": {
+                "quiz": {"bank": "algebra", "maxItems": 5, "maxSeconds": 600, "studentsSee": ["score"], "attempts": 2},
+                "final": {"bank": "kept", "policy": {"stop": [{"max_items": 9}]}, "itemSeconds": 60},
+            },
+        },
+        "auth": {"mode": "jwt", "jwt": {"keySecretRef": {"name": "keys"}, "algorithm": "ES256", "audience": "exams"}},
+        "limits": {"requestsPerSecond": 20},
+        "allowedOrigins": ["https://exams.school.example"],
+        "traces": {"endpoint": "http://collector:4318"},
+    }))
+    .unwrap();
+    let keys = BTreeMap::from([("keys.json".to_owned(), Credential("{}".to_owned()))]);
+    let given = Given(BTreeMap::from([("keys".to_owned(), Some(keys))]));
+    let resources = built_of(&resource, Observed { given, ..Observed::default() });
+    let config = resources.objects.iter().find(|planned| planned.name == "midterm").unwrap();
+    let settings = Settings::parse(config.body["data"][contract::SETTINGS_KEY].as_str().unwrap()).unwrap();
+    assert_eq!(settings.banks.len(), 3);
+    let (quiz, last) = (&settings.exam_types["quiz"], &settings.exam_types["final"]);
+    assert_eq!((quiz.max_items, quiz.max_seconds, quiz.attempts), (5, Some(600), Some(2)));
+    assert_eq!((last.policy.is_some(), last.item_seconds), (true, Some(60)));
+    assert_eq!(settings.limits.map(|limits| (limits.requests_per_second, limits.burst)), Some((20, 20)));
+    assert_eq!(settings.api.allow_origins, ["https://exams.school.example"]);
+    assert_eq!(settings.trace.endpoint.as_deref(), Some("http://collector:4318"));
+    let pod = object(&resources, "Deployment")["spec"]["template"]["spec"].to_string();
+    for words in ["algebra.csv", "items.csv", "/etc/exam-service-jwt", "/etc/exam-service-banks"] {
+        assert!(pod.contains(words), "{words} is not in {pod}");
+    }
+    assert!(resources.create_only.iter().all(|planned| planned.name != "midterm-auth"), "no token is made");
+}
+
+#[test]
 fn a_redis_outside_changes_no_pod() {
     let outside = on_postgres(json!({}));
     let mut resource = named("midterm");
