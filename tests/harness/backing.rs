@@ -87,6 +87,8 @@ impl TestNamespace {
     async fn stand_in(&self, name: &str, port: u16, container: Value) -> Result<()> {
         let mut container = container;
         container["name"] = name.into();
+        // Without a request it would be the last to get a processor.
+        container["resources"] = json!({"requests": {"cpu": "500m", "memory": "64Mi"}});
         container["securityContext"] = json!({
             "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
             "seccompProfile": {"type": "RuntimeDefault"}, "runAsNonRoot": true, "runAsUser": 999,

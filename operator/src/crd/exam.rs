@@ -17,6 +17,7 @@ pub struct Exam {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub types: BTreeMap<String, ExamType>,
     /// Item banks beside the built-in `sample`. A bank whose file changes is taken up while exams run.
+    #[schemars(length(max = 100))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub banks: Vec<Bank>,
 }
@@ -25,7 +26,7 @@ pub struct Exam {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("[has(self.configMapRef), has(self.secretRef), has(self.version)].filter(is, is).size() == 1")
+    validation = Rule::new("(has(self.configMapRef) ? 1 : 0) + (has(self.secretRef) ? 1 : 0) + (has(self.version) ? 1 : 0) == 1")
         .message("say where the bank is: configMapRef, secretRef or version, and one of them only"),
     validation = Rule::new("has(self.version) != has(self.scaling)")
         .message("scaling, which the parameters were calibrated under (1, 1.7 or 1.702), is needed for a file, and known for a version")

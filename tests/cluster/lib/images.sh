@@ -72,7 +72,8 @@ make_postgres_image() {
 	programs=$(compgen -G '/usr/lib/postgresql/*/bin' | sort -V | tail -1)
 	[[ $programs ]] || die "no PostgreSQL: run '$0 packages' first"
 	for path in "$programs"/{postgres,initdb,psql,pg_isready} "${programs%/bin}"/lib/*.so; do
-		files+=("$path:$path")
+		# Its compiler of queries would be four fifths of the image.
+		[[ $path = */llvmjit*.so ]] || files+=("$path:$path")
 	done
 	while read -r path; do
 		files+=("$path:$path")
