@@ -88,7 +88,7 @@ impl TestNamespace {
         let mut container = container;
         container["name"] = name.into();
         // Without a request it would be the last to get a processor.
-        container["resources"] = json!({"requests": {"cpu": "500m", "memory": "64Mi"}});
+        container["resources"] = json!({"requests": {"cpu": "100m", "memory": "64Mi"}});
         container["securityContext"] = json!({
             "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
             "seccompProfile": {"type": "RuntimeDefault"}, "runAsNonRoot": true, "runAsUser": 999,

@@ -210,6 +210,16 @@ pub struct TestNamespace {
 }
 
 impl TestNamespace {
+    /// Removes it and everything in it: what still runs there would take its share of the node.
+    ///
+    /// # Errors
+    /// The API server's.
+    pub async fn remove(self) -> Result<()> {
+        let api: Api<Namespace> = Api::all(self.kube);
+        api.delete(&self.name, &DeleteParams::default()).await?;
+        Ok(())
+    }
+
     /// The API of a kind in this namespace.
     pub fn api<K>(&self) -> Api<K>
     where

@@ -117,7 +117,7 @@ async fn pods_are_replaced_scaled_and_rotated_and_no_request_fails() -> Result<(
     assert_eq!(client.get("/exams").await?.status, 200);
     namespace.database_secret("second").await?;
     namespace.ready("midterm", "memory").await?;
-    Ok(())
+    namespace.remove().await
 }
 
 /// Names of the service's pods that are not going.
@@ -165,5 +165,5 @@ async fn every_mode_is_reached_from_every_other() -> Result<()> {
     ensure!(seen.exams.iter().all(|replies| *replies == expected), "bit by bit the exam without the changes");
     assert_eq!(pods_of(&namespace).await?, served, "no pod was replaced");
     println!("{} answers, none failed; longest gap {:?}", seen.answers(), seen.gap);
-    Ok(())
+    namespace.remove().await
 }

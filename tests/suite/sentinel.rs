@@ -179,5 +179,5 @@ async fn redis_is_led_through_every_failure_and_no_request_fails() -> Result<()>
         examinee.finish(&client).await?;
         assert_eq!(examinee.replies, expected);
     }
-    Ok(())
+    namespace.remove().await
 }
