@@ -50,7 +50,11 @@ impl Client {
     /// # Panics
     /// The system gives no HTTP client.
     pub fn new(base: String, token: Option<String>) -> Self {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build();
+        // Shorter than a service that ends goes on serving: a connection that was idle for longer may be closed by it in
+        // the moment in which the next request is sent.
+        let idle = Duration::from_secs(2);
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).pool_idle_timeout(idle);
+        let http = http.no_proxy().build();
         Self { http: http.expect("an HTTP client should build"), base, token, is_held: true }
     }
 
