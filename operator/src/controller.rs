@@ -379,7 +379,7 @@ async fn publish(
 ) -> Result<(), Error> {
     let namespace = resource.namespace.as_deref().unwrap_or_default();
     let name = resource.name.as_deref().unwrap_or_default();
-    if !apply::publish(client, namespace, name, before, status).await? {
+    if !apply::publish(client, resource, before, status).await? {
         return Ok(());
     }
     context.events.tell_transition(resource, before, status).await;

@@ -67,7 +67,7 @@ impl App {
     ) -> Result<(), StartError> {
         let before = self.live();
         // First: with the old password the database may not answer what else is asked.
-        let same_database = before.flow.records.follow(&secrets.database);
+        let same_database = before.follow(&secrets.database);
         let with = (&before.flow.records, &before.flow.metrics);
         let live = Live::build(settings, revision, secrets, read, with, Some(&before)).await?;
         let restart = before.needs_restart(settings, same_database);

@@ -151,6 +151,11 @@ impl Live {
         self.settings == *settings && self.secrets == *secrets
     }
 
+    /// As [`Records::follow`].
+    pub(crate) fn follow(&self, database: &DatabaseAccess) -> bool {
+        self.flow.records.follow(&self.secrets.database, database)
+    }
+
     /// The sections of these Settings that differ and take effect only after a restart.
     pub(crate) fn needs_restart(&self, settings: &Settings, same_database: bool) -> Vec<&'static str> {
         let (now, then) = (&self.settings, settings);

@@ -169,10 +169,12 @@ impl Records {
 
     /// Follows new credentials without a request that fails: new connections use them. `false`, and nothing is
     /// changed, where the database itself is another one, which takes a restart.
-    pub fn follow(&self, access: &DatabaseAccess) -> bool {
-        let Some(before) = self.pool.place() else { return access.is_sqlite() };
+    pub fn follow(&self, before: &DatabaseAccess, access: &DatabaseAccess) -> bool {
+        if access == before {
+            return true;
+        }
         match access.postgres() {
-            Ok((options, _)) if !access.is_sqlite() && pool::place(&options) == before => {
+            Ok((options, _)) if access.is_same_place(before) => {
                 self.pool.follow(&options, false);
                 self.dedicated.iter().for_each(|usage| usage.follow(&options));
                 true

@@ -105,8 +105,18 @@ pub fn end(fault: Fault, bed: &Bed) -> Result<()> {
 /// one follows it before it takes writes again.
 async fn hand_over(topology: &Topology) -> Result<()> {
     topology.ask(0, &["CLIENT", "PAUSE", "10000", "WRITE"]).await?;
-    let have = topology.ask(0, &["WAIT", "2", "1000"]).await?;
-    ensure!(have.trim() == "2", "{have} of 2 replicas have all");
+    // Not `WAIT`: that speaks of the writes of its own connection.
+    let offset = async |index: usize, name: &str| {
+        let info = topology.ask(index, &["INFO", "replication"]).await.ok()?;
+        let line = info.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
+        line.and_then(|offset| offset.parse::<u64>().ok())
+    };
+    let written = offset(0, "master_repl_offset").await.context("an offset of the master")?;
+    wait::until("both replicas have all", PATIENCE, || async {
+        let (one, other) = (offset(1, "slave_repl_offset").await?, offset(2, "slave_repl_offset").await?);
+        (one.min(other) >= written).then_some(())
+    })
+    .await?;
     topology.sentinel(0, &["SENTINEL", "FAILOVER", "exams"]).await?;
     let next = wait::until("another master", PATIENCE, || async {
         for index in 1..topology.len() {

@@ -9,9 +9,11 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use operator::crd::AdaptiveExamDeployment;
+use operator::controller::apply;
+use operator::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -60,7 +62,7 @@ async fn pods_are_replaced_scaled_and_rotated_and_no_request_fails() -> Result<(
         Some("AlwaysAllow")
     );
 
-    let client = namespace.exams("midterm").await?;
+    let client = namespace.exams("midterm").await?.as_a_proxy();
     let crowd = Crowd::sit(&client, 16);
     let pods = pods_of(&namespace).await?;
     change(&namespace, json!({"service": {"resources": {"requests": {"cpu": "60m", "memory": "64Mi"}}}}))
@@ -104,11 +106,19 @@ async fn pods_are_replaced_scaled_and_rotated_and_no_request_fails() -> Result<(
         matches!(autoscaler.get_opt("midterm").await, Ok(None)).then_some(())
     })
     .await?;
-    namespace.ready("midterm", "memory").await?;
+    let now = namespace.ready("midterm", "memory").await?;
     let seen = crowd.leave().await?;
     let expected = undisturbed(10).await?;
     ensure!(seen.exams.iter().all(|replies| *replies == expected), "bit by bit the exam without the changes");
     println!("{} answers, none failed; longest gap {:?}", seen.answers(), seen.gap);
+
+    // What is left of a look at an earlier resource of this name is not said of this one.
+    let earlier = ObjectMeta { uid: Some("00000000-0000-0000-0000-000000000000".to_owned()), ..now.metadata };
+    let stale = AdaptiveExamDeploymentStatus { mode: Some("stale".to_owned()), ..Default::default() };
+    assert!(!apply::publish(&namespace.kube, &earlier, None, &stale).await?, "it was refused");
+    let mode =
+        namespace.api::<AdaptiveExamDeployment>().get("midterm").await?.status.and_then(|said| said.mode);
+    assert_eq!(mode.as_deref(), Some("memory"));
 
     // A Secret that goes is said, and what runs goes on.
     namespace.api::<k8s_openapi::api::core::v1::Secret>().delete("exam-db", &DeleteParams::default()).await?;

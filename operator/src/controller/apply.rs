@@ -227,27 +227,30 @@ async fn apply_one(
     Ok(changed)
 }
 
-/// Publishes a status unless it is published already.
+/// Publishes a status unless it is published already. It is that of this one resource: another of the same name, made
+/// after this one was deleted, does not get it.
 ///
 /// # Errors
 /// The write failed.
 pub async fn publish(
     client: &Client,
-    namespace: &str,
-    name: &str,
+    resource: &ObjectMeta,
     before: Option<&AdaptiveExamDeploymentStatus>,
     status: &AdaptiveExamDeploymentStatus,
 ) -> Result<bool, Error> {
     if before == Some(status) {
         return Ok(false);
     }
+    let name = resource.name.as_deref().unwrap_or_default();
+    let namespace = resource.namespace.as_deref().unwrap_or_default();
     // Unstructured: a resource that cannot be read has a status too.
-    let resource = ApiResource::erase::<AdaptiveExamDeployment>(&());
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+    let kind = ApiResource::erase::<AdaptiveExamDeployment>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &kind);
     // One manager has all of it, so what is no longer said goes.
     let patch = serde_json::json!({
-        "apiVersion": resource.api_version,
-        "kind": resource.kind,
+        "apiVersion": kind.api_version,
+        "kind": kind.kind,
+        "metadata": {"uid": resource.uid},
         "status": status,
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
@@ -255,6 +258,7 @@ pub async fn publish(
         Ok(_) => Ok(true),
         // It was deleted meanwhile; nobody reads its status any more.
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+        Err(kube::Error::Api(status)) if status.code == 409 && status.message.contains("UID") => Ok(false),
         Err(source) => Err(Error::write("status of", name, source)),
     }
 }

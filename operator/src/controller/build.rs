@@ -8,7 +8,7 @@ mod claims;
 mod config;
 mod pod;
 mod redis;
-pub mod secrets;
+mod secrets;
 mod sentinel;
 mod service;
 

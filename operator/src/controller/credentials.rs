@@ -27,6 +27,13 @@ impl Credential {
     }
 }
 
+impl Credential {
+    /// As the password of Redis, the fragment of its configuration: for its clients, and for itself as a replica.
+    pub fn redis_config(&self) -> String {
+        format!("requirepass {0}\nmasterauth {0}\n", self.0)
+    }
+}
+
 /// A credential for a Secret, and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {

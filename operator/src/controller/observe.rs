@@ -5,7 +5,6 @@
 
 pub mod evidence;
 
-use super::build::secrets::redis_auth;
 use super::credentials::Credential;
 use super::given::Given;
 use super::redis::facts::{Facts, Node, Sentinel};
@@ -285,7 +284,7 @@ fn token(secret: &Secret) -> Option<String> {
 fn password(secret: &Secret) -> Option<String> {
     let password = entry(secret, names::PASSWORD_KEY)?;
     let config = entry(secret, names::REDIS_AUTH_KEY)?;
-    (config == redis_auth(password.trim())).then_some(password)
+    (config == Credential(password.trim().to_owned()).redis_config()).then_some(password)
 }
 
 fn generated(secret: Option<&Secret>, value: fn(&Secret) -> Option<String>) -> Generated {
@@ -320,8 +319,8 @@ async fn redis_pods(
             is_ready: is_ready(&pod),
             is_going: pod.metadata.deletion_timestamp.is_some(),
             label: label(names::ROLE),
-            word: None,
             pod: name,
+            ..Node::default()
         })
     };
     let mut nodes: Vec<Node> = data.into_iter().filter_map(node).collect();

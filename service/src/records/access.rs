@@ -51,6 +51,16 @@ impl DatabaseAccess {
         Ok((options, is_pooled))
     }
 
+    /// Whether both lead to the same database of the same PostgreSQL in the same way, whoever asks.
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        let place = |access: &Self| {
+            let (options, is_pooled) = access.postgres().ok().filter(|_| !access.is_sqlite())?;
+            let database = options.get_database().map(str::to_owned);
+            Some((options.get_host().to_owned(), options.get_port(), database, is_pooled))
+        };
+        place(self).is_some_and(|mine| place(other) == Some(mine))
+    }
+
     /// The URL without passwords, for logs and errors.
     pub(super) fn shown(&self) -> String {
         let Some((scheme, rest)) = self.url.split_once("://") else { return self.url.clone() };
@@ -83,6 +93,22 @@ mod tests {
             assert_eq!(access.shown(), shown);
             assert_eq!(format!("{access:?}"), format!("DatabaseAccess({shown})"));
         }
+    }
+
+    #[test]
+    fn whoever_asks_it_is_the_same_place() {
+        let same = |one: &str, other: &str| DatabaseAccess::at(one).is_same_place(&DatabaseAccess::at(other));
+        assert!(same("postgres://exam:one@db/exams", "postgresql://other:two@db:5432/exams"));
+        for other in [
+            "postgres://exam@db2/exams",
+            "postgres://exam@db:6432/exams",
+            "postgres://exam@db/other",
+            "postgres://exam@db/exams?pooled=true",
+            "sqlite:exams.db",
+        ] {
+            assert!(!same("postgres://exam@db/exams", other), "{other}");
+        }
+        assert!(!same("sqlite:exams.db", "sqlite:exams.db"), "a file is nobody's but the process's");
     }
 
     #[test]

@@ -77,14 +77,6 @@ impl Pool {
         }
     }
 
-    /// The server and database of its connections; `None` for SQLite.
-    pub(super) fn place(&self) -> Option<(String, u16, Option<String>)> {
-        match self {
-            Self::Sqlite(_) => None,
-            Self::Postgres(pool) | Self::TransactionPooled(pool) => Some(place(&pool.connect_options())),
-        }
-    }
-
     /// A pool with one connection for a task; `None` for SQLite, which has only one.
     pub(super) fn dedicated(&self) -> Option<Self> {
         let one = |pool: &PgPool| {
@@ -204,11 +196,6 @@ async fn is_alive(connection: &mut PgConnection, idle: Duration) -> Result<bool,
         connection.ping().await?;
     }
     Ok(true)
-}
-
-/// The server and the database that options lead to.
-pub(super) fn place(options: &PgConnectOptions) -> (String, u16, Option<String>) {
-    (options.get_host().to_owned(), options.get_port(), options.get_database().map(str::to_owned))
 }
 
 async fn postgres(access: &DatabaseAccess) -> Result<(Pool, String), OpenError> {

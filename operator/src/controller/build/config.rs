@@ -44,6 +44,8 @@ pub fn redis(desired: &Desired, Provisioned { wanted, plan }: &Provisioned) -> C
         wanted.tuning(0).min_replicas,
         names::REDIS_AUTH_KEY,
     );
+    // Nobody copies its emptiness.
+    let is_alone = wanted.nodes == 1 && plan.nodes == 1;
     let host = |pod: &String| format!("{pod}{}", names.redis_domain());
     // Those that run are asked, too, while they become fewer.
     let hosts = names.sentinel_hosts(wanted.sentinels.max(plan.sentinels));
@@ -54,7 +56,7 @@ pub fn redis(desired: &Desired, Provisioned { wanted, plan }: &Provisioned) -> C
         ("sentinel.conf".to_owned(), format!("{common}port {SENTINEL_PORT}\ndir /tmp\n")),
         ("domain".to_owned(), names.redis_domain()),
         ("master".to_owned(), plan.master.as_ref().map(host).unwrap_or_default()),
-        ("may-start-empty".to_owned(), if wanted.sentinels == 0 { "yes" } else { "no" }.to_owned()),
+        ("may-start-empty".to_owned(), if is_alone { "yes" } else { "no" }.to_owned()),
         ("sentinels".to_owned(), hosts.iter().fold(String::new(), |lines, host| lines + host + "\n")),
         ("quorum".to_owned(), wanted.quorum.to_string()),
         ("down-after".to_owned(), wanted.down_after.to_string()),

@@ -19,10 +19,10 @@ pub fn api_token(names: &Names, Credential(token): &Credential) -> Secret {
 
 /// The Secret of the Redis password: the password for clients, and the fragment of configuration that Redis includes.
 /// It appears in no argument and no environment variable.
-pub fn redis_password(names: &Names, Credential(password): &Credential) -> Secret {
+pub fn redis_password(names: &Names, password: &Credential) -> Secret {
     let pairs = [
-        (names::PASSWORD_KEY.to_owned(), bytes(password)),
-        (names::REDIS_AUTH_KEY.to_owned(), bytes(&redis_auth(password))),
+        (names::PASSWORD_KEY.to_owned(), bytes(&password.0)),
+        (names::REDIS_AUTH_KEY.to_owned(), bytes(&password.redis_config())),
     ];
     Secret {
         metadata: names.owned(names.redis_auth(), Component::Redis),
@@ -40,11 +40,6 @@ pub fn store(names: &Names, files: &BTreeMap<String, Credential>) -> Secret {
         data: Some(data.collect()),
         ..Secret::default()
     }
-}
-
-/// The fragment of configuration of Redis that has its password, for its clients and for itself as a replica.
-pub fn redis_auth(password: &str) -> String {
-    format!("requirepass {password}\nmasterauth {password}\n")
 }
 
 fn bytes(text: &str) -> ByteString {

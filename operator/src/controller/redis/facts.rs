@@ -27,7 +27,9 @@ pub struct Node {
     pub is_going: bool,
     /// The role that its label tells.
     pub label: Option<String>,
-    /// What Redis says; `None`: it is silent.
+    /// Whether it answers, but not to this password.
+    pub refuses_password: bool,
+    /// What Redis says; `None`: it is silent, or refuses to.
     pub word: Option<Word>,
 }
 

@@ -13,7 +13,7 @@ pub const PAUSE_MILLISECONDS: u32 = 15_000;
 pub enum Command {
     /// The old master takes no writes for a while.
     Pause,
-    /// How many replicas have all of its writes?
+    /// How many replicas have applied all of its writes?
     Wait,
     /// Another is to become the master: Sentinels choose it, or it is named.
     Promote,

@@ -10,7 +10,7 @@ use crate::controller::credentials::Credential;
 use crate::names::{REDIS_PORT, SENTINEL_MASTER, SENTINEL_PORT};
 use futures::future::join_all;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, RedisError};
+use redis::{AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Longest wait for Sentinels to name another master.
 const TAKEOVER: Duration = Duration::from_secs(8);
-/// How often they are asked meanwhile.
+/// How often somebody is asked again meanwhile.
 const ASKED_EVERY: Duration = Duration::from_millis(50);
 
 /// Where the pods of a Redis are, and its password.
@@ -37,8 +37,9 @@ impl Access {
     /// Asks every pod. What Kubernetes says of them is taken over.
     pub async fn look(&self, nodes: Vec<Node>, sentinels: Vec<Sentinel>) -> Facts {
         let nodes = join_all(nodes.into_iter().map(async |node| {
-            let word = self.word(&node.pod).await.ok();
-            Node { word, ..node }
+            let word = self.word(&node.pod).await;
+            let refuses = |error: &RedisError| error.kind() == ErrorKind::AuthenticationFailed;
+            Node { refuses_password: word.as_ref().is_err_and(refuses), word: word.ok(), ..node }
         }));
         let sentinels = join_all(sentinels.into_iter().map(async |sentinel| {
             let word = self.sentinel(&sentinel.pod).await.ok();
@@ -124,10 +125,7 @@ impl Access {
                 let _: () = self.ask(from, &["CLIENT", "PAUSE", &pause, "WRITE"]).await?;
                 Ok(Reply::Done)
             }
-            Command::Wait => {
-                // Below the wait for a reply.
-                Ok(Reply::Count(self.ask(from, &["WAIT", &replicas.to_string(), "700"]).await?))
-            }
+            Command::Wait => Ok(Reply::Count(self.caught_up(from, replicas, facts).await?)),
             Command::Promote => {
                 match to {
                     Some(to) => {
@@ -154,6 +152,26 @@ impl Access {
                 let _: () = self.ask(from, &["CLIENT", "UNPAUSE"]).await?;
                 Ok(Reply::Done)
             }
+        }
+    }
+
+    /// How many replicas have applied every byte that the paused master has written; `expected` is not waited for longer
+    /// than for a reply. `WAIT` would not tell: it speaks of the writes of its own connection, which has made none.
+    async fn caught_up(&self, from: &str, expected: usize, facts: &Facts) -> Result<u32, RedisError> {
+        let (written, start) = (self.word(from).await?.offset, Instant::now());
+        loop {
+            let replicas = facts.nodes.iter().filter(|node| node.pod != from);
+            let has_all = join_all(replicas.map(async |node| {
+                let word = self.word(&node.pod).await.ok();
+                let node = Node { word, ..node.clone() };
+                node.follows(from) && node.word.is_some_and(|word| word.offset >= written)
+            }))
+            .await;
+            let count = has_all.into_iter().filter(|has_all| *has_all).count();
+            if count >= expected || start.elapsed() > PATIENCE {
+                return Ok(u32::try_from(count).unwrap_or(u32::MAX));
+            }
+            tokio::time::sleep(ASKED_EVERY).await;
         }
     }
 
@@ -264,7 +282,7 @@ impl Access {
     }
 
     async fn connect(&self, pod: &str, port: i32) -> Result<MultiplexedConnection, RedisError> {
-        let unknown = || RedisError::from((redis::ErrorKind::Io, "a pod has no address"));
+        let unknown = || RedisError::from((ErrorKind::Io, "a pod has no address"));
         let address = *self.addresses.get(pod).ok_or_else(unknown)?;
         let address = SocketAddr::new(address, u16::try_from(port).expect("a port should be one"));
         let info = format!("redis://{address}").into_connection_info()?;

@@ -335,10 +335,13 @@ fn roll(wanted: &Wanted, facts: &Facts, master: &str, has_quorum: bool) -> Optio
     }
 }
 
-/// A pod of an earlier template that does not answer, as with a wrong image or an earlier password: it waits for nobody,
-/// and nobody waits for it.
+/// A pod of an earlier template that serves nobody: Kubernetes does not find it ready, as with a wrong image, or it has an
+/// earlier password. It waits for nobody, and nobody waits for it. One that only this operator does not reach is left alone.
 fn stuck(facts: &Facts) -> Option<Step> {
-    let stuck = |node: &&Node| node.is_outdated && node.word.is_none() && !node.is_going;
+    let stuck = |node: &&Node| {
+        let is_of_no_use = node.word.is_none() && (!node.is_ready || node.refuses_password);
+        node.is_outdated && is_of_no_use && !node.is_going
+    };
     facts.nodes.iter().find(stuck).map(|node| Step::Replace(node.pod.clone()))
 }
 

@@ -223,7 +223,10 @@ fn pods_are_replaced_one_by_one_and_the_master_hands_over() {
         Some(Step::Replace(pod(2))),
         "it never started"
     );
-    let locked = |ordinal| Node { is_outdated: true, ..silent(ordinal) };
+    let unreached = |ordinal| Node { is_outdated: true, is_ready: true, ..silent(ordinal) };
+    let all = planned(&facts(vec![unreached(0), unreached(1), unreached(2)], &[None; 3]), Some(0));
+    assert_eq!(all.step, None, "this operator is cut off, and they are not");
+    let locked = |ordinal| Node { refuses_password: true, ..unreached(ordinal) };
     let all = planned(&facts(vec![locked(0), locked(1), locked(2)], &[None; 3]), Some(0));
     assert_eq!(all.step, Some(Step::Replace(pod(0))), "none answers any more: another password");
     let going = Node { is_going: true, ..replica(2, 0, 5) };
