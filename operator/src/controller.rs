@@ -14,35 +14,31 @@ pub mod decide;
 pub mod events;
 mod external;
 pub mod given;
+mod lead;
 pub mod observe;
 pub mod redis;
 pub mod status;
 pub mod validate;
 pub mod waiting;
+mod watch;
+
+pub use watch::run;
 
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::metrics::Metrics;
-use crate::names::{FIELD_MANAGER, INSTANCE, MANAGED_BY, Names, REVISION, STORE_REVISION};
+use crate::names::{Names, REVISION, SECRETS_REVISION};
 use apply::Applied;
 use build::Secrets;
 use credentials::{Credentials, Source};
 use decide::{Provisioned, SecretWrite};
 use events::Events;
-use futures::StreamExt;
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service, ServiceAccount};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
+use kube::core::DeserializeGuard;
 use kube::core::error_boundary::InvalidObject;
-use kube::core::{DeserializeGuard, PartialObjectMeta};
-use kube::runtime::controller::{self, Action, Config, Controller};
-use kube::runtime::reflector::ObjectRef;
-use kube::runtime::watcher;
-use kube::{Api, Client, ResourceExt};
+use kube::runtime::controller::Action;
+use kube::{Client, ResourceExt};
 use redis::patience::Patience;
-use redis::plan::{self, Step};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use validate::Defaults;
@@ -60,11 +56,6 @@ const LOOK_AT_REDIS: Duration = Duration::from_secs(10);
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// Pause after a failure that lasts until a person acts; a change of the resource triggers a reconcile at once.
 const AFTER_REFUSAL: Duration = Duration::from_secs(60);
-/// Watch events within this time lead to one reconcile.
-const DEBOUNCE: Duration = Duration::from_millis(100);
-/// Watches are renewed before load balancers close idle connections.
-const WATCH_SECONDS: u32 = 190;
-
 /// What every reconcile needs.
 #[derive(Debug)]
 pub struct Context {
@@ -135,57 +126,6 @@ impl Error {
 /// A watched resource. One that cannot be deserialized does not block the others.
 type Watched = DeserializeGuard<AdaptiveExamDeployment>;
 
-/// Watches and reconciles until SIGTERM, in one namespace or in all.
-pub async fn run(client: Client, namespace: Option<&str>, context: Arc<Context>) {
-    let config = || watcher::Config::default().timeout(WATCH_SECONDS);
-    let managed = || config().labels(&format!("{MANAGED_BY}={FIELD_MANAGER}"));
-    let forgetting = context.clone();
-    Controller::new(api::<Watched>(&client, namespace), config())
-        .owns(api::<Deployment>(&client, namespace), managed())
-        .owns(api::<StatefulSet>(&client, namespace), managed())
-        .owns(api::<Service>(&client, namespace), managed())
-        .owns(api::<ConfigMap>(&client, namespace), managed())
-        .owns(api::<ServiceAccount>(&client, namespace), managed())
-        // Pods belong to their workloads; a label says whose they are.
-        .watches(api::<PartialObjectMeta<Pod>>(&client, namespace), managed(), |pod| owner(&pod))
-        .owns(api::<PodDisruptionBudget>(&client, namespace), managed())
-        .owns(api::<HorizontalPodAutoscaler>(&client, namespace), managed())
-        .with_config(Config::default().debounce(DEBOUNCE).concurrency(8))
-        .shutdown_on_signal()
-        .run(
-            move |resource, context| {
-                let client = client.clone();
-                async move { reconcile(&client, &resource, &context).await }
-            },
-            after_failure,
-            context,
-        )
-        // Failures are logged where they are handled, in `after_failure`.
-        .for_each(|outcome| {
-            if let Err(controller::Error::ObjectNotFound(gone)) = outcome {
-                forgetting.forget(gone.namespace.as_deref().unwrap_or_default(), &gone.name);
-            }
-            futures::future::ready(())
-        })
-        .await;
-}
-
-/// The resource that a pod is of.
-fn owner(pod: &PartialObjectMeta<Pod>) -> Option<ObjectRef<Watched>> {
-    let name = pod.metadata.labels.as_ref()?.get(INSTANCE)?;
-    Some(ObjectRef::new(name).within(pod.metadata.namespace.as_deref()?))
-}
-
-fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
-where
-    K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>,
-{
-    match namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
-    }
-}
-
 async fn reconcile(client: &Client, resource: &Watched, context: &Context) -> Result<Action, Error> {
     let start = Instant::now();
     let outcome = match &resource.0 {
@@ -243,8 +183,7 @@ async fn pipeline(
     let password = recall(&redis_auth_name, &observed.redis_auth);
     let secrets = Secrets { token: token.credential(), password: password.credential() };
     let resources = build::build(&desired, &decision, secrets);
-    let store_revision = decision.store_revision();
-    let untold = observed.untold(&resources.revision, store_revision.as_deref());
+    let untold = observed.untold(&resources.revision, decision.given.as_deref());
     let written = match &observed.taken {
         _ if desired.paused => Ok(()),
         Some((kind, name, holder)) => {
@@ -254,7 +193,7 @@ async fn pipeline(
         None => match apply::apply(client, &desired.names, &resources, &context.applied).await {
             Ok(_) => {
                 let annotations =
-                    serde_json::json!({REVISION: resources.revision, STORE_REVISION: store_revision});
+                    serde_json::json!({REVISION: resources.revision, SECRETS_REVISION: decision.given});
                 apply::tell(client, &desired.names, &untold, &annotations).await
             }
             Err(error) => Err(error),
@@ -262,7 +201,7 @@ async fn pipeline(
     };
     let written = match (&decision.redis, written) {
         (Some(provisioned), Ok(())) if !desired.paused => {
-            lead(client, context, &resource.metadata, names, provisioned, &observed).await
+            lead::lead(client, context, &resource.metadata, names, provisioned, &observed).await
         }
         (_, written) => written,
     };
@@ -300,47 +239,6 @@ async fn pipeline(
     let is_ready =
         status.conditions.iter().any(|known| known.type_ == status::READY && known.status == "True");
     Ok(Action::requeue(if is_ready || desired.paused { AT_REST } else { ON_THE_WAY }))
-}
-
-/// Labels the pods of Redis by their roles, and takes the step that is due.
-async fn lead(
-    client: &Client,
-    context: &Context,
-    resource: &ObjectMeta,
-    names: &Names,
-    Provisioned { wanted, plan }: &Provisioned,
-    observed: &observe::Observed,
-) -> Result<(), apply::Error> {
-    for (pod, role) in &plan.labels {
-        apply::label(client, names, pod, role).await?;
-    }
-    let Some(step) = plan.step.as_ref().filter(|_| plan.is_due) else { return Ok(()) };
-    // Between the look and now something may have happened: it is taken if it still is what has to be done.
-    let (facts, record) = (&observed.redis_facts, observed.master.as_deref());
-    let facts = match &observed.redis_access {
-        Some(access) => access.look(facts.nodes.clone(), facts.sentinels.clone()).await,
-        None => return Ok(()),
-    };
-    if plan::plan(wanted, &facts, record, observed.redis_size()).step.as_ref() != Some(step) {
-        return Ok(());
-    }
-    let done = match (step, &observed.redis_access) {
-        (Step::Choose(pod), _) => Ok(format!("{pod} is chosen as the master")),
-        (Step::Replace(pod), _) => {
-            apply::replace(client, names, pod).await?;
-            Ok(format!("{pod} is replaced"))
-        }
-        (step, Some(access)) => access.take(step, wanted, &facts).await,
-        (_, None) => return Ok(()),
-    };
-    context.metrics.stepped(step.reason(), done.is_ok());
-    let (reason, note, is_done) = match done {
-        Ok(note) => (step.reason(), note, true),
-        Err(note) => ("RedisStepFailed", note, false),
-    };
-    tracing::info!(name = names.name, namespace = names.namespace, reason, is_done, "{note}");
-    context.events.tell_step(resource, reason, &note, is_done).await;
-    Ok(())
 }
 
 async fn observe(

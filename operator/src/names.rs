@@ -16,8 +16,8 @@ pub const INSTANCE: &str = "app.kubernetes.io/instance";
 /// Annotation of a pod of the service: the revision of the Settings that it was told of. A change of it has the kubelet
 /// bring the pod's files up to date at once.
 pub const REVISION: &str = "exam.dreamseed.ai/settings-revision";
-/// The same of the secrets of a store outside.
-pub const STORE_REVISION: &str = "exam.dreamseed.ai/store-revision";
+/// The same of what people gave in Secrets of their own.
+pub const SECRETS_REVISION: &str = "exam.dreamseed.ai/secrets-revision";
 /// Annotation of the pods of Redis: the hash of their password, so that another one restarts them.
 pub const PASSWORD_REVISION: &str = "exam.dreamseed.ai/password-revision";
 

@@ -111,6 +111,8 @@ pub const CRATES: &[Crate] = &[
                     "leader",
                     "ops",
                     "controller",
+                    "controller::lead",
+                    "controller::watch",
                     "controller::observe::*",
                     "controller::apply::*",
                     "controller::events::*",

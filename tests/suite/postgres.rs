@@ -68,6 +68,9 @@ async fn a_password_is_rotated_while_exams_run() -> Result<()> {
         let alter = sqlx::AssertSqlSafe(format!("ALTER USER exam PASSWORD '{after}'"));
         sqlx::query(alter).execute(&mut admin).await?;
         examinee.answer(&client).await.context("by connections that were there")?;
+        let crowd = (0..32).map(|_| client.get("/exams"));
+        let replies = try_join_all(crowd).await?;
+        assert!(replies.iter().all(|reply| reply.status == 200), "also by many at once: {replies:?}");
         let adopted = adoptions();
         std::fs::write(&file, url(after))?;
         let now = || async { (adoptions() > adopted).then_some(()) };

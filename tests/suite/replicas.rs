@@ -113,7 +113,7 @@ async fn pods_are_replaced_scaled_and_rotated_and_no_request_fails() -> Result<(
     println!("{} answers, none failed; longest gap {:?}", seen.answers(), seen.gap);
 
     // What is left of a look at an earlier resource of this name is not said of this one.
-    let earlier = ObjectMeta { uid: Some("00000000-0000-0000-0000-000000000000".to_owned()), ..now.metadata };
+    let earlier = ObjectMeta { resource_version: Some("1".to_owned()), ..now.metadata };
     let stale = AdaptiveExamDeploymentStatus { mode: Some("stale".to_owned()), ..Default::default() };
     assert!(!apply::publish(&namespace.kube, &earlier, None, &stale).await?, "it was refused");
     let mode =

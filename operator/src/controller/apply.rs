@@ -227,8 +227,8 @@ async fn apply_one(
     Ok(changed)
 }
 
-/// Publishes a status unless it is published already. It is that of this one resource: another of the same name, made
-/// after this one was deleted, does not get it.
+/// Publishes a status unless it is published already; gives whether it was written. It is written only on the resource as
+/// it was looked at: one that was changed since, or made anew under the same name, is looked at again.
 ///
 /// # Errors
 /// The write failed.
@@ -250,15 +250,14 @@ pub async fn publish(
     let patch = serde_json::json!({
         "apiVersion": kind.api_version,
         "kind": kind.kind,
-        "metadata": {"uid": resource.uid},
+        "metadata": {"resourceVersion": resource.resource_version},
         "status": status,
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
     match api.patch_status(name, &params, &Patch::Apply(patch)).await {
         Ok(_) => Ok(true),
-        // It was deleted meanwhile; nobody reads its status any more.
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
-        Err(kube::Error::Api(status)) if status.code == 409 && status.message.contains("UID") => Ok(false),
+        // It was deleted or changed meanwhile; a change is an event, and the next look says what is true then.
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
         Err(source) => Err(Error::write("status of", name, source)),
     }
 }

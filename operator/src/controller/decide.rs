@@ -22,6 +22,8 @@ pub struct Decision {
     pub store: Store,
     /// The files that it names and people gave, by name.
     pub store_files: BTreeMap<String, Credential>,
+    /// The hash of all that people gave in Secrets; `None`: nothing.
+    pub given: Option<String>,
     /// The hash of where the database is; `None`: in an embedded file.
     pub database: Option<String>,
     /// The Redis that runs. Once provisioned it stays, with its volumes, when the mode changes to another: the return
@@ -73,6 +75,7 @@ impl SecretWrite {
 /// # Errors
 /// What a person gave in a Secret cannot be used; nothing may be changed then.
 pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusable> {
+    let given = given_revision(desired, observed)?;
     let redis = provisioned(desired, observed);
     let in_files = |store| Outside { store, files: BTreeMap::new() };
     let Outside { store, files: store_files } = match (desired.running(), &desired.external) {
@@ -81,21 +84,16 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusab
         (Mode::Sentinel, _) => in_files(desired.by_sentinels()),
         (Mode::Memory | Mode::External, _) => in_files(validate::in_memory()),
     };
-    if let Some(keys) = desired.jwt_keys() {
-        observed.given.text(&keys)?;
-    }
     let database = match &desired.database {
         DesiredDatabase::Embedded(_) => None,
-        DesiredDatabase::Postgres { url, ca } => {
-            ca.as_ref().map(|ca| observed.given.text(ca)).transpose()?;
-            Some(database_revision(url, observed.given.text(url)?)?)
-        }
+        DesiredDatabase::Postgres { url, .. } => Some(database_revision(url, observed.given.text(url)?)?),
     };
     let make_data = database.is_none() && !observed.has_data;
     Ok(Decision {
         mode: desired.running(),
         store,
         store_files,
+        given,
         database,
         auth: SecretWrite::of(desired.auth.mode == AuthMode::Token, &observed.auth),
         redis_auth: SecretWrite::of(redis.is_some(), &observed.redis_auth),
@@ -105,16 +103,14 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusab
     })
 }
 
-impl Decision {
-    /// The hash of what people gave for the store; `None`: nothing.
-    pub fn store_revision(&self) -> Option<String> {
-        let texts: String = self
-            .store_files
-            .iter()
-            .flat_map(|(name, file)| [name, &file.0])
-            .fold(String::new(), |texts, text| texts + text + "\n");
-        (!texts.is_empty()).then(|| contract::settings::revision(&texts))
-    }
+/// The hash of all that the spec names in Secrets, each of which has to be there.
+fn given_revision(desired: &Desired, observed: &Observed) -> Result<Option<String>, Unusable> {
+    let references = desired.references();
+    let texts: Vec<&str> = references
+        .iter()
+        .map(|reference| Ok(observed.given.text(reference)?.0.as_str()))
+        .collect::<Result<_, Unusable>>()?;
+    Ok((!texts.is_empty()).then(|| contract::settings::revision(&texts.join("\n"))))
 }
 
 /// The Redis to run: as the mode wants it, or as it is where the mode needs none.

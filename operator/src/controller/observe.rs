@@ -4,29 +4,26 @@
 //! Must not know: what follows from it.
 
 pub mod evidence;
+mod pods;
 
 use super::credentials::Credential;
 use super::given::Given;
-use super::redis::facts::{Facts, Node, Sentinel};
+use super::redis::facts::Facts;
 use super::redis::link::Access;
 use super::validate::Desired;
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
-use crate::names::{self, Component, Names, REVISION, STORE_REVISION};
+use crate::names::{self, Component, Names};
 use contract::State;
 use evidence::Evidence;
-use futures::future::{join_all, try_join_all};
+use futures::future::try_join_all;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DynamicObject, ListParams};
+use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::{Api, Client};
+use pods::{redis_pods, service_pods};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
-
-/// Longest wait for a service's own word.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is there.
 #[derive(Clone, Debug, Default)]
@@ -64,8 +61,8 @@ pub struct ServicePod {
     pub name: String,
     /// The revision of the Settings that it was told of last.
     pub told: Option<String>,
-    /// The revision of the secrets of a store outside that it was told of last.
-    pub told_of_store: Option<String>,
+    /// The revision of what people gave in Secrets that it was told of last.
+    pub told_of_secrets: Option<String>,
     /// Its own word, or why there is none.
     pub state: Result<State, String>,
 }
@@ -78,11 +75,11 @@ impl ServicePod {
 }
 
 impl Observed {
-    /// Pods that run other Settings and were not told of these, or were not told of these secrets of their store.
-    pub fn untold(&self, revision: &str, store: Option<&str>) -> Vec<&str> {
+    /// Pods that run other Settings and were not told of these, or were not told of what people gave in Secrets.
+    pub fn untold(&self, revision: &str, given: Option<&str>) -> Vec<&str> {
         let untold = |pod: &&ServicePod| {
             (!pod.has_adopted(revision) && pod.told.as_deref() != Some(revision))
-                || (store.is_some() && pod.told_of_store.as_deref() != store)
+                || (given.is_some() && pod.told_of_secrets.as_deref() != given)
         };
         self.pods.iter().filter(untold).map(|pod| pod.name.as_str()).collect()
     }
@@ -289,82 +286,6 @@ fn password(secret: &Secret) -> Option<String> {
 
 fn generated(secret: Option<&Secret>, value: fn(&Secret) -> Option<String>) -> Generated {
     Generated { exists: secret.is_some(), value: secret.and_then(value).map(Credential) }
-}
-
-/// The pods of Redis and of Sentinels, and where they are.
-async fn redis_pods(
-    client: &Client,
-    names: &Names,
-    revision: Option<&str>,
-    password: String,
-) -> kube::Result<(Vec<Node>, Vec<Sentinel>, Access)> {
-    let api: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
-    let list = async |component| {
-        api.list(&ListParams::default().labels(&names.selected(component))).await.map(|list| list.items)
-    };
-    let (data, sentinels) = tokio::try_join!(list(Component::Redis), list(Component::Sentinel))?;
-    let address = |pod: &Pod| {
-        let ip = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
-        Some((pod.metadata.name.clone()?, ip))
-    };
-    let addresses = data.iter().chain(&sentinels).filter_map(address).collect();
-    let node = |pod: Pod| {
-        let name = pod.metadata.name.clone()?;
-        let labels = pod.metadata.labels.as_ref();
-        let label = |name: &str| labels.and_then(|labels| labels.get(name)).cloned();
-        let made_of = label("controller-revision-hash");
-        Some(Node {
-            ordinal: name.rsplit_once('-')?.1.parse().ok()?,
-            is_outdated: revision.is_some() && made_of.as_deref() != revision,
-            is_ready: is_ready(&pod),
-            is_going: pod.metadata.deletion_timestamp.is_some(),
-            label: label(names::ROLE),
-            pod: name,
-            ..Node::default()
-        })
-    };
-    let mut nodes: Vec<Node> = data.into_iter().filter_map(node).collect();
-    nodes.sort_by_key(|node| node.ordinal);
-    let sentinel = |pod: Pod| Some(Sentinel { pod: pod.metadata.name?, word: None });
-    let mut sentinels: Vec<Sentinel> = sentinels.into_iter().filter_map(sentinel).collect();
-    sentinels.sort_by(|one, other| one.pod.cmp(&other.pod));
-    let password = Credential(password);
-    Ok((nodes, sentinels, Access { addresses, password, domain: names.redis_domain() }))
-}
-
-/// The pods that are ready, each asked for its own word.
-async fn service_pods(
-    client: &Client,
-    http: &reqwest::Client,
-    names: &Names,
-) -> kube::Result<Vec<ServicePod>> {
-    let api: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
-    let listed = api.list(&ListParams::default().labels(&names.selected(Component::Service))).await?;
-    let asked = listed.items.into_iter().filter(is_ready).filter_map(|pod| {
-        let ip: IpAddr = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
-        let annotation = |name| pod.metadata.annotations.as_ref().and_then(|told| told.get(name)).cloned();
-        let (told, told_of_store) = (annotation(REVISION), annotation(STORE_REVISION));
-        let url = format!("http://{}{}", SocketAddr::new(ip, contract::OPS_PORT), contract::STATE_PATH);
-        let name = pod.metadata.name?;
-        Some(async move { ServicePod { name, told, told_of_store, state: fetch_state(http, &url).await } })
-    });
-    let mut pods = join_all(asked).await;
-    pods.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(pods)
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    let is_ready = conditions.iter().any(|known| known.type_ == "Ready" && known.status == "True");
-    is_ready && pod.metadata.deletion_timestamp.is_none()
-}
-
-async fn fetch_state(http: &reqwest::Client, url: &str) -> Result<State, String> {
-    let request = async {
-        let response = http.get(url).timeout(PATIENCE).send().await?.error_for_status()?;
-        response.json::<State>().await
-    };
-    request.await.map_err(|error| format!("{url} does not tell its state: {}", error.without_url()))
 }
 
 fn workload_of_deployment(deployment: Deployment) -> Workload {

@@ -3,18 +3,18 @@
 //! Input: what is desired, decided and observed, and the last status. Output: the new status. Nothing is claimed that
 //! was not observed; what could not be observed is `Unknown`. Must not know: the cluster.
 
+mod store;
 mod transitions;
 
-use super::decide::{Decision, Provisioned};
+use super::decide::Decision;
 use super::observe::{Observed, Workload};
-use super::redis::facts::Facts;
-use super::redis::plan::{Step, Unsettled};
 use super::validate::{Desired, DesiredDatabase, InvalidSpec};
 use super::waiting::{self, Fields, Waiting};
-use crate::crd::{AdaptiveExamDeploymentStatus, Adoption, AuthMode, Endpoints, Mode, RedisStatus, Request};
+use crate::crd::{AdaptiveExamDeploymentStatus, Adoption, AuthMode, Endpoints, Mode, Request};
 use crate::names::Component;
 use contract::State;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use store::{redis_status, store_ready};
 use transitions::Running;
 
 /// All of it runs as wanted.
@@ -87,7 +87,7 @@ pub fn status(
     let list = before.map(|before| before.transitions.clone()).unwrap_or_default();
     AdaptiveExamDeploymentStatus {
         observed_generation: Some(desired.generation),
-        transitions: transitions::record(list, running, now),
+        transitions: if desired.paused { list } else { transitions::record(list, running, now) },
         mode,
         replicas: observed.service.as_ref().map_or(0, |service| service.total),
         selector: Some(desired.names.selected(Component::Service)),
@@ -213,22 +213,6 @@ fn adoption(observed: &Observed, revision: &str) -> Adoption {
     Adoption { adopted: count(adopted), pods: count(observed.pods.len()) }
 }
 
-fn redis_status(Provisioned { plan, .. }: &Provisioned, facts: &Facts) -> RedisStatus {
-    let master = match &plan.step {
-        // It is recorded before it is made the master.
-        Some(Step::Choose(pod)) if plan.is_due => Some(pod.clone()),
-        _ => plan.master.clone(),
-    };
-    let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
-    let name = master.as_deref().unwrap_or_default();
-    let words = facts.sentinels.iter().filter_map(|sentinel| sentinel.word.as_ref());
-    RedisStatus {
-        replicas_in_sync: count(facts.nodes.iter().filter(|node| node.follows(name)).count()),
-        sentinels_agree: count(words.filter(|word| word.master.as_deref() == Some(name)).count()),
-        master,
-    }
-}
-
 fn service_available(desired: &Desired, service: Option<&Workload>) -> Verdict {
     match service {
         None => Verdict::of("False", "WaitingForPods", "the Deployment is not there yet"),
@@ -257,84 +241,6 @@ fn waiting_verdict(reason: &'static str, progress: &str, workload: &Workload, fi
     match waiting::why(&workload.evidence, workload.refused.as_deref(), fields) {
         Some(Waiting { reason, message }) => Verdict::of("False", reason, format!("{progress}: {message}")),
         None => Verdict::of("False", reason, progress),
-    }
-}
-
-fn store_ready(
-    desired: &Desired,
-    decision: &Decision,
-    observed: &Observed,
-    state: Option<&State>,
-) -> Verdict {
-    if decision.mode == Mode::Memory {
-        return Verdict::of("True", "InMemory", "snapshots are in the service's memory");
-    }
-    if decision.mode == Mode::External {
-        return store_outside(state);
-    }
-    match (&observed.redis, state) {
-        (None, _) => Verdict::of("False", "WaitingForRedis", "the StatefulSet is not there yet"),
-        (Some(redis), _) if !redis.is_rolled_out() => {
-            let fields = Fields {
-                image: "spec.redis.image",
-                resources: "spec.redis.resources",
-                storage: "spec.redis.storage",
-                wanted: Some(&desired.redis.storage),
-            };
-            let progress = format!("{} of {} Redis pods are ready", redis.ready, redis.wanted);
-            waiting_verdict("WaitingForRedis", &progress, redis, fields)
-        }
-        _ if let Some(verdict) = unsettled(decision, observed) => verdict,
-        (Some(_), Some(state)) if state.store == "up" => {
-            Verdict::of("True", "RedisAnswers", "the service reaches Redis")
-        }
-        (Some(_), Some(state)) => Verdict::of(
-            "False",
-            "StoreUnreachable",
-            match &state.store_problem {
-                Some(problem) => {
-                    format!("Redis is ready, but the service says: {problem}; exams go on from the log")
-                }
-                None => format!(
-                    "Redis is ready, but the service finds it {}; exams go on from the log",
-                    state.store
-                ),
-            },
-        ),
-        (Some(_), None) => Verdict::of(
-            "Unknown",
-            "ServiceSilent",
-            "Redis is ready; the service has not said whether it reaches it",
-        ),
-    }
-}
-
-/// What a provisioned Redis still lacks, although its pods are there.
-fn unsettled(decision: &Decision, observed: &Observed) -> Option<Verdict> {
-    let Provisioned { wanted, plan } = decision.redis.as_ref()?;
-    if let Some(Unsettled { reason, message }) = &plan.unsettled {
-        return Some(Verdict::of("False", reason, message));
-    }
-    let ready = observed.sentinel.as_ref().map_or(0, |sentinel| sentinel.ready);
-    let is_short = wanted.sentinels > 0 && i64::from(ready) < i64::from(wanted.sentinels);
-    is_short.then(|| {
-        let message = format!("{ready} of {} Sentinels are ready", wanted.sentinels);
-        Verdict::of("False", "BootstrappingSentinels", message)
-    })
-}
-
-/// Whether the service reaches a Redis outside, in its own words.
-fn store_outside(state: Option<&State>) -> Verdict {
-    match state {
-        Some(state) if state.store == "up" => {
-            Verdict::of("True", "RedisAnswers", "the service reaches the external Redis")
-        }
-        Some(state) => {
-            let problem = state.store_problem.as_deref().unwrap_or("it does not answer");
-            let message = format!("the external Redis: {problem}; exams go on from the log");
-            Verdict::of("False", "StoreUnreachable", message)
-        }
-        None => Verdict::of("Unknown", "ServiceSilent", "the service has not said whether it reaches Redis"),
     }
 }
 

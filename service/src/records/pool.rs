@@ -80,7 +80,8 @@ impl Pool {
     /// A pool with one connection for a task; `None` for SQLite, which has only one.
     pub(super) fn dedicated(&self) -> Option<Self> {
         let one = |pool: &PgPool| {
-            (pool.options().clone().max_connections(1), PgConnectOptions::clone(&pool.connect_options()))
+            let alone = pool.options().clone().min_connections(0).max_connections(1);
+            (alone, PgConnectOptions::clone(&pool.connect_options()))
         };
         match self {
             Self::Sqlite(_) => None,
@@ -205,7 +206,9 @@ async fn postgres(access: &DatabaseAccess) -> Result<(Pool, String), OpenError> 
         OpenError::Connect { url: shown.clone(), reason, hint }
     };
     let (options, is_pooled) = access.postgres().map_err(connect)?;
+    // Full from the start: while a password is rotated, no request has to make a connection with the old one.
     let mut pool = PgPoolOptions::new()
+        .min_connections(MAX_CONNECTIONS)
         .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(DEADLINE)
         .test_before_acquire(false)

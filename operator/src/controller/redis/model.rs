@@ -1,77 +1,20 @@
 //! A small world of Redis, Sentinels and an operator that may end at any moment, in which every order of events is tried.
 //!
-//! Input: [`plan`] and [`Handover`], the same code that runs. Output: no reachable state in which the operator itself makes
+//! Input: the world of `world.rs`, in which `plan` and `Handover` act, the same code that runs. Output: no reachable state in which the operator itself makes
 //! a second master that takes writes, promotes an empty Redis over one with data, or loses an acknowledged write in a
 //! planned handover. The world: three Redis, and Sentinels as one agent, which is there or not. A write is acknowledged by
 //! the master alone and copied later. One assumption is the measured one: a pause outlasts the time in which Sentinels make
 //! the old master a replica. Must not know: clocks.
 
-use super::facts::{Facts, Node, Role, Sentinel, SentinelWord, Word};
-use super::handover::{Command, Handover, Outcome, Reply};
-use super::plan::{Plan, Step, Wanted, plan};
-use stateright::{Checker, Model, Property};
+mod world;
 
-const WANTED: Wanted = Wanted { nodes: 3, sentinels: 3, quorum: 2, down_after: 2000, max_memory: 1 };
+use stateright::{Checker, Model, Property};
+use world::{Mistake, Redis, World};
+
 /// Writes that a client makes at most.
 const WRITES: u8 = 2;
 
 /// A mistake that the model has to find.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mistake {
-    None,
-    /// A handover that does not pause writes.
-    NoPause,
-    /// A choice that does not see which Redis has data.
-    BlindChoice,
-    /// A master that was lost with its data starts as the master again.
-    NoGuard,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Redis {
-    is_up: bool,
-    /// `None`: it is the master; `Some(None)`: a replica of nobody.
-    of: Option<Option<usize>>,
-    is_paused: bool,
-    is_outdated: bool,
-    /// The writes that it has, a bit each.
-    data: u8,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct World {
-    redis: [Redis; 3],
-    /// The master that Sentinels name; `None`: they were never started.
-    named: Option<usize>,
-    has_sentinels: bool,
-    /// An old master that Sentinels have still to make a replica.
-    to_demote: Option<usize>,
-    acknowledged: u8,
-    written: u8,
-    record: Option<usize>,
-    /// What was recorded before: a pod that starts may still read that.
-    old_record: Option<usize>,
-    /// The step of the last look, and whether it is due.
-    step: Option<(u8, bool)>,
-    due: Option<DueStep>,
-    handover: Option<(Handover, usize)>,
-    /// What may still go wrong.
-    faults: u8,
-    has_failed: bool,
-    wrong: Option<&'static str>,
-}
-
-/// A step, as far as the world knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum DueStep {
-    Choose(usize),
-    Promote(usize),
-    Follow(usize, usize),
-    HandOver(usize),
-    Move(usize),
-    Replace(usize),
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Event {
     Write,
@@ -91,238 +34,14 @@ enum Event {
     PauseEnds(usize),
 }
 
-struct World0 {
+/// Where it begins, and what may go wrong.
+struct Scenario {
     mistake: Mistake,
     faults: u8,
     has_data: bool,
 }
 
-fn pod(index: usize) -> String {
-    format!("redis-{index}")
-}
-
-fn index(pod: &str) -> usize {
-    pod.trim_start_matches("redis-").parse().expect("a pod of this world")
-}
-
-fn due(step: &Step) -> Option<DueStep> {
-    Some(match step {
-        Step::Choose(pod) => DueStep::Choose(index(pod)),
-        Step::Promote(pod) => DueStep::Promote(index(pod)),
-        Step::Follow { pod, master } => DueStep::Follow(index(pod), index(master)),
-        Step::HandOver(pod) => DueStep::HandOver(index(pod)),
-        Step::Replace(pod) => DueStep::Replace(index(pod)),
-        Step::Move { from, .. } => DueStep::Move(index(from)),
-        Step::Tune(..) | Step::TuneSentinel(_) => return None,
-    })
-}
-
-impl World {
-    fn is_writable(&self, redis: usize) -> bool {
-        // `min-replicas-to-write`: one that no replica hears takes none.
-        let is_heard = self.redis.iter().any(|other| other.is_up && other.of == Some(Some(redis)));
-        let redis = &self.redis[redis];
-        redis.is_up && redis.of.is_none() && !redis.is_paused && is_heard
-    }
-
-    fn writable(&self) -> usize {
-        (0..3).filter(|redis| self.is_writable(*redis)).count()
-    }
-
-    fn is_linked(&self, redis: usize) -> bool {
-        let Some(Some(master)) = self.redis[redis].of else { return false };
-        let (replica, master) = (&self.redis[redis], &self.redis[master]);
-        replica.is_up && master.is_up && master.of.is_none() && replica.data == master.data
-    }
-
-    fn facts(&self, mistake: Mistake) -> Facts {
-        let node = |at: usize| {
-            let redis = &self.redis[at];
-            let keys = if mistake == Mistake::BlindChoice { 0 } else { u64::from(redis.data.count_ones()) };
-            let role = match redis.of {
-                None => Role::Master,
-                Some(of) => Role::Replica { of: of.map(pod), is_linked: self.is_linked(at) },
-            };
-            let ordinal = u32::try_from(at).unwrap();
-            let tuning = WANTED.tuning(ordinal);
-            // The offset tells nothing of a data set: a new lineage may have the larger one.
-            let word = Word { role, keys, tuning, ..Word::default() };
-            Node {
-                pod: pod(at),
-                ordinal,
-                is_outdated: redis.is_outdated,
-                is_ready: redis.is_up,
-                word: redis.is_up.then_some(word),
-                ..Node::default()
-            }
-        };
-        let word = self.named.filter(|_| self.has_sentinels).map(|named| SentinelWord {
-            master: Some(pod(named)),
-            has_quorum: true,
-            is_failing_over: self.to_demote.is_some(),
-            replicas: 2,
-            quorum: 2,
-            down_after: 2000,
-        });
-        let sentinel = |at: usize| Sentinel { pod: format!("sentinel-{at}"), word: word.clone() };
-        let sentinels = if self.named.is_some() { (0..3).map(sentinel).collect() } else { Vec::new() };
-        Facts { nodes: (0..3).map(node).collect(), sentinels }
-    }
-
-    fn remember(&mut self, master: usize) {
-        if self.record != Some(master) {
-            self.old_record = self.record.replace(master);
-        }
-    }
-
-    /// The operator makes a master.
-    fn make_master(&mut self, redis: usize) {
-        let richer = (0..3).any(|other| self.redis[other].is_up && self.redis[other].data != 0);
-        if self.redis[redis].data == 0 && richer {
-            self.wrong = Some("an empty Redis was promoted");
-        }
-        let before = self.writable();
-        self.redis[redis].of = None;
-        if self.writable() > 1 && self.writable() > before {
-            self.wrong = Some("a second master takes writes");
-        }
-    }
-
-    fn plan(&self, mistake: Mistake) -> Plan {
-        let sentinels = if self.named.is_some() { 3 } else { 0 };
-        plan(&WANTED, &self.facts(mistake), self.record.map(pod).as_deref(), (3, sentinels))
-    }
-
-    fn look(&mut self, mistake: Mistake) {
-        let plan = self.plan(mistake);
-        if let Some(master) = &plan.master {
-            self.remember(index(master));
-        }
-        let step = plan.step.as_ref().and_then(due);
-        // Seen twice, it is due.
-        let seen = self.due.take();
-        self.step = match (&step, &seen) {
-            (Some(step), Some(before)) if step == before => Some((2, true)),
-            (Some(_), _) => Some((1, false)),
-            (None, _) => None,
-        };
-        self.due = step;
-        if plan.sentinels > 0 && self.named.is_none() {
-            self.named = plan.master.as_deref().map(index);
-            self.has_sentinels = self.named.is_some();
-        }
-    }
-
-    fn take(&mut self, mistake: Mistake) {
-        let Some(step) = self.due.take() else { return };
-        self.step = None;
-        // It is taken if it still is what has to be done.
-        if self.plan(mistake).step.as_ref().and_then(due) != Some(step.clone()) {
-            return;
-        }
-        match step {
-            DueStep::Choose(redis) => self.remember(redis),
-            DueStep::Promote(redis) if self.redis[redis].is_up => self.make_master(redis),
-            DueStep::Follow(redis, master) if self.redis[redis].is_up => {
-                self.redis[redis].of = Some(Some(master));
-            }
-            DueStep::HandOver(from) => {
-                let replicas = (0..3).filter(|redis| self.redis[*redis].of == Some(Some(from)));
-                let replicas =
-                    u32::try_from(replicas.filter(|redis| self.is_linked(*redis)).count()).unwrap();
-                self.handover = Some((Handover::begin(pod(from), replicas), from));
-            }
-            DueStep::Replace(redis) => {
-                self.redis[redis].is_up = false;
-                self.redis[redis].is_outdated = false;
-                self.redis[redis].is_paused = false;
-            }
-            // Nothing here asks for it: there are always three.
-            DueStep::Promote(_) | DueStep::Follow(..) | DueStep::Move(_) => {}
-        }
-    }
-
-    /// The next command of a handover, and its reply.
-    fn hand_over(&mut self, mistake: Mistake) {
-        let Some((handover, from)) = self.handover.take() else { return };
-        let command = match handover.command() {
-            Ok(command) => command,
-            Err(Outcome::HandedOver(master)) => {
-                let has_all = self.redis[index(master)].data & self.acknowledged == self.acknowledged;
-                if !has_all && !self.has_failed {
-                    self.wrong = Some("an acknowledged write was lost in a planned handover");
-                }
-                return;
-            }
-            Err(Outcome::Aborted(_)) => return,
-        };
-        let is_up = self.redis[from].is_up;
-        let reply = match command {
-            Command::Pause if is_up => {
-                self.redis[from].is_paused = mistake != Mistake::NoPause;
-                Reply::Done
-            }
-            Command::Wait if is_up => {
-                let linked = (0..3).filter(|redis| self.redis[*redis].of == Some(Some(from)));
-                Reply::Count(u32::try_from(linked.filter(|redis| self.is_linked(*redis)).count()).unwrap())
-            }
-            Command::Promote => match self.fail_over() {
-                true => Reply::Done,
-                false => Reply::Failed,
-            },
-            Command::AskMaster => match self.named.filter(|_| self.has_sentinels) {
-                Some(named) => Reply::Master(pod(named)),
-                None => Reply::Failed,
-            },
-            Command::Demote(master) if is_up => {
-                self.redis[from].of = Some(Some(index(&master)));
-                self.to_demote = self.to_demote.filter(|old| *old != from);
-                Reply::Done
-            }
-            Command::Unpause if is_up => {
-                self.redis[from].is_paused = false;
-                Reply::Done
-            }
-            _ => Reply::Failed,
-        };
-        self.handover = Some((handover.answer(reply), from));
-    }
-
-    /// Sentinels promote the replica of the master they name that has most.
-    fn fail_over(&mut self) -> bool {
-        let Some(named) = self.named.filter(|_| self.has_sentinels && self.to_demote.is_none()) else {
-            return false;
-        };
-        let able = (0..3).filter(|redis| {
-            self.redis[*redis].is_up && self.redis[*redis].of == Some(Some(named)) && *redis != named
-        });
-        let Some(heir) = able.max_by_key(|redis| self.redis[*redis].data) else { return false };
-        self.redis[heir].of = None;
-        self.named = Some(heir);
-        self.to_demote = Some(named);
-        for redis in 0..3 {
-            if redis != heir && redis != named && self.redis[redis].is_up {
-                self.redis[redis].of = Some(Some(heir));
-            }
-        }
-        true
-    }
-
-    /// What `redis.sh` does.
-    fn start(&mut self, redis: usize, is_stale: bool, mistake: Mistake) {
-        let record = if is_stale { self.old_record } else { self.record };
-        let master = self.named.filter(|_| self.has_sentinels).or(record);
-        let has_data = self.redis[redis].data != 0 || mistake == Mistake::NoGuard;
-        let of = match master {
-            Some(master) if master == redis && has_data => None,
-            Some(master) if master == redis => Some(None),
-            master => Some(master),
-        };
-        self.redis[redis] = Redis { is_up: true, of, is_paused: false, ..self.redis[redis].clone() };
-    }
-}
-
-impl Model for World0 {
+impl Model for Scenario {
     type State = World;
     type Action = Event;
 
@@ -347,7 +66,7 @@ impl Model for World0 {
             record: self.has_data.then_some(0),
             old_record: None,
             step: None,
-            due: None,
+            is_due: false,
             handover: None,
             faults: self.faults,
             has_failed: false,
@@ -364,7 +83,7 @@ impl Model for World0 {
         }
         if world.handover.is_some() {
             events.push(Event::Handover);
-        } else if world.step.is_some_and(|(_, is_due)| is_due) {
+        } else if world.is_due {
             events.push(Event::Take);
         } else {
             events.push(Event::Look);
@@ -427,7 +146,7 @@ impl Model for World0 {
             Event::Handover => world.hand_over(self.mistake),
             Event::OperatorEnds => {
                 world.faults -= 1;
-                (world.step, world.due, world.handover) = (None, None, None);
+                (world.step, world.is_due, world.handover) = (None, false, None);
             }
             Event::Crash(redis) | Event::LoseVolume(redis) => {
                 world.faults -= 1;
@@ -482,7 +201,7 @@ impl Model for World0 {
 
 /// Tries every order; what went wrong, if anything, and how many states there are.
 fn check(mistake: Mistake, has_data: bool, faults: u8) -> (Option<String>, usize) {
-    let checked = World0 { mistake, faults, has_data }.checker().threads(2).spawn_bfs().join();
+    let checked = Scenario { mistake, faults, has_data }.checker().threads(2).spawn_bfs().join();
     let wrong = checked.discovery("nothing goes wrong by the operator").map(|path| {
         let (last, events) = (path.last_state().wrong, path.into_actions());
         format!("{}: {events:?}", last.unwrap_or_default())

@@ -51,7 +51,7 @@ fn state(mode: &str, revision: &str, store: &str) -> State {
 
 /// One pod, with this word.
 fn pods(state: Result<State, String>) -> Vec<ServicePod> {
-    vec![ServicePod { name: "midterm-1".to_owned(), told: None, told_of_store: None, state }]
+    vec![ServicePod { name: "midterm-1".to_owned(), told: None, told_of_secrets: None, state }]
 }
 
 fn settled(mode: Mode) -> Observed {
@@ -195,7 +195,7 @@ fn the_pod_that_is_farthest_behind_is_told() {
     let pod = |name: &str, told: Option<&str>, state| ServicePod {
         name: name.to_owned(),
         told: told.map(str::to_owned),
-        told_of_store: None,
+        told_of_secrets: None,
         state: Ok(state),
     };
     let observed = Observed {
@@ -359,6 +359,9 @@ fn a_paused_or_invalid_resource_says_so() {
     let paused = status(&desired, &decision, REVISION, &observed, None, &at(1));
     assert_eq!(of(&paused, STALLED), word("True", "Paused"));
     assert_eq!(of(&paused, READY), word("True", "AllChecksPassed"), "it still reports");
+    let other = AdaptiveExamDeploymentStatus { mode: Some("basic".to_owned()), ..paused.clone() };
+    let still = status(&desired, &decision, REVISION, &observed, Some(&other), &at(1));
+    assert!(still.transitions.is_empty(), "nothing is changed, whatever is wanted");
 
     let mut resource = named("midterm");
     resource.spec.redis.max_memory = "1.5Gi".to_owned();

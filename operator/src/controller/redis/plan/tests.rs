@@ -1,6 +1,6 @@
 //! Plans, as tables; and a small world in which every plan comes true, whatever happens to it.
 
-use super::super::facts::{Sentinel, SentinelWord, Word};
+use super::super::facts::{Role, Sentinel, SentinelWord, Word};
 use super::*;
 
 const WANTED: Wanted = Wanted { nodes: 3, sentinels: 3, quorum: 2, down_after: 2000, max_memory: 128 << 20 };

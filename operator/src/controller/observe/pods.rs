@@ -1,0 +1,95 @@
+//! The pods of a resource: where they are, what Kubernetes says of them, and the service's own word.
+//!
+//! Input: names, and clients. Output: pods, by name or ordinal. Must not know: what follows from it.
+
+use super::ServicePod;
+use crate::controller::credentials::Credential;
+use crate::controller::redis::facts::{Node, Sentinel};
+use crate::controller::redis::link::Access;
+use crate::names::{self, Component, Names, REVISION, SECRETS_REVISION};
+use contract::State;
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+use kube::{Api, Client};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Longest wait for a service's own word.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pods of Redis and of Sentinels, and where they are.
+pub(super) async fn redis_pods(
+    client: &Client,
+    names: &Names,
+    revision: Option<&str>,
+    password: String,
+) -> kube::Result<(Vec<Node>, Vec<Sentinel>, Access)> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
+    let list = async |component| {
+        api.list(&ListParams::default().labels(&names.selected(component))).await.map(|list| list.items)
+    };
+    let (data, sentinels) = tokio::try_join!(list(Component::Redis), list(Component::Sentinel))?;
+    let address = |pod: &Pod| {
+        let ip = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
+        Some((pod.metadata.name.clone()?, ip))
+    };
+    let addresses = data.iter().chain(&sentinels).filter_map(address).collect();
+    let node = |pod: Pod| {
+        let name = pod.metadata.name.clone()?;
+        let labels = pod.metadata.labels.as_ref();
+        let label = |name: &str| labels.and_then(|labels| labels.get(name)).cloned();
+        let made_of = label("controller-revision-hash");
+        Some(Node {
+            ordinal: name.rsplit_once('-')?.1.parse().ok()?,
+            is_outdated: revision.is_some() && made_of.as_deref() != revision,
+            is_ready: is_ready(&pod),
+            is_going: pod.metadata.deletion_timestamp.is_some(),
+            label: label(names::ROLE),
+            pod: name,
+            ..Node::default()
+        })
+    };
+    let mut nodes: Vec<Node> = data.into_iter().filter_map(node).collect();
+    nodes.sort_by_key(|node| node.ordinal);
+    let sentinel = |pod: Pod| Some(Sentinel { pod: pod.metadata.name?, word: None });
+    let mut sentinels: Vec<Sentinel> = sentinels.into_iter().filter_map(sentinel).collect();
+    sentinels.sort_by(|one, other| one.pod.cmp(&other.pod));
+    let password = Credential(password);
+    Ok((nodes, sentinels, Access { addresses, password, domain: names.redis_domain() }))
+}
+
+/// The pods that are ready, each asked for its own word.
+pub(super) async fn service_pods(
+    client: &Client,
+    http: &reqwest::Client,
+    names: &Names,
+) -> kube::Result<Vec<ServicePod>> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
+    let listed = api.list(&ListParams::default().labels(&names.selected(Component::Service))).await?;
+    let asked = listed.items.into_iter().filter(is_ready).filter_map(|pod| {
+        let ip: IpAddr = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
+        let annotation = |name| pod.metadata.annotations.as_ref().and_then(|told| told.get(name)).cloned();
+        let (told, told_of_secrets) = (annotation(REVISION), annotation(SECRETS_REVISION));
+        let url = format!("http://{}{}", SocketAddr::new(ip, contract::OPS_PORT), contract::STATE_PATH);
+        let name = pod.metadata.name?;
+        Some(async move { ServicePod { name, told, told_of_secrets, state: fetch_state(http, &url).await } })
+    });
+    let mut pods = join_all(asked).await;
+    pods.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(pods)
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    let is_ready = conditions.iter().any(|known| known.type_ == "Ready" && known.status == "True");
+    is_ready && pod.metadata.deletion_timestamp.is_none()
+}
+
+async fn fetch_state(http: &reqwest::Client, url: &str) -> Result<State, String> {
+    let request = async {
+        let response = http.get(url).timeout(PATIENCE).send().await?.error_for_status()?;
+        response.json::<State>().await
+    };
+    request.await.map_err(|error| format!("{url} does not tell its state: {}", error.without_url()))
+}
