@@ -14,7 +14,6 @@ pub mod decide;
 pub mod events;
 mod external;
 pub mod given;
-mod lead;
 pub mod observe;
 pub mod redis;
 pub mod status;
@@ -201,7 +200,7 @@ async fn pipeline(
     };
     let written = match (&decision.redis, written) {
         (Some(provisioned), Ok(())) if !desired.paused => {
-            lead::lead(client, context, &resource.metadata, names, provisioned, &observed).await
+            redis::steps::take(client, context, &resource.metadata, names, provisioned, &observed).await
         }
         (_, written) => written,
     };

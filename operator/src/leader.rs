@@ -19,12 +19,12 @@ const GRACE: Duration = Duration::from_secs(8);
 /// Pause after the API server failed to renew it.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The Lease that operators compete for.
+/// An operator that competes for a Lease.
 #[derive(Clone, Debug)]
-pub struct Seat {
-    /// Its namespace.
+pub struct Candidate {
+    /// Namespace of the Lease.
     pub namespace: String,
-    /// Its name.
+    /// Name of the Lease.
     pub name: String,
     /// Who this operator is, as in the name of its pod.
     pub identity: String,
@@ -36,16 +36,21 @@ pub struct Seat {
 /// The Lease was lost, or the API server refuses it.
 pub async fn lead(
     client: &Client,
-    seat: &Seat,
+    candidate: &Candidate,
     metrics: &Metrics,
     work: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let mut end = signal(SignalKind::terminate())?;
     let manager = tokio::select! {
-        elected = elected(client, seat) => elected?,
+        elected = elected(client, candidate) => elected?,
         _ = end.recv() => return Ok(()),
     };
-    tracing::info!(lease = seat.name, namespace = seat.namespace, identity = seat.identity, "leading");
+    tracing::info!(
+        lease = candidate.name,
+        namespace = candidate.namespace,
+        identity = candidate.identity,
+        "leading"
+    );
     metrics.leads(true);
     let lost = tokio::select! {
         () = work => None,
@@ -54,23 +59,25 @@ pub async fn lead(
     metrics.leads(false);
     match lost {
         None => manager.release().await.context("the Lease could not be given up"),
-        Some(why) => bail!("the Lease {} was lost: {why}; another operator works now", seat.name),
+        Some(why) => bail!("the Lease {} was lost: {why}; another operator works now", candidate.name),
     }
 }
 
 /// Resolves once this operator holds the Lease.
-async fn elected(client: &Client, seat: &Seat) -> anyhow::Result<LeaseManager> {
-    let leases: Api<Lease> = Api::namespaced(client.clone(), &seat.namespace);
+async fn elected(client: &Client, candidate: &Candidate) -> anyhow::Result<LeaseManager> {
+    let leases: Api<Lease> = Api::namespaced(client.clone(), &candidate.namespace);
     loop {
         // What a manager knows of the Lease it keeps until that would have expired: a new one looks.
-        let manager = LeaseManagerBuilder::new(client.clone(), &seat.name)
-            .with_namespace(&seat.namespace)
-            .with_identity(&seat.identity)
+        let manager = LeaseManagerBuilder::new(client.clone(), &candidate.name)
+            .with_namespace(&candidate.namespace)
+            .with_identity(&candidate.identity)
             .with_duration(HELD.as_secs())
             .with_grace(GRACE.as_secs())
             .build()
             .await
-            .with_context(|| format!("the Lease {} in {} cannot be used", seat.name, seat.namespace))?;
+            .with_context(|| {
+                format!("the Lease {} in {} cannot be used", candidate.name, candidate.namespace)
+            })?;
         let is_free = |lease: Option<&Lease>| {
             lease.is_none_or(|lease| {
                 let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref());
@@ -86,7 +93,7 @@ async fn elected(client: &Client, seat: &Seat) -> anyhow::Result<LeaseManager> {
                     tokio::time::sleep(AGAIN).await;
                 }
             },
-            freed = await_condition(leases.clone(), &seat.name, is_free) => {
+            freed = await_condition(leases.clone(), &candidate.name, is_free) => {
                 if let Err(error) = freed {
                     tracing::warn!("the Lease cannot be watched: {error}");
                     tokio::time::sleep(AGAIN).await;

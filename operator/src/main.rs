@@ -7,7 +7,7 @@ use kube::{Api, Client};
 use operator::controller::validate::Defaults;
 use operator::controller::{self, Context};
 use operator::crd::AdaptiveExamDeployment;
-use operator::leader::{self, Seat};
+use operator::leader::{self, Candidate};
 use operator::metrics::Metrics;
 use operator::{generate, ops};
 use std::io::Write;
@@ -119,7 +119,7 @@ async fn run(arguments: Run) -> anyhow::Result<()> {
         }
         Some((namespace, name)) => {
             let identity = identity.unwrap_or_else(|| format!("exam-operator-{:08x}", rand::random::<u32>()));
-            leader::lead(&client, &Seat { namespace, name, identity }, &metrics, work).await?;
+            leader::lead(&client, &Candidate { namespace, name, identity }, &metrics, work).await?;
         }
     }
     tracing::info!("stopped");

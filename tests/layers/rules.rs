@@ -111,7 +111,7 @@ pub const CRATES: &[Crate] = &[
                     "leader",
                     "ops",
                     "controller",
-                    "controller::lead",
+                    "controller::redis::steps",
                     "controller::watch",
                     "controller::observe::*",
                     "controller::apply::*",

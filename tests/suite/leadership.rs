@@ -44,11 +44,32 @@ async fn another_operator_takes_over() -> Result<()> {
     namespace.ready("practice", "memory").await?;
 
     let id = pods.get(&second).await?.metadata.uid.context("an id")?;
-    // The container of it comes back under the same name, and is not the holder that it was: it waits as anybody does.
+    // The container comes back under the name of its pod, and still holds the Lease.
     cluster.signal(&id, "exam-operator", Signal::KILL)?;
     let start = Instant::now();
     namespace.api().create(&PostParams::default(), &resource("quiz", json!({}))?).await?;
     namespace.ready("quiz", "memory").await?;
     println!("after a kill a new resource is Ready in {:?}", start.elapsed());
+
+    // A frozen one says nothing, and learns later that it leads no more: it ends, and comes back as a candidate.
+    let restarts = async |pod: &str| {
+        let status = pods.get(pod).await?.status.and_then(|status| status.container_statuses);
+        anyhow::Ok(status.into_iter().flatten().map(|container| container.restart_count).sum::<i32>())
+    };
+    let frozen = holder(&leases).await.context("a holder")?;
+    let id = pods.get(&frozen).await?.metadata.uid.context("an id")?;
+    let before = restarts(&frozen).await?;
+    cluster.signal(&id, "exam-operator", Signal::STOP)?;
+    let (third, took) = another(&frozen).await?;
+    println!("after it was frozen another operator leads in {took:?}");
+    // The kubelet may have replaced it meanwhile, as it answers no probe.
+    let _ = cluster.signal(&id, "exam-operator", Signal::CONT);
+    namespace.api().create(&PostParams::default(), &resource("final", json!({}))?).await?;
+    namespace.ready("final", "memory").await?;
+    wait::until("the end of the frozen operator", wait_for, || async {
+        (restarts(&frozen).await.ok()? > before).then_some(())
+    })
+    .await?;
+    ensure!(holder(&leases).await.as_deref() == Some(third.as_str()), "{third} leads on");
     Ok(())
 }

@@ -63,13 +63,23 @@ async fn a_password_is_rotated_while_exams_run() -> Result<()> {
         log.matches("settings adopted").count()
     };
     let mut examinee = Examinee::start(&client, 10).await?;
+    // Connections that are open outlive a password, so all that requests use here are open: all but the reader's.
+    let crowd = || try_join_all((0..32).map(|_| client.get("/exams")));
+    let all_are_open = || async {
+        crowd().await.ok()?;
+        let connections = |state: &str| format!("adaptive_exam_db_connections{{state=\"{state}\"}}");
+        let busy = metric(&service, &connections("busy")).await.ok()??;
+        let idle = metric(&service, &connections("idle")).await.ok()??;
+        let most = metric(&service, "adaptive_exam_db_connections_max").await.ok()??;
+        (busy + idle >= most - 1.0).then_some(())
+    };
     for (before, after) in [("first", "second"), ("second", "third")] {
+        wait::until("all connections", Duration::from_secs(20), all_are_open).await?;
         let mut admin = PgConnection::connect(&url(before)).await?;
         let alter = sqlx::AssertSqlSafe(format!("ALTER USER exam PASSWORD '{after}'"));
         sqlx::query(alter).execute(&mut admin).await?;
         examinee.answer(&client).await.context("by connections that were there")?;
-        let crowd = (0..32).map(|_| client.get("/exams"));
-        let replies = try_join_all(crowd).await?;
+        let replies = crowd().await?;
         assert!(replies.iter().all(|reply| reply.status == 200), "also by many at once: {replies:?}");
         let adopted = adoptions();
         std::fs::write(&file, url(after))?;

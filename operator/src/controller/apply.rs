@@ -4,19 +4,19 @@
 //! owners are never written. An apply is skipped while the planned object and the live object are those of the last
 //! apply, so at rest nothing is written. Must not know: why the objects are as they are.
 
-mod small;
+mod direct;
 
-pub use small::{label, replace, tell};
+pub use direct::{label, replace, tell};
 
 use super::build::{Planned, Resources};
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::names::{FIELD_MANAGER, Names};
+use direct::{leave_replicas, remove};
 use futures::future::try_join_all;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt};
-use small::{leave_replicas, remove};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;

@@ -6,6 +6,7 @@
 mod availability;
 mod claims;
 mod config;
+mod network;
 mod pod;
 mod redis;
 mod secrets;
@@ -102,20 +103,20 @@ pub fn build(desired: &Desired, decision: &Decision, Secrets { token, password }
     if let Some(provisioned) = &decision.redis {
         let budget = |name, component| Planned::of(&availability::disruption_budget(names, name, component));
         objects.push(Planned::of(&config::redis(desired, provisioned)));
-        objects.push(Planned::of(&redis::client_service(names)));
-        objects.push(Planned::of(&redis::nodes_service(names)));
+        objects.push(Planned::of(&network::redis(names)));
+        objects.push(Planned::of(&network::redis_nodes(names)));
         objects.push(Planned::of(&redis::stateful_set(desired, provisioned.plan.nodes, password)));
         objects.push(budget(names.redis(), Component::Redis));
         if provisioned.wanted.sentinels > 0 || decision.has_sentinels {
-            objects.push(Planned::of(&sentinel::service(names)));
+            objects.push(Planned::of(&network::sentinels(names)));
             objects.push(Planned::of(&sentinel::stateful_set(desired, provisioned.plan.sentinels, password)));
             objects.push(budget(names.sentinel(), Component::Sentinel));
         }
     }
     objects.push(Planned::of(&config::settings(names, &settings)));
     objects.push(Planned::of(&service::account(names)));
-    objects.push(Planned::of(&service::api_service(names)));
-    objects.push(Planned::of(&service::ops_service(names)));
+    objects.push(Planned::of(&network::api(names)));
+    objects.push(Planned::of(&network::ops(names)));
     objects.push(Planned::of(&service::deployment(desired, decision)));
     let mut absent = Vec::new();
     objects.extend(availability::of_service(desired).as_ref().map(Planned::of));

@@ -4,7 +4,7 @@
 //! built.
 
 use super::credentials::Credential;
-use super::external::Outside;
+use super::external::ExternalStore;
 use super::given::{Reference, Unusable};
 use super::observe::{Generated, Observed};
 use super::redis::plan::{self, Plan, Wanted};
@@ -77,8 +77,8 @@ impl SecretWrite {
 pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusable> {
     let given = given_revision(desired, observed)?;
     let redis = provisioned(desired, observed);
-    let in_files = |store| Outside { store, files: BTreeMap::new() };
-    let Outside { store, files: store_files } = match (desired.running(), &desired.external) {
+    let in_files = |store| ExternalStore { store, files: BTreeMap::new() };
+    let ExternalStore { store, files: store_files } = match (desired.running(), &desired.external) {
         (Mode::External, Some(external)) => external.resolve(&observed.given)?,
         (Mode::Basic, _) => in_files(desired.basic()),
         (Mode::Sentinel, _) => in_files(desired.by_sentinels()),

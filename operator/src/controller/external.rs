@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 
 const URL: &str = "spec.redis.external.urlSecretRef";
 
-/// A store outside, and what its settings name by file.
+/// An external store, and what its settings name by file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outside {
+pub struct ExternalStore {
     /// The store in the Settings.
     pub store: Store,
     /// Files, by their names in the folder of the store's secrets.
@@ -58,7 +58,7 @@ impl External {
     ///
     /// # Errors
     /// A Secret lacks what is named, or a URL is not one.
-    pub fn resolve(&self, given: &Given) -> Result<Outside, Unusable> {
+    pub fn resolve(&self, given: &Given) -> Result<ExternalStore, Unusable> {
         let (field, text) = match (&self.url, &self.url_secret_ref) {
             (Some(url), _) => ("spec.redis.external.url", url.clone()),
             (None, Some(named)) => (URL, given.text(&Reference::of(URL, named, "url"))?.0.trim().to_owned()),
@@ -91,6 +91,6 @@ impl External {
             redis.cert_file = file("tls.crt", given.text(&certificate)?);
             redis.key_file = file("tls.key", given.text(&key)?);
         }
-        Ok(Outside { store, files })
+        Ok(ExternalStore { store, files })
     }
 }

@@ -1,4 +1,4 @@
-//! Redis for snapshots: Services and StatefulSet. One, or a master with replicas: the pods are the same.
+//! Redis for snapshots: its StatefulSet. One, or a master with replicas: the pods are the same.
 //!
 //! Input: what is desired. Output: objects. Must not know: what exists.
 
@@ -6,11 +6,10 @@ use super::config::{REDIS_AUTH_FOLDER as AUTH_FOLDER, REDIS_DATA_FOLDER as DATA_
 use super::{availability, claims, pod};
 use crate::controller::credentials::Credential;
 use crate::controller::validate::{Desired, DesiredRedis};
-use crate::names::{self, Component, Names, REDIS_PORT};
+use crate::names::{self, Component, REDIS_PORT};
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, PersistentVolumeClaim, PodSpec, PodTemplateSpec, ResourceRequirements, Service,
-    ServiceSpec,
+    Container, ContainerPort, PersistentVolumeClaim, PodSpec, PodTemplateSpec, ResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -20,36 +19,6 @@ use std::collections::BTreeMap;
 pub(super) const USER: i64 = 999;
 /// Folder of configuration and scripts.
 pub(super) const CONFIG_FOLDER: &str = "/etc/redis";
-
-/// The Service that leads to the master, for people and exporters. The exam service asks Sentinels.
-pub fn client_service(names: &Names) -> Service {
-    let mut service = service(names, names.redis(), None);
-    if let Some(selector) = service.spec.as_mut().and_then(|spec| spec.selector.as_mut()) {
-        selector.insert(names::ROLE.to_owned(), "master".to_owned());
-    }
-    service
-}
-
-/// The headless Service that gives the pods names.
-pub fn nodes_service(names: &Names) -> Service {
-    service(names, names.redis_nodes(), Some("None".to_owned()))
-}
-
-fn service(names: &Names, name: String, cluster_ip: Option<String>) -> Service {
-    let headless = cluster_ip.is_some();
-    Service {
-        metadata: names.owned(name, Component::Redis),
-        spec: Some(ServiceSpec {
-            type_: Some("ClusterIP".to_owned()),
-            cluster_ip,
-            publish_not_ready_addresses: headless.then_some(true),
-            selector: Some(names.selector(Component::Redis)),
-            ports: Some(vec![pod::service_port("redis", REDIS_PORT)]),
-            ..ServiceSpec::default()
-        }),
-        ..Service::default()
-    }
-}
 
 /// The StatefulSet with so many pods and their volumes, which survive the deletion of the resource. Which pod is replaced
 /// when is not its own decision: the master is the last, and hands over first.

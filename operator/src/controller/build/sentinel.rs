@@ -1,33 +1,15 @@
-//! Sentinels: their Service and StatefulSet.
+//! Sentinels: their StatefulSet.
 //!
 //! Input: what is desired, and how many. Output: objects. Must not know: what exists.
 
 use super::{availability, pod, redis};
 use crate::controller::credentials::Credential;
 use crate::controller::validate::Desired;
-use crate::names::{self, Component, Names, SENTINEL_PORT};
+use crate::names::{self, Component, SENTINEL_PORT};
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
-use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, PodSpec, PodTemplateSpec, ResourceRequirements, Service, ServiceSpec,
-};
+use k8s_openapi::api::core::v1::{Container, ContainerPort, PodSpec, PodTemplateSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::collections::BTreeMap;
-
-/// The headless Service that gives them names. A Sentinel is asked before it is ready, too.
-pub fn service(names: &Names) -> Service {
-    Service {
-        metadata: names.owned(names.sentinel(), Component::Sentinel),
-        spec: Some(ServiceSpec {
-            type_: Some("ClusterIP".to_owned()),
-            cluster_ip: Some("None".to_owned()),
-            publish_not_ready_addresses: Some(true),
-            selector: Some(names.selector(Component::Sentinel)),
-            ports: Some(vec![pod::service_port("sentinel", SENTINEL_PORT)]),
-            ..ServiceSpec::default()
-        }),
-        ..Service::default()
-    }
-}
 
 /// The StatefulSet. They come one after another, and are replaced one after another.
 pub fn stateful_set(desired: &Desired, count: u32, Credential(password): &Credential) -> StatefulSet {

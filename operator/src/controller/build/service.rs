@@ -1,4 +1,4 @@
-//! The exam service: account, Services and Deployment.
+//! The exam service: account and Deployment.
 //!
 //! Input: what is desired and decided. Output: objects. Must not know: what exists.
 
@@ -8,9 +8,7 @@ use crate::controller::validate::{Desired, DesiredDatabase};
 use crate::crd::AuthMode;
 use crate::names::{self, Component, Names};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
-use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, PodSpec, PodTemplateSpec, Service, ServiceAccount, ServiceSpec,
-};
+use k8s_openapi::api::core::v1::{Container, ContainerPort, PodSpec, PodTemplateSpec, ServiceAccount};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use std::collections::BTreeMap;
@@ -24,29 +22,6 @@ pub fn account(names: &Names) -> ServiceAccount {
         metadata: names.owned(names.name.clone(), Component::Service),
         automount_service_account_token: Some(false),
         ..ServiceAccount::default()
-    }
-}
-
-/// The Service of the exam API.
-pub fn api_service(names: &Names) -> Service {
-    service(names, names.name.clone(), "http", i32::from(contract::API_PORT))
-}
-
-/// The Service of the ops port, for Prometheus.
-pub fn ops_service(names: &Names) -> Service {
-    service(names, names.ops(), "ops", i32::from(contract::OPS_PORT))
-}
-
-fn service(names: &Names, name: String, port_name: &str, port: i32) -> Service {
-    Service {
-        metadata: names.owned(name, Component::Service),
-        spec: Some(ServiceSpec {
-            type_: Some("ClusterIP".to_owned()),
-            selector: Some(names.selector(Component::Service)),
-            ports: Some(vec![pod::service_port(port_name, port)]),
-            ..ServiceSpec::default()
-        }),
-        ..Service::default()
     }
 }
 

@@ -4,10 +4,10 @@
 //! time: while a majority of Sentinels agrees, they elect and this follows; only without them it chooses a master itself,
 //! never an empty one where another has data. Must not know: how a step is taken.
 
-mod leader;
+mod master;
 
 use super::facts::{Facts, Node, Tuning};
-use leader::{led_by_record, led_by_sentinels};
+use master::{led_by_record, led_by_sentinels};
 use std::time::Duration;
 
 /// What is wanted of a Redis.

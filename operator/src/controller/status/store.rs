@@ -40,7 +40,7 @@ pub(super) fn store_ready(
         return Verdict::of("True", "InMemory", "snapshots are in the service's memory");
     }
     if decision.mode == Mode::External {
-        return store_outside(state);
+        return external_store(state);
     }
     match (&observed.redis, state) {
         (None, _) => Verdict::of("False", "WaitingForRedis", "the StatefulSet is not there yet"),
@@ -94,7 +94,7 @@ fn unsettled(decision: &Decision, observed: &Observed) -> Option<Verdict> {
 }
 
 /// Whether the service reaches a Redis outside, in its own words.
-fn store_outside(state: Option<&State>) -> Verdict {
+fn external_store(state: Option<&State>) -> Verdict {
     match state {
         Some(state) if state.store == "up" => {
             Verdict::of("True", "RedisAnswers", "the service reaches the external Redis")

@@ -1,19 +1,19 @@
-//! Leading a provisioned Redis: the labels of its pods, and the step that is due.
+//! What is done at a provisioned Redis in one reconcile: labels of its pods, and the step that is due.
 //!
 //! Input: a plan, and what was observed. Output: labels, at most one step, and an event about it. Must not know: why a step
 //! is the next one.
 
-use super::Context;
-use super::apply;
-use super::decide::Provisioned;
-use super::observe::Observed;
-use super::redis::plan::{self, Step};
+use super::plan::{self, Step};
+use crate::controller::Context;
+use crate::controller::apply;
+use crate::controller::decide::Provisioned;
+use crate::controller::observe::Observed;
 use crate::names::Names;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 
 /// Labels the pods of Redis by their roles, and takes the step that is due.
-pub(super) async fn lead(
+pub(in crate::controller) async fn take(
     client: &Client,
     context: &Context,
     resource: &ObjectMeta,

@@ -1,4 +1,4 @@
-//! Writes of a single field or none: annotations of pods, a number of pods that is handed over, a deletion.
+//! Writes that are no apply of a whole object: annotations and labels of pods, a number of pods that is handed over, deletions.
 //!
 //! Input: names. Output: the writes. Must not know: why they are wanted.
 
