@@ -14,7 +14,9 @@ pub mod decide;
 pub mod events;
 mod external;
 pub mod given;
+pub mod hold;
 pub mod observe;
+mod quantity;
 pub mod redis;
 pub mod status;
 pub mod validate;
@@ -25,7 +27,7 @@ pub use watch::run;
 
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::metrics::Metrics;
-use crate::names::{Names, REVISION, SECRETS_REVISION};
+use crate::names::{self, Names, REVISION, SECRETS_REVISION};
 use apply::Applied;
 use build::Secrets;
 use credentials::{Credentials, Source};
@@ -181,7 +183,18 @@ async fn pipeline(
     let token = recall(&auth_name, &observed.auth);
     let password = recall(&redis_auth_name, &observed.redis_auth);
     let secrets = Secrets { token: token.credential(), password: password.credential() };
-    let resources = build::build(&desired, &decision, secrets);
+    let mut resources = build::build(&desired, &decision, secrets);
+    let held = hold::hold(
+        &mut resources.objects,
+        &hold::live([&observed.service, &observed.redis, &observed.sentinel]),
+        &hold::Rules {
+            name: &names.name,
+            update: &resource.spec.update,
+            made_from: &hold::made_from(&resource.spec),
+            approved: resource.annotations().get(names::APPROVE_UPDATE).map(String::as_str),
+            now: now.0,
+        },
+    );
     let untold = observed.untold(&resources.revision, decision.given.as_deref());
     let written = match &observed.taken {
         _ if desired.paused => Ok(()),
@@ -204,7 +217,8 @@ async fn pipeline(
         }
         (_, written) => written,
     };
-    let status = status::status(&desired, &decision, &resources.revision, &observed, before, &now);
+    let status =
+        status::status(&desired, &decision, held.as_ref(), &resources.revision, &observed, before, &now);
     if let Err(error) = written {
         let (reason, message) = (error.reason(), error.to_string());
         let status = match error {

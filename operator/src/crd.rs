@@ -7,7 +7,9 @@ mod auth;
 mod database;
 mod exam;
 mod external;
+mod free;
 mod image;
+mod network;
 mod redis;
 mod reference;
 mod rollback;
@@ -15,19 +17,22 @@ mod sentinel;
 mod service;
 mod status;
 mod storage;
+mod update;
 
 pub use auth::{Algorithm, Auth, AuthMode, Jwt, Limits, Traces};
 pub use database::Database;
 pub use exam::{Bank, BankFormat, Exam, ExamType, Shown};
 pub use external::{External, SecretName};
 pub use image::{Image, PullPolicy};
+pub use network::NetworkPolicy;
 pub use redis::{Mode, Redis};
 pub use reference::SecretKey;
 pub use rollback::{Request, Rollback};
 pub use sentinel::Sentinel;
-pub use service::{Autoscaling, Service};
+pub use service::{Autoscaling, Disruption, Service};
 pub use status::{AdaptiveExamDeploymentStatus, Adoption, Endpoints, OpenExams, RedisStatus, Transition};
 pub use storage::Storage;
+pub use update::{Day, Strategy, Update, Window};
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
@@ -102,6 +107,12 @@ pub struct AdaptiveExamDeploymentSpec {
     /// The rollback of the store.
     #[serde(default)]
     pub rollback: Rollback,
+    /// When pods may be replaced.
+    #[serde(default)]
+    pub update: Update,
+    /// Who may reach the pods.
+    #[serde(default)]
+    pub network_policy: NetworkPolicy,
 }
 
 #[cfg(test)]

@@ -15,7 +15,11 @@ pub fn named(name: &str) -> AdaptiveExamDeployment {
 
 /// Default images of the tests.
 pub fn defaults() -> Defaults {
-    Defaults { service_image: "exam-service:dev".to_owned(), redis_image: "exam-redis:dev".to_owned() }
+    Defaults {
+        service_image: "exam-service:dev".to_owned(),
+        redis_image: "exam-redis:dev".to_owned(),
+        operator_namespace: Some("exam-system".to_owned()),
+    }
 }
 
 /// A validated resource.

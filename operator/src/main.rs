@@ -109,7 +109,8 @@ async fn run(arguments: Run) -> anyhow::Result<()> {
         redis_image,
         "watching AdaptiveExamDeployments"
     );
-    let defaults = Defaults { service_image, redis_image };
+    let operator_namespace = lease.as_ref().map(|(namespace, _)| namespace.clone());
+    let defaults = Defaults { service_image, redis_image, operator_namespace };
     let context = Arc::new(Context::new(client.clone(), defaults, metrics.clone()));
     let work = controller::run(client.clone(), namespace.as_deref(), context);
     match lease {

@@ -59,6 +59,18 @@ pub const SENTINEL_MASTER: &str = "exams";
 pub const SENTINEL_PORT: i32 = 26379;
 /// Port of Redis.
 pub const REDIS_PORT: i32 = 6379;
+/// Annotation of a workload: the hash of the template of its pods, as it was planned.
+pub const TEMPLATE: &str = "exam.dreamseed.ai/template";
+/// Annotation of a workload: the hash of the part of the spec that its template was made from.
+pub const MADE_FROM: &str = "exam.dreamseed.ai/made-from";
+/// Annotation of a resource: the update that a person approved.
+pub const APPROVE_UPDATE: &str = "exam.dreamseed.ai/approve-update";
+/// Label of pods of any kind that may reach the Redis of the resource that it names.
+pub const REDIS_ACCESS: &str = "exam.dreamseed.ai/redis-access";
+/// Label of the program that runs in a pod.
+pub const APP: &str = "app.kubernetes.io/name";
+/// Its value for operators.
+pub const OPERATOR_APP: &str = "adaptive-exam-operator";
 
 /// A component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +181,7 @@ impl Names {
     /// The labels that select a component's pods. They never change.
     pub fn selector(&self, component: Component) -> BTreeMap<String, String> {
         BTreeMap::from([
-            ("app.kubernetes.io/name".to_owned(), "adaptive-exam".to_owned()),
+            (APP.to_owned(), "adaptive-exam".to_owned()),
             (INSTANCE.to_owned(), self.name.clone()),
             ("app.kubernetes.io/component".to_owned(), component.as_str().to_owned()),
         ])

@@ -7,7 +7,8 @@ use harness::{Cluster, wait};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use operator::crd::AdaptiveExamDeployment;
 use rustix::process::Signal;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -15,6 +16,50 @@ use std::time::{Duration, Instant};
 async fn holder(leases: &Api<Lease>) -> Option<String> {
     let lease = leases.get(RELEASE).await.ok()?;
     lease.spec?.holder_identity.filter(|holder| !holder.is_empty())
+}
+
+/// The same image under another name is what another version of the chart would have as its default.
+#[tokio::test]
+async fn an_upgrade_of_the_operator_replaces_no_pod_unasked() -> Result<()> {
+    let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
+    let _alone = cluster.alone().await;
+    let namespace = cluster.namespace("exam-upgrade").await?;
+    namespace.api().create(&PostParams::default(), &resource("practice", json!({}))?).await?;
+    namespace.ready("practice", "memory").await?;
+    let pods = async || {
+        let listed = namespace.api::<Pod>().list(&ListParams::default()).await?;
+        anyhow::Ok(listed.into_iter().map(|pod| pod.metadata.uid).collect::<Vec<_>>())
+    };
+    let before = pods().await?;
+    let upgrade = async |image: &str| {
+        let image = format!("EXAM_SERVICE_IMAGE={image}");
+        cluster.tool(&["kubectl", "-n", RELEASE, "set", "env", "deployment", RELEASE, &image]).await?;
+        cluster.tool(&["kubectl", "-n", RELEASE, "rollout", "status", "deployment", RELEASE]).await
+    };
+    upgrade("docker.io/library/exam-service:dev").await?;
+    let api: Api<AdaptiveExamDeployment> = namespace.api();
+    let message = wait::until("the update to be told", Duration::from_secs(60), || async {
+        let conditions = api.get("practice").await.ok()?.status?.conditions;
+        let waiting = conditions.into_iter().find(|known| known.type_ == "UpdateWaiting")?;
+        (waiting.reason == "OperatorUpgraded").then_some(waiting.message)
+    })
+    .await?;
+    // A change of the mode does not bring it in.
+    let basic = Patch::Merge(json!({"spec": {"redis": {"mode": "basic"}}}));
+    api.patch("practice", &PatchParams::default(), &basic).await?;
+    namespace.ready("practice", "basic").await?;
+    ensure!(pods().await?.contains(&before[0]), "the pod that served still serves");
+    let (_, annotation) = message.rsplit_once(' ').context("an annotation")?;
+    let (name, id) = annotation.split_once('=').context("a value")?;
+    let approval = Patch::Merge(json!({"metadata": {"annotations": {name: id}}}));
+    api.patch("practice", &PatchParams::default(), &approval).await?;
+    wait::until("another pod", Duration::from_secs(60), || async {
+        (!pods().await.ok()?.contains(&before[0])).then_some(())
+    })
+    .await?;
+    namespace.ready("practice", "basic").await?;
+    upgrade("exam-service:dev").await?;
+    namespace.remove().await
 }
 
 #[tokio::test]

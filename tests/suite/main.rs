@@ -37,6 +37,7 @@ mod replicas;
 mod scoring;
 mod sentinel;
 mod settings;
+mod shape;
 mod simulate;
 mod store;
 mod timing;

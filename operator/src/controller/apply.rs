@@ -11,7 +11,7 @@ pub use direct::{label, replace, tell};
 use super::build::{Planned, Resources};
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::names::{FIELD_MANAGER, Names};
-use direct::{leave_replicas, remove};
+use direct::{grow, leave_replicas, remove};
 use futures::future::try_join_all;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
@@ -90,6 +90,9 @@ impl Error {
             Self::Write { source, .. } => source.as_ref(),
         };
         match source {
+            kube::Error::Api(status) if matches!(status.code, 403 | 422) && self.is_of_a_claim() => {
+                "VolumeNotGrown"
+            }
             kube::Error::Api(status) if status.code == 403 => "Forbidden",
             kube::Error::Api(status) if status.code == 409 => "Conflict",
             kube::Error::Api(status) if status.code == 422 && is_immutable_field(&status.message) => {
@@ -100,9 +103,14 @@ impl Error {
         }
     }
 
+    /// Claims are written only to grow them.
+    fn is_of_a_claim(&self) -> bool {
+        matches!(self, Self::Write { kind, .. } if kind == "PersistentVolumeClaim")
+    }
+
     /// Whether the failure lasts until a person acts.
     pub fn is_lasting(&self) -> bool {
-        matches!(self.reason(), "NameTaken" | "Forbidden" | "ImmutableChange" | "Refused")
+        matches!(self.reason(), "NameTaken" | "Forbidden" | "ImmutableChange" | "Refused" | "VolumeNotGrown")
     }
 }
 
@@ -144,6 +152,10 @@ pub async fn apply(
         if apply_one(client, names, planned, live, applied).await? {
             written += 1;
         }
+    }
+    for growth in &resources.grow {
+        grow(client, names, growth).await?;
+        written += 1;
     }
     Ok(written)
 }
@@ -296,6 +308,9 @@ mod tests {
         for (error, reason, is_lasting) in table {
             assert_eq!((error.reason(), error.is_lasting()), (reason, is_lasting), "{error}");
         }
+        let claim = Status { code: 403, message: "does not support resize".to_owned(), ..Status::default() };
+        let claim = kube::Error::Api(Box::new(claim));
+        assert_eq!(Error::write("PersistentVolumeClaim", "midterm-data", claim).reason(), "VolumeNotGrown");
         assert_eq!(
             refused(500, "etcd is away").to_string(),
             "StatefulSet midterm-redis could not be written: etcd is away"

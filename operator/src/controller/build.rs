@@ -8,17 +8,19 @@ mod claims;
 mod config;
 mod network;
 mod pod;
+mod policies;
 mod redis;
 mod secrets;
 mod sentinel;
 mod service;
 
 use super::credentials::Credential;
-use super::decide::{Decision, SecretWrite};
+use super::decide::{Decision, Growth, SecretWrite};
 use super::validate::{Desired, DesiredDatabase};
 use crate::names::Component;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::Resource;
 use kube::core::ApiResource;
 use serde::Serialize;
@@ -65,6 +67,8 @@ pub struct Resources {
     pub absent: Vec<(ApiResource, String)>,
     /// The Deployment whose number of pods is left to its autoscaler.
     pub scaled: Option<String>,
+    /// Volume claims that are to ask for more.
+    pub grow: Vec<Growth>,
 }
 
 /// The credentials, as their Secrets have them or are to have them. They are passed in, because building is pure.
@@ -101,11 +105,12 @@ pub fn build(desired: &Desired, decision: &Decision, Secrets { token, password }
         objects.push(Planned::of(&secrets::store(names, &decision.store_files)));
     }
     if let Some(provisioned) = &decision.redis {
-        let budget = |name, component| Planned::of(&availability::disruption_budget(names, name, component));
+        let budget =
+            |name, component| Planned::of(&availability::disruption_budget(names, name, component, 1));
         objects.push(Planned::of(&config::redis(desired, provisioned)));
         objects.push(Planned::of(&network::redis(names)));
         objects.push(Planned::of(&network::redis_nodes(names)));
-        objects.push(Planned::of(&redis::stateful_set(desired, provisioned.plan.nodes, password)));
+        objects.push(Planned::of(&redis::stateful_set(desired, provisioned, password)));
         objects.push(budget(names.redis(), Component::Redis));
         if provisioned.wanted.sentinels > 0 || decision.has_sentinels {
             objects.push(Planned::of(&network::sentinels(names)));
@@ -124,8 +129,19 @@ pub fn build(desired: &Desired, decision: &Decision, Secrets { token, password }
         Some(autoscaler) => objects.push(Planned::of(&autoscaler)),
         None => absent.push((ApiResource::erase::<HorizontalPodAutoscaler>(&()), names.name.clone())),
     }
+    let kind = ApiResource::erase::<NetworkPolicy>(&());
+    if desired.network_policy.enabled {
+        objects.push(Planned::of(&policies::service(desired)));
+        if decision.redis.is_some() {
+            objects.push(Planned::of(&policies::redis(desired)));
+            objects.push(Planned::of(&policies::sentinels(desired)));
+        }
+    } else {
+        let all = [names.name.clone(), names.redis(), names.sentinel()];
+        absent.extend(all.map(|name| (kind.clone(), name)));
+    }
     let scaled = desired.autoscaling.is_some().then(|| names.name.clone());
-    Resources { revision, create_only, restore, objects, absent, scaled }
+    Resources { revision, create_only, restore, objects, absent, scaled, grow: decision.grow.clone() }
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@
 use super::credentials::Credential;
 use super::external::ExternalStore;
 use super::given::{Reference, Unusable};
+use super::observe::claims::Claim;
 use super::observe::{Generated, Observed};
+use super::quantity::thousandths;
 use super::redis::plan::{self, Plan, Wanted};
 use super::validate::{self, Desired, DesiredDatabase};
 use crate::crd::{AuthMode, Mode};
@@ -37,6 +39,17 @@ pub struct Decision {
     pub redis_auth: SecretWrite,
     /// Whether to create the volume claim of the database.
     pub make_data: bool,
+    /// The volume claims that ask for less than is wanted.
+    pub grow: Vec<Growth>,
+}
+
+/// A volume claim that is to ask for more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// Its name.
+    pub claim: String,
+    /// The size that is wanted.
+    pub size: String,
 }
 
 /// A Redis that the operator provisions.
@@ -46,6 +59,9 @@ pub struct Provisioned {
     pub wanted: Wanted,
     /// How to get there.
     pub plan: Plan,
+    /// The size that its volumes are made with; `None`: the one that is wanted. It cannot be changed in a StatefulSet, so
+    /// a volume that is made later is grown at once.
+    pub volume: Option<String>,
 }
 
 /// What to do with a generated Secret.
@@ -89,6 +105,7 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusab
         DesiredDatabase::Postgres { url, .. } => Some(database_revision(url, observed.given.text(url)?)?),
     };
     let make_data = database.is_none() && !observed.has_data;
+    let grow = growth(desired, observed);
     Ok(Decision {
         mode: desired.running(),
         store,
@@ -98,6 +115,7 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusab
         auth: SecretWrite::of(desired.auth.mode == AuthMode::Token, &observed.auth),
         redis_auth: SecretWrite::of(redis.is_some(), &observed.redis_auth),
         make_data,
+        grow,
         has_sentinels: observed.sentinel.is_some(),
         redis,
     })
@@ -125,7 +143,23 @@ fn provisioned(desired: &Desired, observed: &Observed) -> Option<Provisioned> {
     if observed.redis.is_none() && wanted.sentinels == 0 {
         plan.master.get_or_insert_with(|| desired.names.redis_pod(0));
     }
-    Some(Provisioned { wanted, plan })
+    let volume = observed.redis.as_ref().and_then(|redis| redis.volume.clone());
+    Some(Provisioned { wanted, plan, volume })
+}
+
+/// Which volume claims are to grow. One that a person has made larger stays so.
+fn growth(desired: &Desired, observed: &Observed) -> Vec<Growth> {
+    let wanted = |claim: &Claim| match &desired.database {
+        DesiredDatabase::Embedded(storage) if claim.name == desired.names.data() => Some(&storage.size),
+        _ if claim.name == desired.names.data() => None,
+        _ => Some(&desired.redis.storage.size),
+    };
+    let grows = |claim: &Claim| {
+        let size = wanted(claim)?;
+        let is_less = thousandths(&claim.asked)? < thousandths(size)?;
+        is_less.then(|| Growth { claim: claim.name.clone(), size: size.clone() })
+    };
+    observed.claims.iter().filter_map(grows).collect()
 }
 
 /// The hash of a URL without its user and password: those are adopted by pods that run.

@@ -3,21 +3,24 @@
 //! Input: names and references, and a client. Output: [`Observed`], a value. What cannot be learnt is unknown, never guessed.
 //! Must not know: what follows from it.
 
+pub mod claims;
 pub mod evidence;
 mod pods;
 
 use super::credentials::Credential;
 use super::given::Given;
+use super::hold::Live;
 use super::redis::facts::Facts;
 use super::redis::link::Access;
 use super::validate::Desired;
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::names::{self, Component, Names};
+use claims::Claim;
 use contract::State;
 use evidence::Evidence;
 use futures::future::try_join_all;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, PodTemplateSpec, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::DynamicObject;
 use kube::core::ApiResource;
@@ -36,6 +39,8 @@ pub struct Observed {
     pub given: Given,
     /// Whether the volume claim of the database exists.
     pub has_data: bool,
+    /// The volume claims of the database and of Redis, by name.
+    pub claims: Vec<Claim>,
     /// Of these three the first that another owner holds: its kind, its name, and whose it is.
     pub taken: Option<(&'static str, String, String)>,
     /// The service's workload.
@@ -153,6 +158,10 @@ pub struct Workload {
     pub total: i32,
     /// Why its controller cannot create its pods, in the controller's words.
     pub refused: Option<String>,
+    /// The template of its pods.
+    pub template: Live,
+    /// The size of the volumes that it was made with, which cannot be changed in it.
+    pub volume: Option<String>,
     /// What the cluster says of its pods; empty while all is as it should be.
     pub evidence: Evidence,
 }
@@ -188,7 +197,7 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
         of_people,
         secrets.get_opt(&auth_name),
         secrets.get_opt(&redis_auth_name),
-        claims.get_metadata_opt(&data_name),
+        claims.get_opt(&data_name),
         deployments.get_opt(&names.name),
         stateful_sets.get_opt(&redis_name),
         stateful_sets.get_opt(&sentinel_name),
@@ -200,6 +209,10 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
             (access.look(nodes, sentinels).await, Some(access))
         }
         _ => (Facts::default(), None),
+    };
+    let of_redis = match &stateful_set {
+        Some(_) => claims::of_redis(client, names).await?,
+        None => Vec::new(),
     };
     let mut sentinel = sentinel_set.map(workload_of_stateful_set);
     let mut service = deployment.map(workload_of_deployment);
@@ -238,6 +251,7 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
         redis_auth: generated(redis_auth.as_ref(), password),
         given: Given(given.into_iter().collect()),
         has_data: data.is_some(),
+        claims: data.as_ref().and_then(Claim::of).into_iter().chain(of_redis).collect(),
         taken,
         service,
         redis,
@@ -288,7 +302,19 @@ fn generated(secret: Option<&Secret>, value: fn(&Secret) -> Option<String>) -> G
     Generated { exists: secret.is_some(), value: secret.and_then(value).map(Credential) }
 }
 
+/// The template of a live workload.
+fn template(kind: &'static str, metadata: &ObjectMeta, template: &PodTemplateSpec) -> Live {
+    let annotation = |name| metadata.annotations.as_ref().and_then(|found| found.get(name)).cloned();
+    Live {
+        workload: (kind, metadata.name.clone().unwrap_or_default()),
+        template: serde_json::to_value(template).expect("a template should have a JSON form"),
+        hash: annotation(names::TEMPLATE),
+        made_from: annotation(names::MADE_FROM),
+    }
+}
+
 fn workload_of_deployment(deployment: Deployment) -> Workload {
+    let template = template("Deployment", &deployment.metadata, &deployment.spec.template);
     let spec = deployment.spec;
     let status = deployment.status.unwrap_or_default();
     Workload {
@@ -297,6 +323,8 @@ fn workload_of_deployment(deployment: Deployment) -> Workload {
         updated: status.updated_replicas.unwrap_or(0),
         ready: status.ready_replicas.unwrap_or(0),
         total: status.replicas.unwrap_or(0),
+        template,
+        volume: None,
         evidence: Evidence::default(),
         refused: status
             .conditions
@@ -310,9 +338,13 @@ fn workload_of_deployment(deployment: Deployment) -> Workload {
 }
 
 fn workload_of_stateful_set(stateful_set: StatefulSet) -> Workload {
+    let template = template("StatefulSet", &stateful_set.metadata, &stateful_set.spec.template);
     let spec = stateful_set.spec;
     let status = stateful_set.status.unwrap_or_default();
+    let made_with = spec.volume_claim_templates.iter().flatten().find_map(Claim::of);
     Workload {
+        template,
+        volume: made_with.map(|claim| claim.asked),
         is_current: status.observed_generation >= stateful_set.metadata.generation,
         wanted: spec.replicas.unwrap_or(1),
         updated: status.updated_replicas.unwrap_or(0),

@@ -7,7 +7,10 @@ mod store;
 mod transitions;
 
 use super::decide::Decision;
+use super::hold::Held;
+use super::observe::claims::Claim;
 use super::observe::{Observed, Workload};
+use super::quantity::thousandths;
 use super::validate::{Desired, DesiredDatabase, InvalidSpec};
 use super::waiting::{self, Fields, Waiting};
 use crate::crd::{AdaptiveExamDeploymentStatus, Adoption, AuthMode, Endpoints, Mode, Request};
@@ -25,6 +28,8 @@ pub const SERVICE_AVAILABLE: &str = "ServiceAvailable";
 pub const STORE_READY: &str = "StoreReady";
 /// The store is rolled back to memory; absent otherwise.
 pub const ROLLED_BACK: &str = "RolledBack";
+/// Pods are still to be replaced by changed ones, and something has to come first; absent otherwise.
+pub const UPDATE_WAITING: &str = "UpdateWaiting";
 /// Something is on its way; absent otherwise.
 pub const RECONCILING: &str = "Reconciling";
 /// Nothing will happen before somebody acts; absent otherwise.
@@ -52,6 +57,7 @@ impl Verdict {
 pub fn status(
     desired: &Desired,
     decision: &Decision,
+    held: Option<&Held>,
     revision: &str,
     observed: &Observed,
     before: Option<&AdaptiveExamDeploymentStatus>,
@@ -68,10 +74,15 @@ pub fn status(
             format!("spec.rollback.request is Memory; redis.mode, which is {wanted}, waits for Return");
         verdicts.push((ROLLED_BACK, Verdict::of("True", "RolledBackManually", message)));
     }
+    if let Some(Held { reason, message }) = held {
+        verdicts.push((UPDATE_WAITING, Verdict::of("True", reason, message.as_str())));
+    }
     if desired.paused {
         verdicts.push((STALLED, Verdict::of("True", "Paused", "spec.paused is true: nothing is written")));
     } else if !ready.is_true() {
         verdicts.push((RECONCILING, Verdict::of("True", ready.reason, ready.message)));
+    } else if let Some(growing) = growing(observed) {
+        verdicts.push((RECONCILING, growing));
     }
     let token_secret = (desired.auth.mode == AuthMode::Token).then(|| desired.names.auth());
     let mode = state.map(|state| running_mode(state, decision, revision, before));
@@ -204,6 +215,15 @@ fn stalled(
         conditions: conditions(verdicts, generation, before, now),
         ..before.cloned().unwrap_or_default()
     }
+}
+
+/// The volume that is not yet as large as its claim asks for.
+fn growing(observed: &Observed) -> Option<Verdict> {
+    let is_less = |held: &str, asked: &str| Some(thousandths(held)? < thousandths(asked)?);
+    observed.claims.iter().find_map(|Claim { name, asked, held }| {
+        let held = held.as_deref().filter(|held| is_less(held, asked) == Some(true))?;
+        Some(Verdict::of("True", "VolumeGrowing", format!("volume claim {name} has {held} of {asked}")))
+    })
 }
 
 /// How many of the pods that are ready run these Settings.

@@ -3,9 +3,11 @@
 //! Input: a resource, and the operator's defaults. Output: values from which every object can be built, or every
 //! fault. Must not know: the state of the cluster.
 
+mod patch;
 mod settings;
 
 use super::given::Reference;
+use super::quantity::bytes;
 use super::redis::plan::Wanted;
 use crate::crd::{self, AdaptiveExamDeployment, Mode, PullPolicy};
 use crate::names::{self, Names};
@@ -13,7 +15,7 @@ use contract::settings::{
     Api, Database, DatabaseUrl, ExamType, Listener, Log, LogFormat, Redis, Store, Trace,
 };
 use contract::{API_PORT, Fault, OPS_PORT, Settings};
-use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::api::core::v1::{PodTemplateSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -25,6 +27,8 @@ pub struct Defaults {
     pub service_image: String,
     /// Image of Redis.
     pub redis_image: String,
+    /// The namespace of the operator; absent: it runs outside of the cluster.
+    pub operator_namespace: Option<String>,
 }
 
 /// A validated resource with all defaults resolved.
@@ -48,6 +52,10 @@ pub struct Desired {
     pub autoscaling: Option<crd::Autoscaling>,
     /// Requests and limits of the service.
     pub resources: ResourceRequirements,
+    /// How many of its pods a drain may take at once.
+    pub max_unavailable: i32,
+    /// What is merged into the template of its pods.
+    pub pod_patch: Option<PodTemplateSpec>,
     /// Authentication of callers.
     pub auth: crd::Auth,
     /// How often one of them may call.
@@ -66,6 +74,10 @@ pub struct Desired {
     pub external: Option<crd::External>,
     /// Redis, if it runs.
     pub redis: DesiredRedis,
+    /// Who may reach the pods.
+    pub network_policy: crd::NetworkPolicy,
+    /// The namespace of the operator, which may.
+    pub operator_namespace: Option<String>,
 }
 
 /// The database of record.
@@ -113,10 +125,7 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
     let spec = &resource.spec;
     let mut faults = Vec::new();
     let max_memory_bytes = bytes(&spec.redis.max_memory).unwrap_or_else(|| {
-        faults.push(fault(
-            "spec.redis.maxMemory",
-            "must be a size in bytes, Ki, Mi, Gi, k, M or G, as in 128Mi",
-        ));
+        faults.push(fault("spec.redis.maxMemory", "must be a size, as in 128Mi"));
         0
     });
     let types =
@@ -129,6 +138,11 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
             pull_secrets: Vec::new(),
         })
     };
+    let pod_patch = spec
+        .service
+        .pod_patch
+        .as_ref()
+        .and_then(|patch| patch::parse(patch).map_err(|found| faults.extend(found)).ok());
     let desired = Desired {
         names,
         generation: resource.metadata.generation.unwrap_or_default(),
@@ -139,6 +153,8 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
         resources: spec.service.resources.clone().unwrap_or_else(small),
         replicas: spec.service.autoscaling.is_none().then_some(spec.service.replicas),
         autoscaling: spec.service.autoscaling.clone(),
+        max_unavailable: spec.service.disruption.max_unavailable,
+        pod_patch,
         auth: spec.auth.clone(),
         limits: spec.limits.clone(),
         allowed_origins: spec.allowed_origins.clone(),
@@ -147,6 +163,8 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
         exam_types: if exam_types.is_empty() { Settings::default().exam_types } else { exam_types },
         database: database(&spec.database),
         external: spec.redis.external.clone(),
+        network_policy: spec.network_policy.clone(),
+        operator_namespace: defaults.operator_namespace.clone(),
         redis: DesiredRedis {
             image: image(&spec.redis.image, &defaults.redis_image),
             storage: spec.redis.storage.clone(),
@@ -289,36 +307,4 @@ fn small() -> ResourceRequirements {
     };
     let limits = BTreeMap::from([("memory".to_owned(), Quantity("512Mi".to_owned()))]);
     ResourceRequirements { requests: Some(of("50m", "64Mi")), limits: Some(limits), claims: None }
-}
-
-/// A Kubernetes quantity of memory, in bytes.
-fn bytes(quantity: &str) -> Option<u64> {
-    let split = quantity.find(|c: char| !c.is_ascii_digit()).unwrap_or(quantity.len());
-    let (number, unit) = quantity.split_at(split);
-    let scale: u64 = match unit {
-        "" => 1,
-        "k" => 1000,
-        "M" => 1_000_000,
-        "G" => 1_000_000_000,
-        "Ki" => 1 << 10,
-        "Mi" => 1 << 20,
-        "Gi" => 1 << 30,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(scale)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn quantities_are_bytes() {
-        assert_eq!(bytes("128Mi"), Some(134_217_728));
-        assert_eq!(bytes("2G"), Some(2_000_000_000));
-        assert_eq!(bytes("77"), Some(77));
-        for wrong in ["", "Mi", "1.5Gi", "1Ti", "-1"] {
-            assert_eq!(bytes(wrong), None, "{wrong}");
-        }
-    }
 }

@@ -7,7 +7,8 @@ use crate::names::{FIELD_MANAGER, INSTANCE, MANAGED_BY};
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{self, Config, Controller};
@@ -35,8 +36,13 @@ pub async fn run(client: Client, namespace: Option<&str>, context: Arc<Context>)
         .owns(api::<ServiceAccount>(&client, namespace), managed())
         // Pods belong to their workloads; a label says whose they are.
         .watches(api::<PartialObjectMeta<Pod>>(&client, namespace), managed(), |pod| owner(&pod))
+        // Claims belong to nobody, so that they are kept.
+        .watches(api::<PartialObjectMeta<PersistentVolumeClaim>>(&client, namespace), managed(), |claim| {
+            owner(&claim)
+        })
         .owns(api::<PodDisruptionBudget>(&client, namespace), managed())
         .owns(api::<HorizontalPodAutoscaler>(&client, namespace), managed())
+        .owns(api::<NetworkPolicy>(&client, namespace), managed())
         .with_config(Config::default().debounce(DEBOUNCE).concurrency(8))
         .shutdown_on_signal()
         .run(
@@ -57,10 +63,10 @@ pub async fn run(client: Client, namespace: Option<&str>, context: Arc<Context>)
         .await;
 }
 
-/// The resource that a pod is of.
-fn owner(pod: &PartialObjectMeta<Pod>) -> Option<ObjectRef<Watched>> {
-    let name = pod.metadata.labels.as_ref()?.get(INSTANCE)?;
-    Some(ObjectRef::new(name).within(pod.metadata.namespace.as_deref()?))
+/// The resource that a pod or a claim is of.
+fn owner<K>(part: &PartialObjectMeta<K>) -> Option<ObjectRef<Watched>> {
+    let name = part.metadata.labels.as_ref()?.get(INSTANCE)?;
+    Some(ObjectRef::new(name).within(part.metadata.namespace.as_deref()?))
 }
 
 fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>

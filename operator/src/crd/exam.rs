@@ -119,7 +119,7 @@ pub struct ExamType {
     pub students_see: Vec<Shown>,
     /// The complete policy, in the form of docs/POLICY.md, in place of the rules above; the service judges it, and goes on
     /// with what it has where it is wrong.
-    #[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
+    #[schemars(schema_with = "super::free::object")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Map<String, Value>>,
 }

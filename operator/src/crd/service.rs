@@ -5,6 +5,7 @@
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// The service's pods.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -20,11 +21,42 @@ pub struct Service {
     /// Requests and limits of each pod; absent: 50m and 64Mi, at most 512Mi of memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
+    /// How much a drain may take at a time, on PostgreSQL.
+    #[serde(default)]
+    pub disruption: Disruption,
+    /// What is merged into the template of the pods: `metadata` and `spec` as a pod has them, as in
+    /// `{spec: {nodeSelector: {disk: fast}}}`. Lists of containers, volumes and the like are merged by name, others are replaced.
+    /// A field that a pod does not have is refused.
+    #[schemars(schema_with = "super::free::object")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_patch: Option<Map<String, Value>>,
 }
 
 impl Default for Service {
     fn default() -> Self {
-        Self { replicas: one(), autoscaling: None, resources: None }
+        Self {
+            replicas: one(),
+            autoscaling: None,
+            resources: None,
+            disruption: Disruption::default(),
+            pod_patch: None,
+        }
+    }
+}
+
+/// How much a drain may take at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Disruption {
+    /// Pods that may be away at once. Default: 1.
+    #[schemars(range(min = 1, max = 100))]
+    #[serde(default = "one")]
+    pub max_unavailable: i32,
+}
+
+impl Default for Disruption {
+    fn default() -> Self {
+        Self { max_unavailable: one() }
     }
 }
 

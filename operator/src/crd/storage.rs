@@ -8,10 +8,14 @@ use serde::{Deserialize, Serialize};
 /// A volume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self == oldSelf")
-    .message("a volume cannot be changed once it is made: grow its PersistentVolumeClaim itself where the StorageClass allows it, or make a new resource"))]
+#[x_kube(
+    validation = Rule::new("!isQuantity(self.size) || !isQuantity(oldSelf.size) || quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0")
+        .message("a volume cannot be made smaller: give the size it has, or a larger one"),
+    validation = Rule::new("has(self.className) == has(oldSelf.className) && (!has(self.className) || self.className == oldSelf.className)")
+        .message("a volume stays in its StorageClass: make a new resource")
+)]
 pub struct Storage {
-    /// Its size.
+    /// Its size. A larger one grows it, where its StorageClass allows that.
     #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))")
         .message("must be a size above 0, as in 1Gi"))]
     pub size: String,

@@ -19,7 +19,16 @@ fn the_definition_is_small_and_closed() {
     let size = json.to_string().len();
     assert!(size < 120_000, "{size} bytes: a client-side apply would not keep it");
     let open = yaml.matches("x-kubernetes-preserve-unknown-fields").count();
-    assert_eq!(open, 1, "every field should be known but those of a policy, which the service judges");
+    assert_eq!(
+        open, 2,
+        "every field should be known but those of a policy and of a pod's patch, which are judged later"
+    );
+    let schemas: Vec<&str> =
+        yaml.split("description:").filter(|schema| schema.contains("x-kubernetes-preserve")).collect();
+    assert!(
+        schemas.iter().all(|schema| !schema.contains("additionalProperties")),
+        "nested fields would be dropped"
+    );
     let version = &json["spec"]["versions"][0];
     assert_eq!(version["name"], "v1alpha1");
     let conditions =
@@ -159,11 +168,15 @@ fn rules_refuse_with_a_sentence() {
 }
 
 #[test]
-fn a_volume_stays_as_it_was_made() {
+fn a_volume_grows_and_stays_where_it_is() {
     let sized = |size: &str| resource("midterm", json!({"database": {"storage": {"size": size}}}));
-    assert!(sized("1Gi").validate_cel_update(&sized("1Gi")).is_ok());
-    let refused = sized("2Gi").validate_cel_update(&sized("1Gi")).unwrap_err().to_string();
-    assert!(refused.contains("a volume cannot be changed"), "{refused}");
+    assert!(sized("1Gi").validate_cel_update(&sized("1024Mi")).is_ok());
+    assert!(sized("1.5Gi").validate_cel_update(&sized("1Gi")).is_ok());
+    let refused = sized("1G").validate_cel_update(&sized("1Gi")).unwrap_err().to_string();
+    assert!(refused.contains("a volume cannot be made smaller"), "{refused}");
+    let fast = json!({"redis": {"storage": {"size": "1Gi", "className": "fast"}}});
+    let refused = resource("midterm", fast).validate_cel_update(&resource("midterm", json!({}))).unwrap_err();
+    assert!(refused.to_string().contains("stays in its StorageClass"), "{refused}");
     let elsewhere = resource("midterm", json!({"database": {"urlSecretRef": {"name": "exam-db"}}}));
     let refused = elsewhere.validate_cel_update(&sized("1Gi")).unwrap_err().to_string();
     assert!(refused.contains("make a new resource"), "{refused}");

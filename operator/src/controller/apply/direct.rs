@@ -3,9 +3,10 @@
 //! Input: names. Output: the writes. Must not know: why they are wanted.
 
 use super::Error;
+use crate::controller::decide::Growth;
 use crate::names::{FIELD_MANAGER, Names, ROLE};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::core::ApiResource;
 use kube::{Api, Client};
@@ -58,6 +59,26 @@ pub async fn replace(client: &Client, names: &Names, pod: &str) -> Result<(), Er
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         Err(source) => Err(Error::write("Pod", pod, source)),
+    }
+}
+
+/// Has a volume claim ask for more. Its StorageClass has to allow it.
+pub(super) async fn grow(
+    client: &Client,
+    names: &Names,
+    Growth { claim, size }: &Growth,
+) -> Result<(), Error> {
+    let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), &names.namespace);
+    // A merge, not an apply: whose field it is does not change, and a claim that is gone is not made.
+    let patch = Patch::Merge(json!({"spec": {"resources": {"requests": {"storage": size}}}}));
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    match api.patch(claim, &params, &patch).await {
+        Ok(_) => {
+            tracing::info!(claim, size, namespace = names.namespace, "a volume is grown");
+            Ok(())
+        }
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(source) => Err(Error::write("PersistentVolumeClaim", claim, source)),
     }
 }
 

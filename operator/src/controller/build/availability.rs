@@ -16,15 +16,21 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 pub fn of_service(desired: &Desired) -> Option<PodDisruptionBudget> {
     let names = &desired.names;
     let is_shared = matches!(desired.database, DesiredDatabase::Postgres { .. });
-    is_shared.then(|| disruption_budget(names, names.name.clone(), Component::Service))
+    is_shared
+        .then(|| disruption_budget(names, names.name.clone(), Component::Service, desired.max_unavailable))
 }
 
-/// A drain takes one pod of a component at a time.
-pub fn disruption_budget(names: &Names, name: String, component: Component) -> PodDisruptionBudget {
+/// A drain takes so many pods of a component at a time.
+pub fn disruption_budget(
+    names: &Names,
+    name: String,
+    component: Component,
+    max_unavailable: i32,
+) -> PodDisruptionBudget {
     PodDisruptionBudget {
         metadata: names.owned(name, component),
         spec: Some(PodDisruptionBudgetSpec {
-            max_unavailable: Some(IntOrString::Int(1)),
+            max_unavailable: Some(IntOrString::Int(max_unavailable)),
             selector: Some(names.label_selector(component)),
             // A pod that never became ready does not keep its node from being drained.
             unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),

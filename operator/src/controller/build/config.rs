@@ -25,7 +25,7 @@ pub fn settings(names: &Names, text: &str) -> ConfigMap {
 
 /// Scripts and configuration of Redis and its Sentinels. Nothing in it restarts a pod: what changes is set while they run,
 /// and read at the next start. Keys are never evicted: a full Redis refuses writes, and exams continue from the log.
-pub fn redis(desired: &Desired, Provisioned { wanted, plan }: &Provisioned) -> ConfigMap {
+pub fn redis(desired: &Desired, Provisioned { wanted, plan, .. }: &Provisioned) -> ConfigMap {
     let names = &desired.names;
     let common = "bind * -::*\nprotected-mode no\n";
     let redis = format!(

@@ -5,6 +5,7 @@
 use super::config::{REDIS_AUTH_FOLDER as AUTH_FOLDER, REDIS_DATA_FOLDER as DATA_FOLDER};
 use super::{availability, claims, pod};
 use crate::controller::credentials::Credential;
+use crate::controller::decide::Provisioned;
 use crate::controller::validate::{Desired, DesiredRedis};
 use crate::names::{self, Component, REDIS_PORT};
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
@@ -22,12 +23,18 @@ pub(super) const CONFIG_FOLDER: &str = "/etc/redis";
 
 /// The StatefulSet with so many pods and their volumes, which survive the deletion of the resource. Which pod is replaced
 /// when is not its own decision: the master is the last, and hands over first.
-pub fn stateful_set(desired: &Desired, count: u32, Credential(password): &Credential) -> StatefulSet {
+pub fn stateful_set(
+    desired: &Desired,
+    Provisioned { plan, volume, .. }: &Provisioned,
+    Credential(password): &Credential,
+) -> StatefulSet {
     let names = &desired.names;
+    let mut storage = desired.redis.storage.clone();
+    storage.size = volume.clone().unwrap_or(storage.size);
     StatefulSet {
         metadata: names.owned(names.redis(), Component::Redis),
         spec: StatefulSetSpec {
-            replicas: i32::try_from(count).ok(),
+            replicas: i32::try_from(plan.nodes).ok(),
             update_strategy: Some(StatefulSetUpdateStrategy {
                 type_: Some("OnDelete".to_owned()),
                 rolling_update: None,
@@ -55,7 +62,7 @@ pub fn stateful_set(desired: &Desired, count: u32, Credential(password): &Creden
                     labels: Some(names.labels(Component::Redis)),
                     ..ObjectMeta::default()
                 },
-                spec: Some(claims::spec(&desired.redis.storage)),
+                spec: Some(claims::spec(&storage)),
                 ..PersistentVolumeClaim::default()
             }]),
             ..StatefulSetSpec::default()

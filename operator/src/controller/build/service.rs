@@ -7,6 +7,7 @@ use crate::controller::decide::Decision;
 use crate::controller::validate::{Desired, DesiredDatabase};
 use crate::crd::AuthMode;
 use crate::names::{self, Component, Names};
+use k8s_openapi::DeepMerge;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{Container, ContainerPort, PodSpec, PodTemplateSpec, ServiceAccount};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -30,6 +31,15 @@ pub fn deployment(desired: &Desired, decision: &Decision) -> Deployment {
     let names = &desired.names;
     let place = decision.database.clone();
     let annotations = place.map(|place| BTreeMap::from([(names::DATABASE_REVISION.to_owned(), place)]));
+    let mut template = PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(names.labels(Component::Service)),
+            annotations,
+            ..ObjectMeta::default()
+        }),
+        spec: Some(pod(desired)),
+    };
+    template.merge_from(desired.pod_patch.clone().unwrap_or_default());
     Deployment {
         metadata: names.owned(names.name.clone(), Component::Service),
         spec: DeploymentSpec {
@@ -37,14 +47,7 @@ pub fn deployment(desired: &Desired, decision: &Decision) -> Deployment {
             selector: names.label_selector(Component::Service),
             strategy: Some(strategy(&desired.database)),
             revision_history_limit: Some(3),
-            template: PodTemplateSpec {
-                metadata: Some(ObjectMeta {
-                    labels: Some(names.labels(Component::Service)),
-                    annotations,
-                    ..ObjectMeta::default()
-                }),
-                spec: Some(pod(desired)),
-            },
+            template,
             ..DeploymentSpec::default()
         },
         ..Deployment::default()

@@ -40,7 +40,9 @@ fn each_mode_has_its_objects_in_order() {
         "Service/midterm-ops",
         "Deployment/midterm",
     ];
-    assert_eq!(names(Mode::Memory), service);
+    let policies =
+        ["NetworkPolicy/midterm", "NetworkPolicy/midterm-redis", "NetworkPolicy/midterm-redis-sentinel"];
+    assert_eq!(names(Mode::Memory), [service.as_slice(), &policies[..1]].concat());
     let redis = [
         "ConfigMap/midterm-redis",
         "Service/midterm-redis",
@@ -48,13 +50,13 @@ fn each_mode_has_its_objects_in_order() {
         "StatefulSet/midterm-redis",
         "PodDisruptionBudget/midterm-redis",
     ];
-    assert_eq!(names(Mode::Basic), [redis.as_slice(), &service].concat());
+    assert_eq!(names(Mode::Basic), [redis.as_slice(), &service, &policies].concat());
     let sentinel = [
         "Service/midterm-redis-sentinel",
         "StatefulSet/midterm-redis-sentinel",
         "PodDisruptionBudget/midterm-redis-sentinel",
     ];
-    assert_eq!(names(Mode::Sentinel), [redis.as_slice(), &sentinel, &service].concat());
+    assert_eq!(names(Mode::Sentinel), [redis.as_slice(), &sentinel, &service, &policies].concat());
     let made: Vec<String> = built(Mode::Basic).create_only.into_iter().map(|planned| planned.name).collect();
     assert_eq!(made, ["midterm-auth", "midterm-redis-auth", "midterm-data"]);
 }
@@ -300,9 +302,85 @@ fn the_charts_rules_cover_every_kind() {
         let allowed = match planned.api.kind.as_str() {
             // One that has lost its content gets it again.
             "Secret" => "verbs: [get, create, patch]",
-            _ => "verbs: [get, create]",
+            // They are grown, and found by their labels.
+            _ => "verbs: [get, list, watch, create, patch]",
         };
-        assert_eq!(verbs, Some(allowed), "{} are made once", planned.api.plural);
+        assert_eq!(verbs, Some(allowed), "{} are never deleted", planned.api.plural);
     }
     assert!(!rbac.contains('*'), "no wildcards");
+}
+
+#[test]
+fn a_patch_is_merged_into_the_pods_of_the_service_alone() {
+    let mut resource = named("midterm");
+    resource.spec.redis.mode = Mode::Basic;
+    let plain = built_of(&resource, Observed::default());
+    let patch = json!({
+        "metadata": {"annotations": {"team": "exams"}},
+        "spec": {
+            "priorityClassName": "high",
+            "containers": [
+                {"name": "exam-service", "env": [{"name": "TZ", "value": "UTC"}]},
+                {"name": "beside", "image": "beside:1"},
+            ],
+        },
+    });
+    resource.spec.service.pod_patch = serde_json::from_value(patch).unwrap();
+    let patched = built_of(&resource, Observed::default());
+    let template = &object(&patched, "Deployment")["spec"]["template"];
+    let unpatched = &object(&plain, "Deployment")["spec"]["template"];
+    assert_eq!(template["metadata"]["annotations"]["team"], "exams");
+    assert_eq!(template["metadata"]["labels"], unpatched["metadata"]["labels"]);
+    assert_eq!(template["spec"]["priorityClassName"], "high");
+    let (ours, beside) = (&template["spec"]["containers"][0], &template["spec"]["containers"][1]);
+    assert_eq!(ours["env"], json!([{"name": "TZ", "value": "UTC"}]));
+    assert_eq!(ours["image"], unpatched["spec"]["containers"][0]["image"]);
+    assert_eq!(beside["name"], "beside");
+    assert_eq!(object(&patched, "StatefulSet"), object(&plain, "StatefulSet"));
+}
+
+#[test]
+fn policies_admit_who_has_to_come_in() {
+    let mut resource = named("midterm");
+    resource.spec.redis.mode = Mode::Sentinel;
+    let resources = built_of(&resource, Observed::default());
+    let policy = |name: &str| {
+        let found = resources.objects.iter();
+        let mut found = found.filter(|planned| planned.api.kind == "NetworkPolicy" && planned.name == name);
+        found.next().unwrap().body["spec"].clone()
+    };
+    let operator = json!({
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "exam-system"}},
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "adaptive-exam-operator"}},
+    });
+    let service = policy("midterm");
+    assert_eq!(service["ingress"][0], json!({"ports": [{"port": "http", "protocol": "TCP"}]}), "everybody");
+    assert_eq!(service["ingress"][1]["from"][0], operator);
+    assert_eq!(
+        service["ingress"][1]["from"].as_array().map(Vec::len),
+        Some(2),
+        "the operator and Prometheus"
+    );
+    for (name, port) in [("midterm-redis", "redis"), ("midterm-redis-sentinel", "sentinel")] {
+        let rules = policy(name)["ingress"].as_array().unwrap().clone();
+        let [rule] = rules.as_slice() else { panic!("{rules:?}") };
+        assert_eq!(rule["ports"], json!([{"port": port, "protocol": "TCP"}]));
+        let from = rule["from"].as_array().unwrap();
+        assert_eq!((from.len(), from.last()), (5, Some(&operator)), "{name}");
+        assert_eq!(
+            from[3]["podSelector"]["matchLabels"],
+            json!({"exam.dreamseed.ai/redis-access": "midterm"})
+        );
+        for port_name in ["redis", "sentinel"] {
+            let named = pods(&resources).iter().any(|pod| {
+                pod["containers"][0]["ports"].as_array().unwrap().iter().any(|port| port["name"] == port_name)
+            });
+            assert!(named, "a port {port_name}");
+        }
+    }
+    resource.spec.network_policy.enabled = false;
+    let without = built_of(&resource, Observed::default());
+    assert!(without.objects.iter().all(|planned| planned.api.kind != "NetworkPolicy"));
+    let absent: Vec<&str> = without.absent.iter().map(|(_, name)| name.as_str()).collect();
+    assert_eq!(absent, ["midterm", "midterm", "midterm-redis", "midterm-redis-sentinel"]);
 }

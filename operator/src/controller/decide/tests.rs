@@ -51,6 +51,28 @@ fn an_emptied_secret_is_restored() {
 }
 
 #[test]
+fn volumes_grow_and_never_shrink() {
+    let mut resource = named("midterm");
+    resource.spec.redis.mode = Mode::Basic;
+    resource.spec.database.storage.size = "2Gi".to_owned();
+    resource.spec.redis.storage.size = "1536Mi".to_owned();
+    let claim =
+        |name: &str, asked: &str| Claim { name: name.to_owned(), asked: asked.to_owned(), held: None };
+    let observed = Observed {
+        claims: vec![
+            claim("midterm-data", "1Gi"),
+            claim("data-midterm-redis-0", "1.5Gi"),
+            claim("data-midterm-redis-1", "1Gi"),
+            claim("data-midterm-redis-2", "9Gi"),
+        ],
+        ..Observed::default()
+    };
+    let grow = decide(&desired(&resource), &observed).unwrap().grow;
+    let growth = |claim: &str, size: &str| Growth { claim: claim.to_owned(), size: size.to_owned() };
+    assert_eq!(grow, [growth("midterm-data", "2Gi"), growth("data-midterm-redis-1", "1536Mi")]);
+}
+
+#[test]
 fn without_authentication_there_is_no_token() {
     let mut resource = named("midterm");
     resource.spec.auth.mode = AuthMode::None;

@@ -18,7 +18,7 @@ pub(in crate::controller) async fn take(
     context: &Context,
     resource: &ObjectMeta,
     names: &Names,
-    Provisioned { wanted, plan }: &Provisioned,
+    Provisioned { wanted, plan, .. }: &Provisioned,
     observed: &Observed,
 ) -> Result<(), apply::Error> {
     for (pod, role) in &plan.labels {

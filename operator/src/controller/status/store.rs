@@ -81,7 +81,7 @@ pub(super) fn store_ready(
 
 /// What a provisioned Redis still lacks, although its pods are there.
 fn unsettled(decision: &Decision, observed: &Observed) -> Option<Verdict> {
-    let Provisioned { wanted, plan } = decision.redis.as_ref()?;
+    let Provisioned { wanted, plan, .. } = decision.redis.as_ref()?;
     if let Some(Unsettled { reason, message }) = &plan.unsettled {
         return Some(Verdict::of("False", reason, message));
     }

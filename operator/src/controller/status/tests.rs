@@ -3,6 +3,7 @@
 use super::*;
 use crate::controller::credentials::Credential;
 use crate::controller::given::Given;
+use crate::controller::hold::Live;
 use crate::controller::observe::evidence::Evidence;
 use crate::controller::observe::{Generated, ServicePod};
 use crate::controller::redis::facts::{Facts, Node, Word};
@@ -19,6 +20,8 @@ fn at(seconds: i64) -> Time {
 
 fn rolled_out() -> Workload {
     Workload {
+        template: Live::default(),
+        volume: None,
         is_current: true,
         wanted: 1,
         updated: 1,
@@ -85,7 +88,7 @@ fn said(mode: Mode, observed: &Observed) -> AdaptiveExamDeploymentStatus {
     resource.spec.redis.mode = mode;
     let desired = desired(&resource);
     let decision = super::super::decide::decide(&desired, observed).unwrap();
-    status(&desired, &decision, REVISION, observed, None, &at(100))
+    status(&desired, &decision, None, REVISION, observed, None, &at(100))
 }
 
 fn of(status: &AdaptiveExamDeploymentStatus, type_: &str) -> Option<(String, String)> {
@@ -241,7 +244,7 @@ fn a_redis_outside_runs_in_its_own_mode_and_is_told_by_ours() {
     let say = |revision: &str, state: State, before: Option<&AdaptiveExamDeploymentStatus>| {
         let observed = Observed { pods: pods(Ok(state)), ..settled(Mode::Memory) };
         let decision = super::super::decide::decide(&desired, &observed).unwrap();
-        status(&desired, &decision, revision, &observed, before, &at(100))
+        status(&desired, &decision, None, revision, &observed, before, &at(100))
     };
     let good = say(REVISION, state("basic", REVISION, "up"), None);
     assert_eq!((good.mode.as_deref(), of(&good, READY)), (Some("external"), word("True", "AllChecksPassed")));
@@ -287,7 +290,7 @@ fn a_rollback_is_told_and_recorded() {
             let desired = desired(resource);
             let observed = Observed { pods: pods(Ok(state)), ..settled(Mode::Basic) };
             let decision = super::super::decide::decide(&desired, &observed).unwrap();
-            status(&desired, &decision, "next", &observed, Some(before), &at(now))
+            status(&desired, &decision, None, "next", &observed, Some(before), &at(now))
         };
     let begun = say(&resource, state("basic", REVISION, "up"), &good, 200);
     let told = begun.transitions.last().unwrap();
@@ -312,7 +315,7 @@ fn a_condition_keeps_its_time_until_it_changes() {
     let desired = desired(&resource);
     let say = |observed: &Observed, before: Option<&AdaptiveExamDeploymentStatus>, now: i64| {
         let decision = super::super::decide::decide(&desired, observed).unwrap();
-        status(&desired, &decision, REVISION, observed, before, &at(now))
+        status(&desired, &decision, None, REVISION, observed, before, &at(now))
     };
     let first = say(&settled(Mode::Basic), None, 100);
     let same = say(&settled(Mode::Basic), Some(&first), 200);
@@ -356,18 +359,35 @@ fn a_paused_or_invalid_resource_says_so() {
     let desired = desired(&resource);
     let observed = settled(Mode::Memory);
     let decision = super::super::decide::decide(&desired, &observed).unwrap();
-    let paused = status(&desired, &decision, REVISION, &observed, None, &at(1));
+    let paused = status(&desired, &decision, None, REVISION, &observed, None, &at(1));
     assert_eq!(of(&paused, STALLED), word("True", "Paused"));
     assert_eq!(of(&paused, READY), word("True", "AllChecksPassed"), "it still reports");
     let other = AdaptiveExamDeploymentStatus { mode: Some("basic".to_owned()), ..paused.clone() };
-    let still = status(&desired, &decision, REVISION, &observed, Some(&other), &at(1));
+    let still = status(&desired, &decision, None, REVISION, &observed, Some(&other), &at(1));
     assert!(still.transitions.is_empty(), "nothing is changed, whatever is wanted");
 
     let mut resource = named("midterm");
-    resource.spec.redis.max_memory = "1.5Gi".to_owned();
+    resource.spec.redis.max_memory = "1.5.0Gi".to_owned();
     let faults = crate::controller::validate::validate(&resource, &crate::fixtures::defaults()).unwrap_err();
     let said = invalid(&faults, 3, Some(&paused), &at(2));
     assert_eq!(of(&said, STALLED), word("True", "InvalidSpec"));
     assert_eq!(of(&said, READY), word("False", "InvalidSpec"));
     assert!(said.conditions[0].message.contains("spec.redis.maxMemory"), "{said:?}");
+}
+
+#[test]
+fn a_volume_that_grows_is_told() {
+    let claim = |held: Option<&str>| Claim {
+        name: "midterm-data".to_owned(),
+        asked: "2Gi".to_owned(),
+        held: held.map(str::to_owned),
+    };
+    let told = |held| {
+        let observed = Observed { claims: vec![claim(held)], ..Observed::default() };
+        growing(&observed).map(|verdict| (verdict.reason, verdict.message))
+    };
+    assert_eq!(told(Some("2048Mi")), None);
+    assert_eq!(told(None), None);
+    let said = "volume claim midterm-data has 1Gi of 2Gi".to_owned();
+    assert_eq!(told(Some("1Gi")), Some(("VolumeGrowing", said)));
 }
