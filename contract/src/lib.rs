@@ -27,6 +27,8 @@ pub const READYZ_PATH: &str = "/readyz";
 pub const METRICS_PATH: &str = "/metrics";
 /// What this process runs, as JSON, on the ops port: see [`State`].
 pub const STATE_PATH: &str = "/state";
+/// Path of the ops port: how far all open exams are, as one number.
+pub const DIGEST_PATH: &str = "/digest";
 
 /// Key of a snapshot in the store is this prefix and the exam's number.
 pub const KEY_PREFIX: &str = "adaptive_engine:";
@@ -38,6 +40,16 @@ pub const SETTINGS_ENV: &str = "EXAM_SETTINGS";
 /// Key of the Settings text in its ConfigMap: one key per schema version, so that an older
 /// image still finds the text it understands.
 pub const SETTINGS_KEY: &str = "settings.v1.toml";
+
+/// How far all open exams are, from the database of record, at [`DIGEST_PATH`].
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OpenExams {
+    /// How many there are.
+    pub count: u64,
+    /// 16 hexadecimal digits that are the same while no exam starts, ends or gets an answer: the sum, modulo 2⁶⁴, of the first
+    /// eight bytes of SHA-256 over each exam's number and the number of its last event (both as 8 bytes, big-endian).
+    pub digest: String,
+}
 
 /// What a service reports of itself at [`STATE_PATH`].
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

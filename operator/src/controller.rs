@@ -171,6 +171,9 @@ async fn pipeline(
         }
     };
     let names = &desired.names;
+    if before.is_some_and(|before| status::is_turning(before, decision.mode)) {
+        observed.open_exams = observe::open_exams(&context.http, &observed.pods).await;
+    }
     if let Some(Provisioned { plan, .. }) = decision.redis.as_mut().filter(|_| !desired.paused) {
         let wait = plan.step.as_ref().map(|step| step.patience(&observed.redis_facts)).unwrap_or_default();
         let resource = (names.namespace.as_str(), names.name.as_str());

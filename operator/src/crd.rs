@@ -30,7 +30,9 @@ pub use reference::SecretKey;
 pub use rollback::{Request, Rollback};
 pub use sentinel::Sentinel;
 pub use service::{Autoscaling, Disruption, Service};
-pub use status::{AdaptiveExamDeploymentStatus, Adoption, Endpoints, OpenExams, RedisStatus, Transition};
+pub use status::{
+    AdaptiveExamDeploymentStatus, Adoption, Digests, Endpoints, OpenExams, RedisStatus, Transition,
+};
 pub use storage::Storage;
 pub use update::{Day, Strategy, Update, Window};
 

@@ -8,6 +8,7 @@ mod access;
 mod batch;
 mod clock;
 mod dedicated;
+mod digest;
 mod examinees;
 mod external_id;
 pub mod heartbeat;

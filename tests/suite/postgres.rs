@@ -137,15 +137,22 @@ async fn two_services_on_one_database_are_consistent() -> Result<()> {
     let (one, other) = tokio::try_join!(service(&postgres), service(&postgres))?;
     let clients = [one.client(), other.client()];
     let mut examinee = Examinee::start(&clients[0], 20).await?;
+    let digest = async |service: &Service| -> Result<Value> {
+        Ok(reqwest::get(format!("{}/digest", service.ops())).await?.json().await?)
+    };
+    let mut digests = vec![digest(&one).await?];
     for turn in 0.. {
         let Some(item) = examinee.item else { break };
         examinee.answer(&clients[turn % 2]).await?;
+        digests.push(digest(&one).await?);
+        assert_eq!(Some(&digest(&other).await?), digests.last(), "both say how far it is");
         // The other one knows of it at once, and gives a retry the same reply.
         let next = clients[(turn + 1) % 2].next(examinee.exam).await?.body;
         assert_eq!(next["item"]["id"].as_i64(), examinee.item, "turn {turn}");
         let again = clients[(turn + 1) % 2].answer(examinee.exam, item, Examinee::knows(item)).await?;
         assert_eq!(Some(&again.body), examinee.replies.last(), "turn {turn}");
     }
+    assert!(digests.windows(2).all(|pair| pair[0] != pair[1]), "each answer is seen in it: {digests:?}");
     // Eight identical answers at once, four to each.
     for _ in 0..10 {
         let examinee = Examinee::start(&clients[0], 10).await?;

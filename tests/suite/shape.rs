@@ -100,12 +100,24 @@ async fn volumes_grow_while_exams_run_and_pods_are_patched() -> Result<()> {
     .await?;
     namespace.ready("midterm", "basic").await?;
 
+    // One exam is open, and nobody is at it: a change of the mode leaves it as it is, by its digest.
+    let api = namespace.api::<AdaptiveExamDeployment>();
+    change(&namespace, json!({"redis": {"mode": "memory"}})).await?;
+    let done = wait::until("a change that is complete", SETTLE, || async {
+        let last = api.get("midterm").await.ok()?.status?.transitions.pop()?;
+        last.seconds.is_some().then_some(last)
+    })
+    .await?;
+    ensure!((done.open_exams.before, done.open_exams.after) == (Some(1), Some(1)), "{done:?}");
+    ensure!(done.digest.before.is_some() && done.digest.before == done.digest.after, "{done:?}");
+    change(&namespace, json!({"redis": {"mode": "basic"}})).await?;
+    namespace.ready("midterm", "basic").await?;
+
     // Under supervision the next change of pods waits for a person.
     let before = pods(&namespace).await?;
     let patch = json!({"priorityClassName": "system-node-critical"});
     let spec = json!({"update": {"strategy": "Supervised"}, "service": {"podPatch": {"spec": patch}}});
     change(&namespace, spec).await?;
-    let api = namespace.api::<AdaptiveExamDeployment>();
     let message = wait::until("an update that waits", SETTLE, || async {
         let conditions = api.get("midterm").await.ok()?.status?.conditions;
         let waiting = conditions.into_iter().find(|known| known.type_ == "UpdateWaiting")?;

@@ -16,7 +16,7 @@ use super::validate::Desired;
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::names::{self, Component, Names};
 use claims::Claim;
-use contract::State;
+use contract::{OpenExams, State};
 use evidence::Evidence;
 use futures::future::try_join_all;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
@@ -25,6 +25,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::{Api, Client};
+pub use pods::open_exams;
 use pods::{redis_pods, service_pods};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,6 +58,8 @@ pub struct Observed {
     pub master: Option<String>,
     /// The pods of the service that are ready, by name.
     pub pods: Vec<ServicePod>,
+    /// How far open exams are; it is asked for around a change of the mode only.
+    pub open_exams: Option<OpenExams>,
 }
 
 /// A pod of the service that is ready.
@@ -64,6 +67,8 @@ pub struct Observed {
 pub struct ServicePod {
     /// Its name.
     pub name: String,
+    /// The base URL of its ops port.
+    pub ops: String,
     /// The revision of the Settings that it was told of last.
     pub told: Option<String>,
     /// The revision of what people gave in Secrets that it was told of last.
@@ -260,6 +265,7 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
         redis_access,
         master: None,
         pods,
+        open_exams: None,
     })
 }
 

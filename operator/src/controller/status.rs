@@ -93,7 +93,7 @@ pub fn status(
         wanted: decision.mode.as_str(),
         is_adopted: adoption.pods > 0 && adoption.adopted == adoption.pods,
         cause: cause(desired, mode.as_deref()),
-        open_exams: state.and_then(|state| i64::try_from(state.open_exams).ok()),
+        open: observed.open_exams.as_ref(),
     };
     let list = before.map(|before| before.transitions.clone()).unwrap_or_default();
     AdaptiveExamDeploymentStatus {
@@ -120,6 +120,12 @@ pub fn invalid(
 ) -> AdaptiveExamDeploymentStatus {
     let verdict = |status| Verdict::of(status, "InvalidSpec", invalid.to_string());
     stalled(generation, before, now, &verdict)
+}
+
+/// Whether a change of the mode begins or is under way.
+pub fn is_turning(before: &AdaptiveExamDeploymentStatus, wanted: Mode) -> bool {
+    before.mode.as_ref().is_some_and(|mode| mode != wanted.as_str())
+        || before.transitions.last().is_some_and(|last| last.seconds.is_none())
 }
 
 /// Why the mode changes.

@@ -64,6 +64,9 @@ pub struct Transition {
     /// Number of open exams.
     #[serde(default)]
     pub open_exams: OpenExams,
+    /// How far they were: the same digest means the same exams with the same answers.
+    #[serde(default)]
+    pub digest: Digests,
 }
 
 /// Numbers of open exams around a change.
@@ -76,6 +79,18 @@ pub struct OpenExams {
     /// When it was complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<i64>,
+}
+
+/// Digests of open exams and their answers around a change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Digests {
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// When it was complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
 }
 
 /// A provisioned Redis.

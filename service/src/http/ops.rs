@@ -17,6 +17,9 @@ use tokio::time::timeout;
 /// How long `/metrics` and `/state` wait for the database.
 const DEADLINE: Duration = Duration::from_secs(1);
 
+/// How long `/digest` waits, which reads a row of each open exam.
+const DIGEST_DEADLINE: Duration = Duration::from_secs(10);
+
 /// `GET /livez`
 pub async fn live() -> &'static str {
     "ok\n"
@@ -66,6 +69,17 @@ pub async fn state(State(app): State<App>) -> Json<contract::State> {
             .filter(|seconds| *seconds != 0),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
+}
+
+/// `GET /digest`
+pub async fn digest(State(app): State<App>) -> Response {
+    let live = app.live();
+    match timeout(DIGEST_DEADLINE, live.flow.records.digest()).await {
+        Ok(Ok(digest)) => Json(digest).into_response(),
+        Ok(Err(_)) | Err(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
+        }
+    }
 }
 
 /// Number of open exams; `None` if the database does not answer within a short time.

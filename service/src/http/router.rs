@@ -67,6 +67,7 @@ pub fn ops(app: App) -> Router {
         .route(contract::READYZ_PATH, get(ops::ready))
         .route(contract::METRICS_PATH, get(ops::metrics))
         .route(contract::STATE_PATH, get(ops::state))
+        .route(contract::DIGEST_PATH, get(ops::digest))
         .with_state(app)
 }
 

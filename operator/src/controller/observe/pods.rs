@@ -7,16 +7,20 @@ use crate::controller::credentials::Credential;
 use crate::controller::redis::facts::{Node, Sentinel};
 use crate::controller::redis::link::Access;
 use crate::names::{self, Component, Names, REVISION, SECRETS_REVISION};
-use contract::State;
+use contract::{OpenExams, State};
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client};
+use serde::de::DeserializeOwned;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Longest wait for a service's own word.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Longest wait for its word on all open exams.
+const COUNTING: Duration = Duration::from_secs(5);
 
 /// The pods of Redis and of Sentinels, and where they are.
 pub(super) async fn redis_pods(
@@ -71,9 +75,12 @@ pub(super) async fn service_pods(
         let ip: IpAddr = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
         let annotation = |name| pod.metadata.annotations.as_ref().and_then(|told| told.get(name)).cloned();
         let (told, told_of_secrets) = (annotation(REVISION), annotation(SECRETS_REVISION));
-        let url = format!("http://{}{}", SocketAddr::new(ip, contract::OPS_PORT), contract::STATE_PATH);
+        let ops = format!("http://{}", SocketAddr::new(ip, contract::OPS_PORT));
         let name = pod.metadata.name?;
-        Some(async move { ServicePod { name, told, told_of_secrets, state: fetch_state(http, &url).await } })
+        Some(async move {
+            let state = fetch::<State>(http, &format!("{ops}{}", contract::STATE_PATH), PATIENCE).await;
+            ServicePod { name, ops, told, told_of_secrets, state }
+        })
     });
     let mut pods = join_all(asked).await;
     pods.sort_by(|one, other| one.name.cmp(&other.name));
@@ -86,10 +93,26 @@ fn is_ready(pod: &Pod) -> bool {
     is_ready && pod.metadata.deletion_timestamp.is_none()
 }
 
-async fn fetch_state(http: &reqwest::Client, url: &str) -> Result<State, String> {
+/// How far open exams are, in the word of the first pod that gives it.
+pub async fn open_exams(http: &reqwest::Client, pods: &[ServicePod]) -> Option<OpenExams> {
+    for pod in pods.iter().filter(|pod| pod.state.is_ok()) {
+        let url = format!("{}{}", pod.ops, contract::DIGEST_PATH);
+        match fetch(http, &url, COUNTING).await {
+            Ok(found) => return Some(found),
+            Err(error) => tracing::warn!("{error}"),
+        }
+    }
+    None
+}
+
+async fn fetch<T: DeserializeOwned>(
+    http: &reqwest::Client,
+    url: &str,
+    patience: Duration,
+) -> Result<T, String> {
     let request = async {
-        let response = http.get(url).timeout(PATIENCE).send().await?.error_for_status()?;
-        response.json::<State>().await
+        let response = http.get(url).timeout(patience).send().await?.error_for_status()?;
+        response.json::<T>().await
     };
     request.await.map_err(|error| format!("{url} does not tell its state: {}", error.without_url()))
 }

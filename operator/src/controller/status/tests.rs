@@ -54,7 +54,13 @@ fn state(mode: &str, revision: &str, store: &str) -> State {
 
 /// One pod, with this word.
 fn pods(state: Result<State, String>) -> Vec<ServicePod> {
-    vec![ServicePod { name: "midterm-1".to_owned(), told: None, told_of_secrets: None, state }]
+    vec![ServicePod {
+        name: "midterm-1".to_owned(),
+        ops: String::new(),
+        told: None,
+        told_of_secrets: None,
+        state,
+    }]
 }
 
 fn settled(mode: Mode) -> Observed {
@@ -196,6 +202,7 @@ fn the_table_of_facts_and_readiness() {
 #[test]
 fn the_pod_that_is_farthest_behind_is_told() {
     let pod = |name: &str, told: Option<&str>, state| ServicePod {
+        ops: String::new(),
         name: name.to_owned(),
         told: told.map(str::to_owned),
         told_of_secrets: None,

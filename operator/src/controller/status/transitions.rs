@@ -2,7 +2,8 @@
 //!
 //! Input: the list as it was, and what runs. Output: the list as it is. Must not know: why a mode is wanted.
 
-use crate::crd::{OpenExams, Transition};
+use crate::crd::{self, Digests, Transition};
+use contract::OpenExams;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 /// How many are kept.
@@ -21,13 +22,15 @@ pub struct Running<'a> {
     pub is_adopted: bool,
     /// Why it is to run.
     pub cause: &'static str,
-    /// Number of open exams, if the service says it.
-    pub open_exams: Option<i64>,
+    /// Open exams, if the service says it.
+    pub open: Option<&'a OpenExams>,
 }
 
 /// The list after this look.
 pub fn record(mut list: Vec<Transition>, running: Running<'_>, now: &Time) -> Vec<Transition> {
-    let Running { before, now: runs, wanted, is_adopted, cause, open_exams } = running;
+    let Running { before, now: runs, wanted, is_adopted, cause, open } = running;
+    let count = open.and_then(|open| i64::try_from(open.count).ok());
+    let digest = open.map(|open| open.digest.clone());
     let open = list.last_mut().filter(|last| last.seconds.is_none());
     match (open, before) {
         (Some(open), _) => {
@@ -39,7 +42,8 @@ pub fn record(mut list: Vec<Transition>, running: Running<'_>, now: &Time) -> Ve
             if runs == Some(wanted) && is_adopted {
                 let took = now.0.as_second().saturating_sub(open.at.0.as_second());
                 open.seconds = Some(took.max(0));
-                open.open_exams.after = open_exams;
+                open.open_exams.after = count;
+                open.digest.after = digest;
             }
         }
         (None, Some(before)) if before != wanted => list.push(Transition {
@@ -48,7 +52,8 @@ pub fn record(mut list: Vec<Transition>, running: Running<'_>, now: &Time) -> Ve
             cause: cause.to_owned(),
             at: now.clone(),
             seconds: None,
-            open_exams: OpenExams { before: open_exams, after: None },
+            open_exams: crd::OpenExams { before: count, after: None },
+            digest: Digests { before: digest, after: None },
         }),
         (None, _) => {}
     }
@@ -73,8 +78,12 @@ mod tests {
             wanted,
             is_adopted: now == wanted,
             cause: "SpecChanged",
-            open_exams: Some(7),
+            open: None,
         }
+    }
+
+    fn seven(digest: &str) -> OpenExams {
+        OpenExams { count: 7, digest: digest.to_owned() }
     }
 
     #[test]
@@ -82,15 +91,20 @@ mod tests {
         let first = Running { before: None, ..running("", "memory", "memory") };
         assert!(record(Vec::new(), first, &at(1)).is_empty(), "the first mode is no change");
         assert!(record(Vec::new(), running("basic", "basic", "basic"), &at(1)).is_empty());
-        let begun = record(Vec::new(), running("basic", "basic", "memory"), &at(10));
+        let (then, later) = (seven("aa"), seven("bb"));
+        let begin = Running { open: Some(&then), ..running("basic", "basic", "memory") };
+        let begun = record(Vec::new(), begin, &at(10));
         assert_eq!(
             (begun[0].from.as_str(), begun[0].to.as_str(), begun[0].seconds),
             ("basic", "memory", None)
         );
         let half = Running { is_adopted: false, ..running("basic", "memory", "memory") };
         assert_eq!(record(begun.clone(), half, &at(11)), begun, "one pod is not all");
-        let done = record(begun, running("basic", "memory", "memory"), &at(12));
+        let end = Running { open: Some(&later), ..running("basic", "memory", "memory") };
+        let done = record(begun, end, &at(12));
         assert_eq!((done[0].seconds, done[0].open_exams.after), (Some(2), Some(7)));
+        let Digests { before, after } = &done[0].digest;
+        assert_eq!((before.as_deref(), after.as_deref()), (Some("aa"), Some("bb")));
         assert_eq!(
             record(done.clone(), running("memory", "memory", "memory"), &at(99)),
             done,
