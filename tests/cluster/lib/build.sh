@@ -1,18 +1,23 @@
 # shellcheck shell=bash
-# Builds the programs that Debian does not have. In: Go sources of this folder and the versions
-# below. Out: BIN, a folder in the cache that is either complete or not there.
+# Builds the programs that Debian does not have. In: Go sources of this folder; the versions are in
+# programs/go.mod. Out: BIN, a folder in the cache that is either complete or not there.
 
-KUBERNETES_VERSION=v1.36.3 # as in kubernetes/go.mod
-HELM_VERSION=v4.3.1
-COREDNS_VERSION=v1.15.0
-KUBERNETES_PROGRAMS=(etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl local-provisioner)
+KUBERNETES_PROGRAMS=(etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl
+	metrics-server network-policies local-provisioner)
 STRIP="-s -w"
 
-# The name of the cache changes with every version and every byte of our Go sources.
+# version_of MODULE
+version_of() { awk -v module="$1" '$1 == module { print $2; exit }' "$HERE/programs/go.mod"; }
+
+KUBERNETES_VERSION=$(version_of k8s.io/kubernetes)
+HELM_VERSION=$(version_of helm.sh/helm/v4)
+COREDNS_VERSION=$(version_of github.com/coredns/coredns)
+
+# The name of the cache changes with every byte of our Go sources and of their list of versions.
 cache_key() {
 	{
-		printf '%s\n' "$HELM_VERSION" "$COREDNS_VERSION" "${KUBERNETES_PROGRAMS[@]}" "$STRIP" "$(uname -m)"
-		cd "$HERE" && cat kubernetes/go.* kubernetes/*.go kubernetes/*/*.go images/go.* images/*/*.go
+		printf '%s\n' "${KUBERNETES_PROGRAMS[@]}" "$STRIP" "$(uname -m)"
+		cd "$HERE" && cat programs/go.* programs/*/*.go images/go.* images/*/*.go
 	} | sha256sum | cut -c1-12
 }
 
@@ -56,31 +61,32 @@ end_build() {
 	rm -rf "$PART"
 }
 
+# CoreDNS and Helm come second and from the same module, so that they find most packages compiled.
 build_into() {
 	local out=$1 program major minor about version=k8s.io/component-base/version
 	IFS=. read -r major minor _ <<<"${KUBERNETES_VERSION#v}"
 	about="-X $version.gitVersion=$KUBERNETES_VERSION -X $version.gitMajor=$major -X $version.gitMinor=$minor"
+	about+=" -X helm.sh/helm/v4/internal/version.version=$HELM_VERSION"
 	mkdir -p "$out"
-	export CGO_ENABLED=0 GOBIN=$out GOTMPDIR=$PART
-	build_stage "[1/4] pause and image-archive" "$HERE/images" go build -trimpath -v -ldflags "$STRIP" -o "$out/" ./pause ./archive
+	export CGO_ENABLED=0 GOTMPDIR=$PART
+	build_stage "[1/3] pause and image-archive" images ./pause ./archive
 	mv "$out/archive" "$out/image-archive"
 	"$out/image-archive" --name adaptive-exam/pause:dev --out "$out/pause.tar" "$out/pause" >/dev/null
-	build_stage "[2/4] Kubernetes $KUBERNETES_VERSION" "$HERE/kubernetes" go build -trimpath -v -ldflags "$STRIP $about" -o "$out/kubernetes" .
+	build_stage "[2/3] Kubernetes $KUBERNETES_VERSION, metrics-server, network-policies" programs -ldflags "$STRIP $about" ./kubernetes
 	for program in "${KUBERNETES_PROGRAMS[@]}"; do
 		ln -s kubernetes "$out/$program"
 	done
-	build_stage "[3/4] CoreDNS $COREDNS_VERSION" / go install -trimpath -v -ldflags "$STRIP" "github.com/coredns/coredns@$COREDNS_VERSION"
-	build_stage "[4/4] Helm $HELM_VERSION" / go install -trimpath -v -ldflags "$STRIP" "helm.sh/helm/v4/cmd/helm@$HELM_VERSION"
+	build_stage "[3/3] CoreDNS $COREDNS_VERSION, Helm $HELM_VERSION" programs -ldflags "$STRIP $about" ./coredns ./helm
 }
 
-# build_stage TITLE FOLDER COMMAND…
+# build_stage TITLE MODULE ARGUMENT…  Builds packages of one of our modules into $out.
 build_stage() {
-	local title=$1 folder=$2 log=$PART/log began=$SECONDS
+	local title=$1 module=$2 log=$PART/log began=$SECONDS
 	shift 2
 	say "$title"
 	: >"$log"
 	# A process group of its own, so that an interrupt ends the compilers too.
-	(cd "$folder" && exec setsid "$@") >"$log" 2>&1 8>&- &
+	(cd "$HERE/$module" && exec setsid go build -trimpath -v -ldflags "$STRIP" -o "$out/" "$@") >"$log" 2>&1 8>&- &
 	BUILD_PID=$!
 	watch_stage "$title" "$log" "$BUILD_PID"
 	if ! wait "$BUILD_PID"; then

@@ -8,6 +8,7 @@ declare -A PACKAGES=(
 	[/usr/lib/cni/ptp]=containernetworking-plugins
 	[conntrack]=conntrack
 	[iptables]=iptables
+	[ipset]=ipset
 	[ip]=iproute2
 	[openssl]=openssl
 	[redis-server]=redis-server

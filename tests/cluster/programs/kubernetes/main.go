@@ -1,7 +1,8 @@
-// The programs of a Kubernetes node in one binary.
+// The programs of a Kubernetes node in one binary: Kubernetes' own, etcd, metrics-server, and the
+// two that this folder writes (volumes, policies).
 //
 // The name it is called by picks the program, so that the cache holds one file and a few
-// symbolic links instead of eight programs that share most of their code.
+// symbolic links instead of ten programs that share most of their code.
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/etcdmain"
+	"k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
@@ -22,8 +24,10 @@ import (
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
+	metricsserver "sigs.k8s.io/metrics-server/cmd/metrics-server/app"
 
-	"adaptive-exam/kubernetes/volumes"
+	"adaptive-exam/programs/policies"
+	"adaptive-exam/programs/volumes"
 )
 
 func main() {
@@ -40,6 +44,10 @@ func main() {
 		run(kubelet.NewKubeletCommand(context.Background()))
 	case "kube-proxy":
 		run(proxy.NewProxyCommand())
+	case "metrics-server":
+		run(metricsserver.NewMetricsServerCommand(server.SetupSignalHandler()))
+	case "network-policies":
+		run(policies.NewCommand())
 	case "local-provisioner":
 		run(volumes.NewCommand())
 	case "kubectl":
