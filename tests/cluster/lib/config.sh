@@ -3,6 +3,7 @@
 # files in $RUN/config (control plane) and $RUN/node-N (one folder per node).
 
 PAUSE_IMAGE=docker.io/adaptive-exam/pause:dev
+METRICS_PORT=10260
 
 write_control_plane_config() {
 	mkdir -p "$RUN/config"
@@ -30,6 +31,11 @@ write_control_plane_config() {
 		    }
 		}
 	END
+	write_addons
+}
+
+# What runs outside of pods gets a Service whose EndpointSlice is made by hand.
+write_addons() {
 	cat >"$RUN/config/addons.yaml" <<-END
 		apiVersion: v1
 		kind: Service
@@ -52,6 +58,34 @@ write_control_plane_config() {
 		ports:
 		  - {name: dns, port: 53, protocol: UDP}
 		  - {name: dns-tcp, port: 53, protocol: TCP}
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: metrics-server, namespace: kube-system, labels: {k8s-app: metrics-server}}
+		spec:
+		  ports: [{name: https, port: 443}]
+		---
+		apiVersion: discovery.k8s.io/v1
+		kind: EndpointSlice
+		metadata:
+		  name: metrics-server
+		  namespace: kube-system
+		  labels: {kubernetes.io/service-name: metrics-server, endpointslice.kubernetes.io/managed-by: adaptive-exam.test}
+		addressType: IPv4
+		endpoints:
+		  - {addresses: ["$(node_ip 0)"], conditions: {ready: true}}
+		ports: [{name: https, port: $METRICS_PORT, protocol: TCP}]
+		---
+		apiVersion: apiregistration.k8s.io/v1
+		kind: APIService
+		metadata: {name: v1beta1.metrics.k8s.io}
+		spec:
+		  group: metrics.k8s.io
+		  version: v1beta1
+		  service: {name: metrics-server, namespace: kube-system}
+		  caBundle: $(base64 -w0 "$RUN/pki/ca.crt")
+		  groupPriorityMinimum: 100
+		  versionPriority: 100
 		---
 		apiVersion: storage.k8s.io/v1
 		kind: StorageClass

@@ -72,6 +72,9 @@ start_control_plane() {
 		--tls-cert-file "$RUN/pki/apiserver.crt" --tls-private-key-file "$RUN/pki/apiserver.key" \
 		--kubelet-client-certificate "$RUN/pki/admin.crt" --kubelet-client-key "$RUN/pki/admin.key" \
 		--kubelet-preferred-address-types InternalIP \
+		--requestheader-client-ca-file "$RUN/pki/front-proxy-ca.crt" --requestheader-allowed-names front-proxy \
+		--requestheader-username-headers X-Remote-User --requestheader-group-headers X-Remote-Group --requestheader-extra-headers-prefix X-Remote-Extra- \
+		--proxy-client-cert-file "$RUN/pki/front-proxy.crt" --proxy-client-key-file "$RUN/pki/front-proxy.key" --enable-aggregator-routing \
 		--service-account-issuer https://kubernetes.default.svc.cluster.local \
 		--service-account-key-file "$RUN/pki/service-accounts.pub" --service-account-signing-key-file "$RUN/pki/service-accounts.key" \
 		--audit-policy-file "$RUN/config/audit-policy.yaml" --audit-log-path "$RUN/audit.log" --audit-log-maxsize 1024 --audit-log-maxbackup 1
@@ -79,10 +82,16 @@ start_control_plane() {
 	await 120 "the API server to become ready" api_answers || true
 	keep kube-controller-manager kube-controller-manager --kubeconfig "$RUN/pki/controller-manager.kubeconfig" --leader-elect=false --kube-api-qps 200 --kube-api-burst 400 \
 		--bind-address 127.0.0.1 --use-service-account-credentials --cluster-name "$NAME" \
+		--horizontal-pod-autoscaler-sync-period 5s --horizontal-pod-autoscaler-initial-readiness-delay 5s --horizontal-pod-autoscaler-cpu-initialization-period 10s \
 		--service-account-private-key-file "$RUN/pki/service-accounts.key" --root-ca-file "$RUN/pki/ca.crt" \
 		--cluster-signing-cert-file "$RUN/pki/ca.crt" --cluster-signing-key-file "$RUN/pki/ca.key"
 	keep kube-scheduler kube-scheduler --kubeconfig "$RUN/pki/scheduler.kubeconfig" --leader-elect=false --bind-address 127.0.0.1
 	keep coredns coredns -conf "$RUN/config/Corefile"
+	# The kubelets sign their own certificates.
+	keep metrics-server metrics-server --kubeconfig "$RUN/pki/metrics.kubeconfig" --authentication-kubeconfig "$RUN/pki/metrics.kubeconfig" \
+		--authorization-kubeconfig "$RUN/pki/metrics.kubeconfig" --bind-address "$ip" --secure-port "$METRICS_PORT" \
+		--tls-cert-file "$RUN/pki/metrics-server.crt" --tls-private-key-file "$RUN/pki/metrics-server.key" \
+		--kubelet-insecure-tls --kubelet-preferred-address-types InternalIP --metric-resolution 10s --kubelet-request-timeout 5s
 	keep local-provisioner local-provisioner --kubeconfig "$RUN/pki/provisioner.kubeconfig" --root "$STATE/volumes"
 }
 
@@ -93,4 +102,5 @@ start_node() {
 	keep kubelet kubelet --config "$RUN/$node/kubelet.yaml" --kubeconfig "$RUN/pki/$node.kubeconfig" \
 		--hostname-override "$node" --node-ip "$(node_ip "$1")" --root-dir "$STATE/$node/kubelet" --cert-dir "$STATE/$node/pki"
 	keep kube-proxy kube-proxy --config "$RUN/$node/proxy.yaml"
+	keep network-policies network-policies --kubeconfig "$RUN/pki/policies.kubeconfig" --node "$node" --services "$SERVICE_RANGE"
 }

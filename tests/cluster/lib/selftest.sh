@@ -44,14 +44,16 @@ equals() {
 	got=$("$@") || return 1
 	[[ $got = "$wanted" ]] || fails echo "wanted '$wanted', got '$got'"
 }
-# until_equals: what depends on a Service's rules, which follow a pod a moment later.
-until_equals() {
-	local end=$((SECONDS + 20))
-	until equals "$@"; do
+within() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
 		((SECONDS < end)) || return 1
 		sleep 0.1
 	done
 }
+# until_equals: what depends on a Service's rules, which follow a pod a moment later.
+until_equals() { within 20 equals "$@"; }
 quick() {
 	local limit=$1 began=$SECONDS
 	shift
@@ -102,6 +104,19 @@ thing() {
 	printf '{"apiVersion": "selftest.example/v1", "kind": "Thing", "metadata": {"name": "t%d", "namespace": "strict"}, "spec": {"size": %d}}' "$1" "$1" |
 		kubectl apply -f -
 }
+
+# The pods of the Deployment are busy from their birth until this file is gone.
+scales_down() {
+	local pod
+	for pod in $(kubectl get pods -l app=busy -o name); do kubectl exec "$pod" -- rm -f /tmp/busy || return 1; done
+	within 60 equals 1 kubectl get deployment busy -o 'jsonpath={.spec.replicas}'
+}
+pods_are_measured() { kubectl top pods -l app=busy | grep -E '[1-9][0-9]*m '; }
+
+ask_redis() { kubectl -n strict exec "$1" -- timeout 2 redis-cli -h redis ping; }
+policy_refuses() { within 20 is_refused; }
+is_refused() { { ask_redis stranger 2>&1 || true; } | grep refused; }
+policy_follows_label() { kubectl -n strict label pod stranger role=friend && until_equals PONG ask_redis stranger; }
 
 # One pod that mounts thirty claims.
 many_claims() {

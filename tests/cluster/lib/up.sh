@@ -51,6 +51,7 @@ start() {
 	kubectl apply -f "$RUN/config/addons.yaml" >/dev/null || start_failed
 	await_cluster "the node to become Ready" kubelet node_is_ready
 	await_cluster "an answer from DNS" coredns dns_answers "$DNS_SERVICE_IP"
+	await_cluster "the metrics API" metrics-server metrics_answer
 	await_cluster "the default ServiceAccount" kube-controller-manager kubectl -n default get serviceaccount default
 	touch "$RUN/ready"
 	[[ ! -t 2 ]] || printf '\r\033[K' >&2
@@ -133,6 +134,9 @@ start_failed() {
 kubectl() { command "$BIN/kubectl" --kubeconfig "$KUBECONFIG_FILE" "$@"; }
 
 api_answers() { kubectl get --raw=/readyz; }
+
+# An API that does not answer would keep namespaces from being deleted.
+metrics_answer() { kubectl get --raw=/apis/metrics.k8s.io/v1beta1; }
 
 # Ready, and free for pods: the taint goes a moment after.
 node_is_ready() {

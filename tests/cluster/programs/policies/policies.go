@@ -15,6 +15,8 @@ import (
 	"github.com/cloudnativelabs/kube-router/v2/pkg/healthcheck"
 	"github.com/cloudnativelabs/kube-router/v2/pkg/options"
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
@@ -24,6 +26,7 @@ import (
 // NewCommand is the program `network-policies`.
 func NewCommand() *cobra.Command {
 	config := options.NewKubeRouterConfig()
+	config.EnableIPv4 = true
 	command := &cobra.Command{
 		Use:   "network-policies",
 		Short: "Enforces NetworkPolicies on this node",
@@ -42,6 +45,9 @@ func NewCommand() *cobra.Command {
 func run(ctx context.Context, config *options.KubeRouterConfig) error {
 	client, err := connect(config.Kubeconfig)
 	if err != nil {
+		return err
+	}
+	if err = awaitNode(ctx, client, config.HostnameOverride); err != nil {
 		return err
 	}
 	factory := informers.NewSharedInformerFactory(client, 0)
@@ -81,6 +87,14 @@ func run(ctx context.Context, config *options.KubeRouterConfig) error {
 	firewall.Run(heartbeats, ctx.Done(), &ended)
 	ended.Wait()
 	return nil
+}
+
+// awaitNode returns when the kubelet has registered its node, of which the firewall asks the address.
+func awaitNode(ctx context.Context, client kubernetes.Interface, name string) error {
+	return wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		_, err := client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+		return err == nil, nil
+	})
 }
 
 func connect(kubeconfig string) (kubernetes.Interface, error) {
