@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The control groups of the pods, for cgroup v1 (one hierarchy per controller) and v2 (one for all).
-# In: $CGROUP. Out: that group exists in every hierarchy, or in none.
+# In: $CGROUP, or a group below it. Out: that group exists in every hierarchy, or in none.
 
 CGROUP_MOUNT=/sys/fs/cgroup
 
@@ -20,36 +20,37 @@ cgroup_hierarchies() {
 	done
 }
 
-# cgroup_make  Out: 1 when this machine does not let us.
+# cgroup_make [GROUP]  Its parent must be there. Out: 1 when this machine does not let us.
 cgroup_make() {
-	local folder controller
+	local group=${1:-$CGROUP} parent=$CGROUP_MOUNT folder controller
+	[[ $group != */* ]] || parent=$CGROUP_MOUNT/${group%/*}
 	if cgroup_is_v2; then
 		# Children get a controller only when their parent hands it on.
 		for controller in cpu cpuset memory pids; do
-			grep -qw "$controller" "$CGROUP_MOUNT/cgroup.subtree_control" ||
-				echo "+$controller" 2>/dev/null >"$CGROUP_MOUNT/cgroup.subtree_control" || return 1
+			grep -qw "$controller" "$parent/cgroup.subtree_control" ||
+				echo "+$controller" 2>/dev/null >"$parent/cgroup.subtree_control" || return 1
 		done
 	fi
 	while read -r folder; do
-		mkdir -p "$folder/$CGROUP" 2>/dev/null || return 1
+		mkdir -p "$folder/$group" 2>/dev/null || return 1
 		# cpuset starts empty in v1, and nothing may enter it before it names processors and memory.
-		if [[ -e $folder/$CGROUP/cpuset.cpus && -e $folder/cpuset.cpus ]]; then
-			cat "$folder/cpuset.cpus" >"$folder/$CGROUP/cpuset.cpus"
-			cat "$folder/cpuset.mems" >"$folder/$CGROUP/cpuset.mems"
+		if [[ -e $folder/$group/cpuset.cpus && -e $folder/cpuset.cpus ]]; then
+			cat "$folder/cpuset.cpus" >"$folder/$group/cpuset.cpus"
+			cat "$folder/cpuset.mems" >"$folder/$group/cpuset.mems"
 		fi
 	done < <(cgroup_hierarchies)
 }
 
-# cgroup_remove  After the processes have ended. They leave their group a moment later, so it may
-# take more than one try.
+# cgroup_remove [GROUP]  After the processes have ended. They leave their group a moment later, so it
+# may take more than one try.
 cgroup_remove() {
-	await 20 "the control groups $CGROUP to become empty" cgroup_try_remove
+	await 20 "the control groups ${1:-$CGROUP} to become empty" cgroup_try_remove "${1:-$CGROUP}"
 }
 
 cgroup_try_remove() {
 	local folder
 	while read -r folder; do
-		[[ -d $folder/$CGROUP ]] || continue
-		find "$folder/$CGROUP" -depth -type d -exec rmdir {} + || return 1
+		[[ -d $folder/$1 ]] || continue
+		find "$folder/$1" -depth -type d -exec rmdir {} + || return 1
 	done < <(cgroup_hierarchies)
 }

@@ -17,7 +17,7 @@ write_control_plane_config() {
 	# Names outside the cluster do not exist: better a quick no than a slow timeout.
 	cat >"$RUN/config/Corefile" <<-END
 		cluster.local:53 in-addr.arpa:53 {
-		    bind $(node_ip 0)
+		    bind $(control_ip)
 		    errors
 		    kubernetes {
 		        kubeconfig $RUN/pki/coredns.kubeconfig
@@ -25,13 +25,15 @@ write_control_plane_config() {
 		    }
 		}
 		.:53 {
-		    bind $(node_ip 0)
+		    bind $(control_ip)
 		    template ANY ANY {
 		        rcode NXDOMAIN
 		    }
 		}
 	END
 	write_addons
+	# The proxy beside the control plane takes the place of a node's: it asks for one's address.
+	((NODES == 1)) || write_proxy_config "$RUN/config" "$(node_name 0)"
 }
 
 # What runs outside of pods gets a Service whose EndpointSlice is made by hand.
@@ -54,7 +56,7 @@ write_addons() {
 		  labels: {kubernetes.io/service-name: kube-dns, endpointslice.kubernetes.io/managed-by: adaptive-exam.test}
 		addressType: IPv4
 		endpoints:
-		  - {addresses: ["$(node_ip 0)"], conditions: {ready: true}}
+		  - {addresses: ["$(control_ip)"], conditions: {ready: true}}
 		ports:
 		  - {name: dns, port: 53, protocol: UDP}
 		  - {name: dns-tcp, port: 53, protocol: TCP}
@@ -73,7 +75,7 @@ write_addons() {
 		  labels: {kubernetes.io/service-name: metrics-server, endpointslice.kubernetes.io/managed-by: adaptive-exam.test}
 		addressType: IPv4
 		endpoints:
-		  - {addresses: ["$(node_ip 0)"], conditions: {ready: true}}
+		  - {addresses: ["$(control_ip)"], conditions: {ready: true}}
 		ports: [{name: https, port: $METRICS_PORT, protocol: TCP}]
 		---
 		apiVersion: apiregistration.k8s.io/v1
@@ -105,10 +107,11 @@ write_node_config() {
 	node=$(node_name "$1")
 	folder=$RUN/$node
 	store=$STATE/$node
-	mkdir -p "$folder/cni" "$store" "$STATE/volumes/$node"
+	mkdir -p "$folder/cni" "$store" "$STATE/volumes/$node" "$RUN/pod-logs$(node_level "$1")" "$RUN/logs$(node_level "$1")"
 	: >"$folder/resolv.conf"
 	write_containerd_config "$folder" "$store"
-	write_kubelet_config "$folder"
+	write_kubelet_config "$folder" "$1"
+	write_proxy_config "$folder" "$node"
 	# Each pod on a veth of its own, routed: unlike a bridge it needs no br_netfilter on the host.
 	cat >"$folder/cni/pods.conflist" <<-END
 		{"cniVersion": "0.4.0", "name": "pods", "plugins": [
@@ -117,12 +120,16 @@ write_node_config() {
 		  {"type": "portmap", "capabilities": {"portMappings": true}}
 		]}
 	END
-	# Zeroes: leave the kernel's conntrack limits, which belong to the whole machine, alone.
-	cat >"$folder/proxy.yaml" <<-END
+}
+
+# write_proxy_config FOLDER NODE
+# Zeroes: leave the kernel's conntrack limits, which belong to the whole machine, alone.
+write_proxy_config() {
+	cat >"$1/proxy.yaml" <<-END
 		apiVersion: kubeproxy.config.k8s.io/v1alpha1
 		kind: KubeProxyConfiguration
 		mode: iptables
-		hostnameOverride: $node
+		hostnameOverride: $2
 		clusterCIDR: $POD_RANGE
 		clientConnection: {kubeconfig: $RUN/pki/proxy.kubeconfig}
 		conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
@@ -153,6 +160,7 @@ write_containerd_config() {
 	END
 }
 
+# write_kubelet_config FOLDER N
 # No image is ever collected as garbage: there is no registry to fetch it from again.
 write_kubelet_config() {
 	cat >"$1/kubelet.yaml" <<-END
@@ -165,7 +173,7 @@ write_kubelet_config() {
 		authorization: {mode: Webhook}
 		containerRuntimeEndpoint: unix://$1/containerd.sock
 		cgroupDriver: cgroupfs
-		cgroupRoot: /$CGROUP
+		cgroupRoot: /$(node_cgroup "$2")
 		failCgroupV1: false
 		failSwapOn: false
 		enforceNodeAllocatable: []
@@ -173,11 +181,13 @@ write_kubelet_config() {
 		clusterDNS: [$DNS_SERVICE_IP]
 		clusterDomain: cluster.local
 		resolvConf: $1/resolv.conf
-		podLogsDir: $RUN/pod-logs
+		podLogsDir: $RUN/pod-logs$(node_level "$2")
 		volumePluginDir: $1/volume-plugins
 		maxPods: 200
 		imageGCHighThresholdPercent: 100
 		imageGCLowThresholdPercent: 99
 		evictionHard: {memory.available: 100Mi, nodefs.available: 1%, nodefs.inodesFree: 1%, imagefs.available: 1%}
 	END
+	# Fits the control plane's shorter patience with several nodes.
+	((NODES == 1)) || printf '%s\n' 'nodeStatusUpdateFrequency: 4s' 'nodeLeaseDurationSeconds: 12' >>"$1/kubelet.yaml"
 }

@@ -85,31 +85,42 @@ make_postgres_image() {
 	make_image --name exam-postgres:dev --out "$1" --user 999 --workdir /data --entrypoint "$programs/postgres" "${files[@]}"
 }
 
-# load_archives FILE…  Into the cluster $NAME.
+# load_archives FILE…  Into every node of the cluster $NAME.
 load_archives() {
-	local file
+	local file n
 	is_ready || die "$NAME is not up"
+	use_index "$(cat "$RUN/index")"
 	for file; do
 		[[ -f $file ]] || die "no such file: $file"
-		load_archive "$file" || die "containerd took no image from $file"
+		for n in $(node_numbers); do
+			if [[ -e $RUN/$(node_name "$n")/lost ]]; then
+				say "$(node_name "$n") is lost and gets nothing from $file"
+			else
+				load_archive "$file" "$n" || die "containerd took no image from $file"
+			fi
+		done
 	done
 }
 
+# load_archive FILE N
 load_archive() {
 	local images image
-	images=$(ctr_images import --snapshotter "$(cat "$RUN/snapshotter")" "$1" | sed -n 's/^unpacking \([^ ]*\) .*/\1/p') || return 1
+	images=$(ctr_images "$2" import --snapshotter "$(cat "$RUN/snapshotter")" "$1" | sed -n 's/^unpacking \([^ ]*\) .*/\1/p') || return 1
 	[[ $images ]] || return 1
 	# The kubelet sees an image a moment after it was stored, when it has got its label.
 	for image in $images; do
-		await 30 "the kubelet to know $image" image_is_known "$image" || return 1
-		say "$NAME has $image"
+		await 30 "the kubelet to know $image" image_is_known "$2" "$image" || return 1
+		((NODES > 1)) || say "$NAME has $image"
+		((NODES == 1)) || say "$(node_name "$2") of $NAME has $image"
 	done
 }
 
-image_is_known() { ctr_images list "name==$1" | grep -q io.cri-containerd.image=managed; }
+image_is_known() { ctr_images "$1" list "name==$2" | grep -q io.cri-containerd.image=managed; }
 
+# ctr_images N VERB ARGUMENT…
 ctr_images() {
-	local verb=$1
-	shift
-	ctr --address "$CONTAINERD_SOCKET" --namespace k8s.io images "$verb" "$@"
+	local socket verb=$2
+	socket=$(node_socket "$1")
+	shift 2
+	ctr --address "$socket" --namespace k8s.io images "$verb" "$@"
 }

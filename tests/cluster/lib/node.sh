@@ -1,26 +1,41 @@
 # shellcheck shell=bash
 # The supervisor: the first process inside the cluster's namespaces. When it ends, the kernel ends
 # every other process in there. In: the files that config.sh and pki.sh wrote. Out: the components,
-# each started again if it ends, with a log in $RUN/logs.
+# each started again if it ends, with a log in $RUN/logs. nodes.sh has what only several nodes need.
 
 supervise() {
+	mount --make-rprivate /
+	mkdir -p "$RUN/bin"
+	mount -n --bind "$(cat "$RUN/programs")" "$RUN/bin"
+	prepare
+	if ((NODES == 1)); then
+		network_of_node 0
+		start_control_plane
+		start_node 0
+	else
+		network_of_bridge
+		start_control_plane
+		start_nodes
+	fi
+	reap
+}
+
+# Of a mount namespace that was just made.
+prepare() {
 	private_folders
 	BIN=$RUN/bin
 	PATH=$BIN:$PATH
 	ulimit -n "$(ulimit -Hn)"
 	choose_iptables
-	network_inside 0
-	start_control_plane
-	start_node 0
-	# The children are endless; this only reaps what they leave behind.
+}
+
+# The children are endless; this only reaps what they leave behind.
+reap() {
 	while :; do wait -n || true; done
 }
 
 # Nothing that the components drop into the usual folders may stay on this machine.
 private_folders() {
-	mount --make-rprivate /
-	mkdir -p "$RUN/bin"
-	mount -n --bind "$BIN" "$RUN/bin"
 	cover /run "$RUN"
 	cover /var/lib "$STATE"
 	mount -n -t tmpfs tmpfs /var/log
@@ -61,12 +76,17 @@ keep() {
 }
 
 start_control_plane() {
-	local ip
-	ip=$(node_ip 0)
+	local ip of_pods=() of_nodes=()
+	ip=$(control_ip)
+	# Several nodes are there to be lost, and tests do not wait for minutes.
+	if ((NODES > 1)); then
+		of_pods=(--default-not-ready-toleration-seconds 5 --default-unreachable-toleration-seconds 5)
+		of_nodes=(--node-monitor-grace-period 16s --node-monitor-period 2s)
+	fi
 	# No fsync: a power cut may lose the test cluster, and it is quicker for it.
 	keep etcd etcd --data-dir "$STATE/etcd" --unsafe-no-fsync --log-level warn \
 		--listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380
-	keep kube-apiserver kube-apiserver --bind-address "$ip" --advertise-address "$ip" --etcd-servers http://127.0.0.1:2379 \
+	keep kube-apiserver kube-apiserver "${of_pods[@]}" --bind-address "$ip" --advertise-address "$ip" --etcd-servers http://127.0.0.1:2379 \
 		--service-cluster-ip-range "$SERVICE_RANGE" --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction \
 		--allow-privileged --client-ca-file "$RUN/pki/ca.crt" \
 		--tls-cert-file "$RUN/pki/apiserver.crt" --tls-private-key-file "$RUN/pki/apiserver.key" \
@@ -80,7 +100,7 @@ start_control_plane() {
 		--audit-policy-file "$RUN/config/audit-policy.yaml" --audit-log-path "$RUN/audit.log" --audit-log-maxsize 1024 --audit-log-maxbackup 1
 	# The others end when they cannot reach it, and would lose a second each time.
 	await 120 "the API server to become ready" api_answers || true
-	keep kube-controller-manager kube-controller-manager --kubeconfig "$RUN/pki/controller-manager.kubeconfig" --leader-elect=false --kube-api-qps 200 --kube-api-burst 400 \
+	keep kube-controller-manager kube-controller-manager "${of_nodes[@]}" --kubeconfig "$RUN/pki/controller-manager.kubeconfig" --leader-elect=false --kube-api-qps 200 --kube-api-burst 400 \
 		--bind-address 127.0.0.1 --use-service-account-credentials --cluster-name "$NAME" \
 		--horizontal-pod-autoscaler-sync-period 5s --horizontal-pod-autoscaler-initial-readiness-delay 5s --horizontal-pod-autoscaler-cpu-initialization-period 10s \
 		--service-account-private-key-file "$RUN/pki/service-accounts.key" --root-ca-file "$RUN/pki/ca.crt" \
@@ -95,12 +115,15 @@ start_control_plane() {
 	keep local-provisioner local-provisioner --kubeconfig "$RUN/pki/provisioner.kubeconfig" --root "$STATE/volumes"
 }
 
+# start_node N
 start_node() {
-	local node
+	local node logs
 	node=$(node_name "$1")
-	keep containerd containerd --config "$RUN/$node/containerd.toml"
-	keep kubelet kubelet --config "$RUN/$node/kubelet.yaml" --kubeconfig "$RUN/pki/$node.kubeconfig" \
+	logs=$(node_level "$1")
+	logs=${logs#/}${logs:+/}
+	keep "${logs}containerd" containerd --config "$RUN/$node/containerd.toml"
+	keep "${logs}kubelet" kubelet --config "$RUN/$node/kubelet.yaml" --kubeconfig "$RUN/pki/$node.kubeconfig" \
 		--hostname-override "$node" --node-ip "$(node_ip "$1")" --root-dir "$STATE/$node/kubelet" --cert-dir "$STATE/$node/pki"
-	keep kube-proxy kube-proxy --config "$RUN/$node/proxy.yaml"
-	keep network-policies network-policies --kubeconfig "$RUN/pki/policies.kubeconfig" --node "$node" --services "$SERVICE_RANGE"
+	keep "${logs}kube-proxy" kube-proxy --config "$RUN/$node/proxy.yaml"
+	keep "${logs}network-policies" network-policies --kubeconfig "$RUN/pki/policies.kubeconfig" --node "$node" --services "$SERVICE_RANGE"
 }

@@ -3,6 +3,7 @@
 # kubeconfig per component beside its key; $KUBECONFIG_FILE is the person's.
 
 make_pki() {
+	local n
 	PKI=$RUN/pki
 	mkdir -p "$PKI"
 	chmod 700 "$PKI"
@@ -12,7 +13,7 @@ make_pki() {
 	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$PKI/service-accounts.key" 2>/dev/null
 	openssl pkey -in "$PKI/service-accounts.key" -pubout -out "$PKI/service-accounts.pub"
 	certificate apiserver "/CN=kube-apiserver" \
-		"DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local,DNS:localhost,IP:127.0.0.1,IP:$API_SERVICE_IP,IP:$(node_ip 0)"
+		"DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local,DNS:localhost,IP:127.0.0.1,IP:$API_SERVICE_IP,IP:$(control_ip)"
 	certificate front-proxy /CN=front-proxy DNS:front-proxy front-proxy-ca
 	certificate metrics-server /CN=metrics-server DNS:metrics-server.kube-system.svc
 	client admin "/O=system:masters/CN=admin"
@@ -23,12 +24,10 @@ make_pki() {
 	client metrics "/O=system:masters/CN=metrics-server"
 	client policies "/O=system:masters/CN=network-policies"
 	client provisioner "/O=system:masters/CN=local-provisioner"
-	make_node_pki 0
+	for n in $(node_numbers); do
+		client "$(node_name "$n")" "/O=system:nodes/CN=system:node:$(node_name "$n")"
+	done
 	install -m 600 "$PKI/admin.kubeconfig" "$KUBECONFIG_FILE"
-}
-
-make_node_pki() {
-	client "$(node_name "$1")" "/O=system:nodes/CN=system:node:$(node_name "$1")"
 }
 
 # authority FILE NAME
@@ -56,7 +55,7 @@ client() {
 			clusters:
 			  - name: $NAME
 			    cluster:
-			      server: https://$(node_ip 0):6443
+			      server: https://$(control_ip):6443
 			      certificate-authority-data: $(base64 -w0 "$PKI/ca.crt")
 			users:
 			  - name: $NAME-$1

@@ -145,14 +145,14 @@ gone() { [[ -e $1 ]] || echo gone; }
 audit_tells() { grep -E '"verb":"create".*"username":"admin".*"resource":"things"' "/run/adaptive-exam/$A/audit.log"; }
 
 crash() {
-	remember_everything
+	remember_everything "$A"
 	kill -KILL "$(head -n 1 "/run/adaptive-exam/$A/supervisor.pid")"
 	all_gone
 }
 
-# Every process below the supervisor, by pid and start time.
+# Every process below the supervisor of a cluster, by pid and start time.
 remember_everything() {
-	local found more=("$(head -n 1 "/run/adaptive-exam/$A/supervisor.pid")")
+	local found more=("$(head -n 1 "/run/adaptive-exam/$1/supervisor.pid")")
 	: >"$WORK/processes"
 	while ((${#more[@]})); do
 		for found in "${more[@]}"; do sed -E 's/^([0-9]+) .*\) ([^ ]+ ){19}([0-9]+) .*/\1 \3/' "/proc/$found/stat" >>"$WORK/processes" 2>/dev/null || true; done

@@ -1,9 +1,28 @@
 # shellcheck shell=bash
-# Starts a cluster and waits until it can be used. In: its name. Out: $RUN/kubeconfig on stdout;
+# Starts a cluster and waits until it can be used. In: its name, and how many nodes. Out: $RUN/kubeconfig on stdout;
 # exit code 3 when this machine cannot hold a cluster.
 
 LIMIT=180 # seconds; a machine that compiles at the same time is slow
 
+# up_command [NAME] [--nodes N]
+up_command() {
+	local name='' nodes=''
+	while (($#)); do
+		case $1 in
+		--nodes)
+			nodes=${2:-}
+			[[ $nodes =~ ^[1-9]$ ]] || wrong_use "--nodes takes a number from 1 to 9"
+			shift
+			;;
+		-*) wrong_use "up does not take '$1'" ;;
+		*) name=$1 ;;
+		esac
+		shift
+	done
+	use_cluster "$name" && use_cache && cluster_up "$nodes"
+}
+
+# cluster_up [NODES]
 cluster_up() {
 	may_run
 	build_all
@@ -11,11 +30,13 @@ cluster_up() {
 	exec 9>"$RUN_ROOT/.$NAME.lock"
 	flock -w 600 9 || die "another call holds $RUN_ROOT/.$NAME.lock"
 	if is_ready; then
+		use_index "$(cat "$RUN/index")"
+		[[ ${1:-$NODES} = "$NODES" ]] || die "$NAME is already up with another number of nodes: $NODES"
 		say "$NAME is already up"
 	else
 		clean_up || die "could not clean up what is left of $NAME"
 		trap 'start_failed; exit 130' INT TERM
-		start
+		start "${1:-1}"
 		trap - INT TERM
 	fi
 	exec 9>&-
@@ -36,29 +57,36 @@ may_run() {
 }
 
 start() {
-	local began=$SECONDS
-	reserve_index
+	local began=$SECONDS n
+	reserve_index "$1"
 	mkdir -p "$RUN/logs" "$RUN/pod-logs" "$STATE"
 	printf '%s\n' "$BIN" >"$RUN/programs"
 	choose_snapshotter
 	make_pki
 	write_control_plane_config
-	write_node_config 0
 	cgroup_make || start_failed
+	for n in $(node_numbers); do
+		write_node_config "$n"
+		((NODES == 1)) || cgroup_make "$(node_cgroup "$n")" || start_failed
+	done
 	launch
 	await_cluster "the API server" kube-apiserver api_answers
-	await_cluster "containerd" containerd load_archive "$BIN/pause.tar"
+	for n in $(node_numbers); do
+		await_cluster "containerd" "$(node_level "$n")/containerd" load_archive "$BIN/pause.tar" "$n"
+	done
 	kubectl apply -f "$RUN/config/addons.yaml" >/dev/null || start_failed
-	await_cluster "the node to become Ready" kubelet node_is_ready
+	# shellcheck disable=SC2046
+	await_cluster "the nodes to become Ready" "$(node_level 0)/kubelet" nodes_are_ready $(node_numbers)
 	await_cluster "an answer from DNS" coredns dns_answers "$DNS_SERVICE_IP"
 	await_cluster "the metrics API" metrics-server metrics_answer
 	await_cluster "the default ServiceAccount" kube-controller-manager kubectl -n default get serviceaccount default
 	touch "$RUN/ready"
 	[[ ! -t 2 ]] || printf '\r\033[K' >&2
-	say "$NAME is up after $((SECONDS - began)) s"
+	((NODES == 1)) && n= || n=" with $NODES nodes"
+	say "$NAME is up$n after $((SECONDS - began)) s"
 }
 
-# The lowest number that no cluster has and no route of this machine meets.
+# reserve_index NODES  The lowest number that no cluster has and no route of this machine meets.
 reserve_index() {
 	local n
 	exec 7>"$RUN_ROOT/.index.lock"
@@ -66,6 +94,7 @@ reserve_index() {
 	for n in {0..49}; do
 		grep -qsx "$n" "$RUN_ROOT"/*/index || network_taken "$n" && continue
 		mkdir -p "$RUN"
+		echo "$1" >"$RUN/nodes"
 		echo "$n" >"$RUN/index"
 		use_index "$n"
 		exec 7>&-
@@ -138,9 +167,12 @@ api_answers() { kubectl get --raw=/readyz; }
 # An API that does not answer would keep namespaces from being deleted.
 metrics_answer() { kubectl get --raw=/apis/metrics.k8s.io/v1beta1; }
 
-# Ready, and free for pods: the taint goes a moment after.
-node_is_ready() {
-	[[ $(kubectl get node "$(node_name 0)" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}{.spec.taints}') = True ]]
+# nodes_are_ready N…  Ready, and free for pods: the taint goes a moment after.
+nodes_are_ready() {
+	local n
+	for n; do
+		[[ $(kubectl get node "$(node_name "$n")" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}{.spec.taints}') = True ]] || return 1
+	done
 }
 
 # dns_answers IP  Asks for kube-dns.kube-system.svc.cluster.local by hand, as no DNS client need be
