@@ -34,7 +34,7 @@ build_all() {
 	flock -n 8 || say "another build is under way; waiting for it"
 	flock 8
 	if [[ ! -d $BIN ]]; then
-		say "building the cluster's programs once into $CACHE (some 8 minutes on 2 cores, 4 GB of Go build cache)"
+		say "building the cluster's programs once into $CACHE (some 7 minutes on 2 cores that do nothing else, 4 GB of Go build cache)"
 		PART=$(mktemp -d "$CACHE.part.XXXXXX")
 		trap 'end_build; exit 130' INT TERM
 		trap end_build EXIT
