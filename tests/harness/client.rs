@@ -1,9 +1,12 @@
 //! A client of the exam API, and an examinee that answers by a fixed rule.
 
+use crate::wait;
 use anyhow::{Context, Result, bail};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// A caller of the exam API.
 #[derive(Clone, Debug)]
@@ -12,6 +15,9 @@ pub struct Client {
     base: String,
     token: Option<String>,
     is_held: bool,
+    /// For how long a request that got no reply is sent again.
+    patience: Duration,
+    repeated: Arc<AtomicUsize>,
 }
 
 /// A reply as it came.
@@ -51,7 +57,14 @@ impl Client {
     /// The system gives no HTTP client.
     pub fn new(base: String, token: Option<String>) -> Self {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build();
-        Self { http: http.expect("an HTTP client should build"), base, token, is_held: true }
+        Self {
+            http: http.expect("an HTTP client should build"),
+            base,
+            token,
+            is_held: true,
+            patience: Duration::ZERO,
+            repeated: Arc::default(),
+        }
     }
 
     /// The same caller, as a proxy is one: it gives up connections that are idle for two seconds. A pod that ends serves
@@ -64,6 +77,25 @@ impl Client {
         let idle = Duration::from_secs(2);
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).pool_idle_timeout(idle);
         Self { http: http.no_proxy().build().expect("an HTTP client should build"), ..self }
+    }
+
+    /// The same caller, as a proxy is one whose nodes may be lost: a request that gets no reply in two seconds is sent again
+    /// on another connection, for two minutes. The same request twice counts once.
+    ///
+    /// # Panics
+    /// The system gives no HTTP client.
+    #[must_use]
+    pub fn as_a_patient_proxy(self) -> Self {
+        let short = Duration::from_secs(2);
+        let http =
+            reqwest::Client::builder().timeout(short).connect_timeout(short / 2).pool_idle_timeout(short);
+        let http = http.no_proxy().build().expect("an HTTP client should build");
+        Self { http, patience: Duration::from_secs(120), ..self }
+    }
+
+    /// How many requests were sent again.
+    pub fn repeated(&self) -> usize {
+        self.repeated.load(Ordering::Relaxed)
     }
 
     /// The same caller of a service of another version, which has a document of its own.
@@ -83,8 +115,18 @@ impl Client {
     /// # Errors
     /// No reply came.
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Result<Reply> {
-        self.send_as(method, path, body.map(|body| body.to_string()), &[("content-type", "application/json")])
-            .await
+        let body = body.map(|body| body.to_string());
+        let json = [("content-type", "application/json")];
+        let start = Instant::now();
+        loop {
+            match self.send_as(method.clone(), path, body.clone(), &json).await {
+                Err(error) if error.is::<reqwest::Error>() && start.elapsed() < self.patience => {
+                    self.repeated.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(wait::LOOK).await;
+                }
+                result => return result,
+            }
+        }
     }
 
     /// As [`Client::send`], with a body of any bytes and headers of one's own.

@@ -59,9 +59,18 @@ impl Cluster {
     /// # Errors
     /// It does not come up.
     pub async fn up(name: &str) -> Result<Option<Self>> {
+        Self::with_nodes(name, 1).await
+    }
+
+    /// The same with so many nodes.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub async fn with_nodes(name: &str, nodes: usize) -> Result<Option<Self>> {
         // Its progress is shown as it comes; only what it prints at the end is read.
         let mut up = command();
-        let up = up.args(["up", name]).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
+        let up = up.args(["up", name, "--nodes", &nodes.to_string()]);
+        let up = up.stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
         let output = up.spawn()?.wait_with_output().await?;
         if output.status.code() == Some(CANNOT) {
             return Ok(None);
@@ -146,6 +155,22 @@ impl Cluster {
     /// The tool failed; the error holds what it said.
     pub async fn tool(&self, words: &[&str]) -> Result<String> {
         run(command().args(["exec", &self.name, "--"]).args(words)).await
+    }
+
+    /// Cuts a node off (`cut`), joins it again (`join`), ends it (`lose`) or starts it again (`restore`).
+    ///
+    /// # Errors
+    /// There is no such node, or the system's.
+    pub async fn node(&self, what: &str, node: &str) -> Result<()> {
+        run(command().args([what, &self.name, node])).await.map(drop)
+    }
+
+    /// Ends it, and removes all that it left.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn down(self) -> Result<()> {
+        run(command().args(["down", &self.name])).await.map(drop)
     }
 
     /// The API server's audit log.

@@ -36,10 +36,15 @@ impl Seen {
 }
 
 impl Crowd {
-    /// Has so many examinees sit exams of ten items.
+    /// Has so many examinees sit exams of ten items, without a pause.
     pub fn sit(client: &Client, examinees: usize) -> Self {
+        Self::think(client, examinees, Duration::ZERO)
+    }
+
+    /// Has so many examinees sit exams of ten items, who think so long before each answer.
+    pub fn think(client: &Client, examinees: usize, pause: Duration) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
-        let sit = |_| tokio::spawn(sit(client.clone(), Arc::clone(&is_over)));
+        let sit = |_| tokio::spawn(sit(client.clone(), pause, Arc::clone(&is_over)));
         Self { sitting: (0..examinees).map(sit).collect(), is_over }
     }
 
@@ -60,11 +65,12 @@ impl Crowd {
     }
 }
 
-async fn sit(client: Client, is_over: Arc<AtomicBool>) -> Result<Seen> {
+async fn sit(client: Client, pause: Duration, is_over: Arc<AtomicBool>) -> Result<Seen> {
     let (mut seen, mut last) = (Seen::default(), Instant::now());
     while !is_over.load(Ordering::Relaxed) {
         let mut examinee = Examinee::start(&client, 10).await.context("a start failed")?;
         while examinee.item.is_some() {
+            tokio::time::sleep(pause).await;
             examinee.answer(&client).await.with_context(|| {
                 let answered = examinee.replies.len();
                 format!(

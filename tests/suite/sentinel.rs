@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 const SETTLE: Duration = Duration::from_secs(150);
 
 /// The master that the status tells.
-async fn master(namespace: &TestNamespace) -> Option<String> {
+pub(crate) async fn master(namespace: &TestNamespace) -> Option<String> {
     namespace.api::<AdaptiveExamDeployment>().get("midterm").await.ok()?.status?.redis?.master
 }
 
 /// Waits for another master.
-async fn another_master(namespace: &TestNamespace, before: &str) -> Result<String> {
+pub(crate) async fn another_master(namespace: &TestNamespace, before: &str) -> Result<String> {
     wait::until("another master", SETTLE, || async { master(namespace).await.filter(|now| now != before) })
         .await
 }
@@ -35,7 +35,7 @@ async fn pods(namespace: &TestNamespace, component: &str) -> Result<Vec<(String,
 }
 
 /// The master, once everything is as wanted.
-async fn settled(namespace: &TestNamespace) -> Result<String> {
+pub(crate) async fn settled(namespace: &TestNamespace) -> Result<String> {
     let settled = || async {
         namespace.ready("midterm", "sentinel").await.ok()?;
         let redis = namespace.api::<AdaptiveExamDeployment>().get("midterm").await.ok()?.status?.redis?;

@@ -79,6 +79,14 @@ pub struct Autoscaling {
     #[schemars(range(min = 10, max = 500))]
     #[serde(default = "seventy")]
     pub cpu_percent: i32,
+    /// How long fewer pods have to be enough before there are fewer, in seconds. Default: 300.
+    #[schemars(range(min = 0, max = 3600))]
+    #[serde(default = "five_minutes")]
+    pub scale_down_after_seconds: i32,
+}
+
+fn five_minutes() -> i32 {
+    300
 }
 
 fn seventy() -> i32 {

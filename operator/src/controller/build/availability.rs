@@ -5,8 +5,8 @@
 use crate::controller::validate::{Desired, DesiredDatabase};
 use crate::names::{Component, Names};
 use k8s_openapi::api::autoscaling::v2::{
-    CrossVersionObjectReference, HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricSpec,
-    MetricTarget, ResourceMetricSource,
+    CrossVersionObjectReference, HPAScalingRules, HorizontalPodAutoscaler, HorizontalPodAutoscalerBehavior,
+    HorizontalPodAutoscalerSpec, MetricSpec, MetricTarget, ResourceMetricSource,
 };
 use k8s_openapi::api::core::v1::TopologySpreadConstraint;
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
@@ -63,6 +63,13 @@ pub fn autoscaler(desired: &Desired) -> Option<HorizontalPodAutoscaler> {
                 resource: Some(ResourceMetricSource { name: "cpu".to_owned(), target }),
                 ..MetricSpec::default()
             }]),
+            behavior: Some(HorizontalPodAutoscalerBehavior {
+                scale_down: Some(HPAScalingRules {
+                    stabilization_window_seconds: Some(autoscaling.scale_down_after_seconds),
+                    ..HPAScalingRules::default()
+                }),
+                scale_up: None,
+            }),
             ..HorizontalPodAutoscalerSpec::default()
         },
         ..HorizontalPodAutoscaler::default()
