@@ -199,14 +199,15 @@ async fn pipeline(
         },
     );
     let untold = observed.untold(&resources.revision, decision.given.as_deref());
+    let mut changed = apply::Changed::new();
     let written = match &observed.taken {
         _ if desired.paused => Ok(()),
         Some((kind, name, holder)) => {
             let (kind, name, holder) = ((*kind).to_owned(), name.clone(), holder.clone());
             Err(apply::Error::Taken { kind, name, holder })
         }
-        None => match apply::apply(client, &desired.names, &resources, &context.applied).await {
-            Ok(_) => {
+        None => match apply::apply(client, names, &resources, &context.applied, &mut changed).await {
+            Ok(()) => {
                 let annotations =
                     serde_json::json!({REVISION: resources.revision, SECRETS_REVISION: decision.given});
                 apply::tell(client, &desired.names, &untold, &annotations).await
@@ -220,6 +221,8 @@ async fn pipeline(
         }
         (_, written) => written,
     };
+    // Its pods are still to follow: what they were before says nothing of the spec as it is now.
+    observed.outdate(names, &changed);
     let status =
         status::status(&desired, &decision, held.as_ref(), &resources.revision, &observed, before, &now);
     if let Err(error) = written {

@@ -1,6 +1,6 @@
 //! The writes: create-only objects, applied objects, and the status. No other module writes, but `events` tells.
 //!
-//! Input: planned objects. Output: the number of writes. Server-side apply with one field manager. Objects of other
+//! Input: planned objects. Output: what was changed. Server-side apply with one field manager. Objects of other
 //! owners are never written. An apply is skipped while the planned object and the live object are those of the last
 //! apply, so at rest nothing is written. Must not know: why the objects are as they are.
 
@@ -17,7 +17,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 
@@ -42,6 +42,9 @@ struct Last {
     wanted: u64,
     live: String,
 }
+
+/// Objects that were made or changed, by kind and name: what was observed of them before is over.
+pub type Changed = BTreeSet<(String, String)>;
 
 /// A write that failed or was not attempted.
 #[derive(Debug, thiserror::Error)]
@@ -119,7 +122,8 @@ fn is_immutable_field(message: &str) -> bool {
     ["immutable", "updates to statefulset spec", "may not change"].iter().any(|word| message.contains(word))
 }
 
-/// Creates and applies everything, in order. A failure ends it; the next reconcile continues.
+/// Creates and applies everything, in order; adds what was changed to `changed`. A failure ends it; the next reconcile
+/// continues.
 ///
 /// # Errors
 /// An object has another owner, and nothing was written; or the first failed write.
@@ -128,36 +132,31 @@ pub async fn apply(
     names: &Names,
     resources: &Resources,
     applied: &Applied,
-) -> Result<usize, Error> {
+    changed: &mut Changed,
+) -> Result<(), Error> {
     let live =
         try_join_all(resources.objects.iter().map(|planned| read_live(client, names, planned))).await?;
-    let mut written = 0;
     for (kind, name) in &resources.absent {
-        if remove(client, names, kind, name).await? {
-            written += 1;
-        }
+        remove(client, names, kind, name).await?;
     }
     if let Some(deployment) = &resources.scaled {
         leave_replicas(client, names, deployment).await?;
     }
     for planned in &resources.create_only {
         create(client, names, planned).await?;
-        written += 1;
     }
     for planned in &resources.restore {
         restore(client, names, planned).await?;
-        written += 1;
     }
     for (planned, live) in resources.objects.iter().zip(live) {
         if apply_one(client, names, planned, live, applied).await? {
-            written += 1;
+            changed.insert((planned.api.kind.clone(), planned.name.clone()));
         }
     }
     for growth in &resources.grow {
         grow(client, names, growth).await?;
-        written += 1;
     }
-    Ok(written)
+    Ok(())
 }
 
 fn api(client: &Client, names: &Names, planned: &Planned) -> Api<DynamicObject> {

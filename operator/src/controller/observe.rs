@@ -94,6 +94,21 @@ impl Observed {
         self.pods.iter().filter(untold).map(|pod| pod.name.as_str()).collect()
     }
 
+    /// Takes note of workloads that were changed after they were observed, by kind and name.
+    pub fn outdate(&mut self, names: &Names, changed: &BTreeSet<(String, String)>) {
+        let workloads = [
+            (&mut self.service, "Deployment", names.name.clone()),
+            (&mut self.redis, "StatefulSet", names.redis()),
+            (&mut self.sentinel, "StatefulSet", names.sentinel()),
+        ];
+        for (workload, kind, name) in workloads {
+            let is_changed = changed.contains(&(kind.to_owned(), name));
+            if let Some(workload) = workload.as_mut().filter(|_| is_changed) {
+                workload.is_current = false;
+            }
+        }
+    }
+
     /// Data pods and Sentinels that run, as their StatefulSets say.
     pub fn redis_size(&self) -> (u32, u32) {
         let size = |workload: &Option<Workload>| {

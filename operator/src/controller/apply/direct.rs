@@ -88,17 +88,16 @@ pub(super) async fn remove(
     names: &Names,
     kind: &ApiResource,
     name: &str,
-) -> Result<bool, Error> {
+) -> Result<(), Error> {
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &names.namespace, kind);
     let failed = |source| Error::write(&kind.kind, name, source);
     let found = api.get_metadata_opt(name).await.map_err(failed)?;
-    let Some(found) = found.filter(|found| names.taken(&found.metadata).is_none()) else { return Ok(false) };
-    let is_going = found.metadata.deletion_timestamp.is_some();
-    if !is_going {
+    let Some(found) = found.filter(|found| names.taken(&found.metadata).is_none()) else { return Ok(()) };
+    if found.metadata.deletion_timestamp.is_none() {
         api.delete(name, &DeleteParams::default()).await.map_err(failed)?;
         tracing::info!(kind = kind.kind, name, namespace = names.namespace, "deleted");
     }
-    Ok(!is_going)
+    Ok(())
 }
 
 /// Hands the number of pods of a Deployment over to its autoscaler, once: a field that its only manager no longer

@@ -107,6 +107,21 @@ fn word(status: &str, reason: &str) -> Option<(String, String)> {
 }
 
 #[test]
+fn what_was_seen_before_a_change_is_not_said_of_it() {
+    let names = desired(&named("midterm")).names;
+    for (kind, name, reason) in [
+        ("Deployment", "midterm", "WaitingForPods"),
+        ("StatefulSet", "midterm-redis", "WaitingForRedis"),
+        ("ConfigMap", "midterm", "AllChecksPassed"),
+    ] {
+        let mut observed = settled(Mode::Basic);
+        observed.outdate(&names, &[(kind.to_owned(), name.to_owned())].into());
+        let status = if reason == "AllChecksPassed" { "True" } else { "False" };
+        assert_eq!(of(&said(Mode::Basic, &observed), READY), word(status, reason), "{kind} {name}");
+    }
+}
+
+#[test]
 fn the_table_of_facts_and_readiness() {
     let basic = || settled(Mode::Basic);
     let table: Vec<(&str, Mode, Observed, &str, &str)> = vec![
