@@ -31,7 +31,7 @@ run: toolchains ## Run the service alone on loopback, answers in target/run/exam
 .PHONY: test
 test: toolchains packages servers clients build earlier ## Run all tests: pure values, real processes, a real node
 	$(NODE) build
-	trap '$(NODE) down test; $(NODE) down nodes' EXIT; cargo test --workspace --no-fail-fast
+	trap '$(NODE) down $${EXAM_TEST_CLUSTER:-test}; $(NODE) down nodes' EXIT; cargo test --workspace --no-fail-fast
 
 .PHONY: check
 check: format lint layers generated chart-lint ## Check format, lints, layers, generated files and the chart

@@ -6,9 +6,9 @@
 use crate::process::program;
 use crate::wait;
 use anyhow::{Context, Result, bail, ensure};
-use k8s_openapi::api::core::v1::{Namespace, Secret, Service};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client as Kube};
 use operator::crd::AdaptiveExamDeployment;
@@ -20,7 +20,10 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Name of the node that the tests of one run share.
+/// Environment variable with the name of the node that the tests of one run share: checkouts beside each other take names of
+/// their own.
+const SHARED_VARIABLE: &str = "EXAM_TEST_CLUSTER";
+/// That name, where the variable is not set.
 const SHARED_NAME: &str = "test";
 /// Release and namespace of the operator.
 pub const RELEASE: &str = "exams";
@@ -45,7 +48,8 @@ impl Cluster {
     /// It does not come up.
     #[expect(clippy::print_stdout, reason = "a test that did not run should say so where one looks")]
     pub async fn shared() -> Result<Option<&'static Self>> {
-        let cluster = SHARED.get_or_try_init(|| Self::up(SHARED_NAME)).await?.as_ref();
+        let name = std::env::var(SHARED_VARIABLE).unwrap_or_else(|_| SHARED_NAME.to_owned());
+        let cluster = SHARED.get_or_try_init(|| Self::up(&name)).await?.as_ref();
         if cluster.is_none() {
             ensure!(std::env::var_os("CI").is_none(), "CI must run the tests on a real node");
             println!("SKIPPED: no real node here; the line above says why");
@@ -67,6 +71,21 @@ impl Cluster {
     /// # Errors
     /// It does not come up.
     pub async fn with_nodes(name: &str, nodes: usize) -> Result<Option<Self>> {
+        let Some(cluster) = Self::bare(name, nodes).await? else { return Ok(None) };
+        cluster.load_images().await?;
+        cluster.install().await?;
+        Ok(Some(cluster))
+    }
+
+    /// Starts a node, or finds it up, with nothing on it.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub async fn node(name: &str) -> Result<Option<Self>> {
+        Self::bare(name, 1).await
+    }
+
+    async fn bare(name: &str, nodes: usize) -> Result<Option<Self>> {
         // Its progress is shown as it comes; only what it prints at the end is read.
         let mut up = command();
         let up = up.args(["up", name, "--nodes", &nodes.to_string()]);
@@ -78,10 +97,16 @@ impl Cluster {
         ensure!(output.status.success(), "the node does not come up");
         let said = String::from_utf8(output.stdout)?;
         let kubeconfig = PathBuf::from(said.lines().last().context("no kubeconfig")?);
-        let cluster = Self { name: name.to_owned(), kubeconfig, operator: RwLock::new(()) };
-        cluster.load_images().await?;
-        cluster.install().await?;
-        Ok(Some(cluster))
+        Ok(Some(Self { name: name.to_owned(), kubeconfig, operator: RwLock::new(()) }))
+    }
+
+    /// Ends it, and removes what it left.
+    ///
+    /// # Errors
+    /// Something of it is still there.
+    pub async fn down(self) -> Result<()> {
+        run(command().args(["down", &self.name])).await?;
+        Ok(())
     }
 
     async fn load_images(&self) -> Result<()> {
@@ -161,16 +186,32 @@ impl Cluster {
     ///
     /// # Errors
     /// There is no such node, or the system's.
-    pub async fn node(&self, what: &str, node: &str) -> Result<()> {
+    pub async fn break_node(&self, what: &str, node: &str) -> Result<()> {
         run(command().args([what, &self.name, node])).await.map(drop)
     }
 
-    /// Ends it, and removes all that it left.
+    /// Brings the operators of the installation to this number, and waits until they are so many.
     ///
     /// # Errors
-    /// The system's.
-    pub async fn down(self) -> Result<()> {
-        run(command().args(["down", &self.name])).await.map(drop)
+    /// kubectl's.
+    pub async fn scale_operator(&self, count: u32) -> Result<()> {
+        let replicas = format!("--replicas={count}");
+        self.tool(&["kubectl", "-n", RELEASE, "scale", "deployment", RELEASE, &replicas]).await?;
+        let status = ["kubectl", "-n", RELEASE, "rollout", "status", "deployment", RELEASE, "--timeout=120s"];
+        self.tool(&status).await?;
+        // A pod that is on its way out still writes.
+        let api: Api<Pod> = Api::namespaced(self.kube().await?, RELEASE);
+        let ours = ListParams::default().labels("app.kubernetes.io/name=adaptive-exam-operator");
+        wait::until("the operators to be as many", Duration::from_secs(120), || async {
+            let pods = api.list(&ours).await.ok()?.items;
+            (pods.len() == usize::try_from(count).ok()?).then_some(())
+        })
+        .await
+    }
+
+    /// Its kubeconfig.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
     }
 
     /// The API server's audit log.

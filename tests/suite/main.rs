@@ -34,6 +34,7 @@ mod policies;
 mod policies_enforced;
 mod poolers;
 mod postgres;
+mod rbac;
 mod redis_faults;
 mod replicas;
 mod scaling;

@@ -96,8 +96,8 @@ async fn break_nodes(cluster: &Cluster) -> Result<()> {
         let (crowd, repeated) = (Crowd::think(&client, EXAMINEES, PAUSE), client.repeated());
         let start = Instant::now();
         match fault {
-            "cut off" => cluster.node("cut", &node).await?,
-            "lost" => cluster.node("lose", &node).await?,
+            "cut off" => cluster.break_node("cut", &node).await?,
+            "lost" => cluster.break_node("lose", &node).await?,
             _ => {
                 let drain = ["kubectl", "drain", &node, "--ignore-daemonsets", "--delete-emptydir-data"];
                 cluster.tool(&[drain.as_slice(), &["--timeout", "120s"]].concat()).await?;
@@ -108,11 +108,11 @@ async fn break_nodes(cluster: &Cluster) -> Result<()> {
         match fault {
             "cut off" => {
                 node_is(&namespace, &node, false).await?;
-                cluster.node("join", &node).await?;
+                cluster.break_node("join", &node).await?;
             }
             "lost" => {
                 node_is(&namespace, &node, false).await?;
-                cluster.node("restore", &node).await?;
+                cluster.break_node("restore", &node).await?;
             }
             _ => cluster.tool(&["kubectl", "uncordon", &node]).await.map(drop)?,
         }

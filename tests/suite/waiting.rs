@@ -2,7 +2,7 @@
 
 use crate::bank_files::case;
 use anyhow::{Context, Result};
-use harness::cluster::{RELEASE, TestNamespace};
+use harness::cluster::TestNamespace;
 use harness::{Client, Cluster, Examinee, wait};
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -220,16 +220,10 @@ async fn a_new_password_is_agreed_on_without_a_failed_request() -> Result<()> {
     namespace.ready("midterm", "basic").await?;
     let client = namespace.exams("midterm").await?;
     let mut examinee = Examinee::start(&client, 30).await?;
-    let scale = async |count: &str| {
-        let replicas = format!("--replicas={count}");
-        cluster.tool(&["kubectl", "-n", RELEASE, "scale", "deployment", RELEASE, &replicas]).await?;
-        let status = ["kubectl", "-n", RELEASE, "rollout", "status", "deployment", RELEASE, "--timeout=120s"];
-        cluster.tool(&status).await
-    };
-    scale("0").await?;
+    cluster.scale_operator(0).await?;
     let before = content(&namespace, "midterm-redis-auth").await.context("content")?;
     namespace.api::<Secret>().delete("midterm-redis-auth", &DeleteParams::default()).await?;
-    scale("1").await?;
+    cluster.scale_operator(1).await?;
     let after = wait::until("another password", SETTLE, || content(&namespace, "midterm-redis-auth")).await?;
     assert_ne!(before, after);
     let after = after.into_iter().find(|(key, _)| key == "password").context("password")?.1;
