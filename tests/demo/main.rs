@@ -1,4 +1,4 @@
-//! `make demo`: an exam on a real Kubernetes node whose Redis is killed during the exam.
+//! `make demo`: an exam on a real Kubernetes node, in the highly available shape, whose master of Redis hangs in mid-exam.
 //!
 //! Input: the programs of this workspace. Output: a node that is left running. Where no node can run, the exam is
 //! taken on the service alone.
@@ -7,23 +7,28 @@
 
 use anyhow::{Context, Result};
 use harness::cluster::TestNamespace;
-use harness::{Client, Cluster, Examinee, Service};
+use harness::{Client, Cluster, Examinee, Service, wait};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::api::{DeleteParams, Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use operator::crd::AdaptiveExamDeployment;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 /// Name of the node; another one than the tests'.
 const NODE: &str = "exam";
 const NAMESPACE: &str = "school";
-const NAME: &str = "midterm";
+const NAME: &str = "final";
 /// Length of the exam.
 const ITEMS: usize = 10;
-/// Redis is ended after so many answers.
+/// The master of Redis hangs after so many answers.
 const LOSS: usize = 5;
 /// What is applied, from the top of the workspace.
-const SAMPLE: &str = "charts/adaptive-exam-operator/examples/basic.yaml";
+const SAMPLE: &str = "charts/adaptive-exam-operator/examples/sentinel.yaml";
+/// How long Sentinels and the operator may take.
+const SETTLE: Duration = Duration::from_secs(120);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -46,7 +51,6 @@ async fn demo() -> Result<()> {
 
 async fn on_a_node(cluster: &Cluster) -> Result<()> {
     let sample = harness::cluster::workspace().join(SAMPLE);
-    say(&format!("Applying {SAMPLE} in namespace {NAMESPACE}."));
     let kube = cluster.kube().await?;
     let manager = PatchParams::apply("demo").force();
     let namespace = json!({
@@ -54,34 +58,52 @@ async fn on_a_node(cluster: &Cluster) -> Result<()> {
         "metadata": {"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
     });
     Api::<Namespace>::all(kube.clone()).patch(NAMESPACE, &manager, &Patch::Apply(namespace)).await?;
-    cluster.tool(&["kubectl", "-n", NAMESPACE, "apply", "-f", &sample.to_string_lossy()]).await?;
     let namespace = TestNamespace { kube, name: NAMESPACE.to_owned() };
-    namespace.ready(NAME, "basic").await?;
+    say(&format!("A PostgreSQL in namespace {NAMESPACE}, and {SAMPLE} beside it."));
+    namespace.postgres("demo").await?;
+    let start = Instant::now();
+    cluster.tool(&["kubectl", "-n", NAMESPACE, "apply", "-f", &sample.to_string_lossy()]).await?;
+    namespace.ready(NAME, "sentinel").await?;
+    println!("  Ready after {:.1} s\n", start.elapsed().as_secs_f64());
     println!("{}", cluster.tool(&["kubectl", "-n", NAMESPACE, "get", "aed,pods,pvc"]).await?);
 
-    say(&format!("An exam of {ITEMS} items, through the Service; Redis is ended after {LOSS}."));
+    say(&format!("An exam of {ITEMS} items, through the Service; after {LOSS} the master of Redis hangs."));
     let client = namespace.exams(NAME).await?;
-    let pods: Api<Pod> = namespace.api();
-    let end_redis = || async {
-        let redis = format!("{NAME}-redis-0");
-        let pod = pods.get(&redis).await?;
-        pods.delete(&redis, &DeleteParams::default().grace_period(0)).await?;
-        let uid = pod.uid().unwrap_or_default();
-        Ok(format!("pod {redis} ({}) is ended; the exam goes on from the log", &uid[..8.min(uid.len())]))
+    let before = master(&namespace).await.context("a master")?;
+    let id = namespace.api::<Pod>().get(&before).await?.metadata.uid.context("an id")?;
+    let hang = || async {
+        cluster.signal(&id, "redis-server", Signal::STOP)?;
+        Ok(format!("{before} answers nothing any more; the exam goes on from the log"))
     };
-    take(&client, end_redis).await?;
-    let redis = format!("pod/{NAME}-redis-0");
-    cluster
-        .tool(&["kubectl", "-n", NAMESPACE, "wait", "--for=condition=Ready", "--timeout=120s", &redis])
-        .await?;
-    namespace.ready(NAME, "basic").await?;
+    let start = Instant::now();
+    let taken = take(&client, hang).await;
+    let elected = wait::until("another master", SETTLE, || async {
+        master(&namespace).await.filter(|now| *now != before)
+    })
+    .await;
+    println!("  {:.1} s after the exam began another leads", start.elapsed().as_secs_f64());
+    cluster.signal(&id, "redis-server", Signal::CONT)?;
+    taken?;
+    say(&format!("Sentinels have elected {}; {before} answers again, and follows it.", elected?));
+    wait::until("two replicas in sync", SETTLE, || async {
+        let status = namespace.api::<AdaptiveExamDeployment>().get(NAME).await.ok()?.status?;
+        (status.redis?.replicas_in_sync == 2).then_some(())
+    })
+    .await?;
+    namespace.ready(NAME, "sentinel").await?;
     println!("{}", cluster.tool(&["kubectl", "-n", NAMESPACE, "get", "aed,pods"]).await?);
+    println!("{}", cluster.tool(&["kubectl", "-n", NAMESPACE, "get", "events.events.k8s.io"]).await?);
     say("It is left running. Where to look next:");
     println!("  tests/cluster/cluster exec {NODE} -- kubectl -n {NAMESPACE} describe aed {NAME}");
     println!("  tests/cluster/cluster exec {NODE} -- kubectl -n {NAMESPACE} logs deploy/{NAME}");
     println!("  export KUBECONFIG=$(tests/cluster/cluster kubeconfig {NODE})");
     println!("  make cluster-down     ends the node and all it left");
     Ok(())
+}
+
+/// The pod that leads, as the status tells it.
+async fn master(namespace: &TestNamespace) -> Option<String> {
+    namespace.api::<AdaptiveExamDeployment>().get(NAME).await.ok()?.status?.redis?.master
 }
 
 async fn alone() -> Result<()> {

@@ -123,7 +123,11 @@ impl TestNamespace {
             + Clone
             + std::fmt::Debug,
     {
-        self.api::<K>().create(&PostParams::default(), &serde_json::from_value(object)?).await?;
-        Ok(())
+        match self.api::<K>().create(&PostParams::default(), &serde_json::from_value(object)?).await {
+            Err(kube::Error::Api(status)) if status.code != 409 => Err(kube::Error::Api(status).into()),
+            // It is there from a run before.
+            Ok(_) | Err(kube::Error::Api(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }

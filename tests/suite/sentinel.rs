@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const SETTLE: Duration = Duration::from_secs(150);
 
 /// The master that the status tells.
-pub(crate) async fn master(namespace: &TestNamespace) -> Option<String> {
+async fn master(namespace: &TestNamespace) -> Option<String> {
     namespace.api::<AdaptiveExamDeployment>().get("midterm").await.ok()?.status?.redis?.master
 }
 

@@ -8,7 +8,9 @@ use k8s_openapi::api::autoscaling::v2::{
     CrossVersionObjectReference, HPAScalingRules, HorizontalPodAutoscaler, HorizontalPodAutoscalerBehavior,
     HorizontalPodAutoscalerSpec, MetricSpec, MetricTarget, ResourceMetricSource,
 };
-use k8s_openapi::api::core::v1::TopologySpreadConstraint;
+use k8s_openapi::api::core::v1::{
+    Affinity, PodAffinityTerm, PodAntiAffinity, TopologySpreadConstraint, WeightedPodAffinityTerm,
+};
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -76,14 +78,33 @@ pub fn autoscaler(desired: &Desired) -> Option<HorizontalPodAutoscaler> {
     })
 }
 
-/// Over nodes and zones as evenly as there is room.
+/// Over nodes as evenly as there is room. Nodes without the label of a constraint would not be scored by any of them, so zones,
+/// which not every cluster has, are not among them.
 pub fn spread(names: &Names, component: Component) -> Vec<TopologySpreadConstraint> {
-    let over = |topology: &str| TopologySpreadConstraint {
+    vec![TopologySpreadConstraint {
         max_skew: 1,
-        topology_key: topology.to_owned(),
+        topology_key: "kubernetes.io/hostname".to_owned(),
         when_unsatisfiable: "ScheduleAnyway".to_owned(),
         label_selector: Some(names.label_selector(component)),
         ..TopologySpreadConstraint::default()
+    }]
+}
+
+/// In other zones than the others of its component, where there are zones and room.
+pub fn apart(names: &Names, component: Component) -> Affinity {
+    let others = PodAffinityTerm {
+        topology_key: "topology.kubernetes.io/zone".to_owned(),
+        label_selector: Some(names.label_selector(component)),
+        ..PodAffinityTerm::default()
     };
-    vec![over("kubernetes.io/hostname"), over("topology.kubernetes.io/zone")]
+    Affinity {
+        pod_anti_affinity: Some(PodAntiAffinity {
+            preferred_during_scheduling_ignored_during_execution: Some(vec![WeightedPodAffinityTerm {
+                weight: 100,
+                pod_affinity_term: others,
+            }]),
+            ..PodAntiAffinity::default()
+        }),
+        ..Affinity::default()
+    }
 }

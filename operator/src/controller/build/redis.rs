@@ -122,6 +122,7 @@ fn pod(desired: &Desired) -> PodSpec {
         // Redis saves its data at SIGTERM.
         termination_grace_period_seconds: Some(30),
         image_pull_secrets: pod::pull_secrets(&desired.redis.image),
+        affinity: Some(availability::apart(names, Component::Redis)),
         topology_spread_constraints: Some(availability::spread(names, Component::Redis)),
         ..PodSpec::default()
     }

@@ -79,6 +79,7 @@ fn pod(desired: &Desired) -> PodSpec {
         security_context: Some(pod::pod_security(redis::USER)),
         termination_grace_period_seconds: Some(5),
         image_pull_secrets: pod::pull_secrets(&desired.redis.image),
+        affinity: Some(availability::apart(names, Component::Sentinel)),
         topology_spread_constraints: Some(availability::spread(names, Component::Sentinel)),
         ..PodSpec::default()
     }

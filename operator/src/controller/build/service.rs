@@ -141,6 +141,7 @@ fn pod(desired: &Desired) -> PodSpec {
         security_context: Some(pod::pod_security(USER)),
         termination_grace_period_seconds: Some(30),
         image_pull_secrets: pod::pull_secrets(&desired.service_image),
+        affinity: Some(availability::apart(names, Component::Service)),
         topology_spread_constraints: Some(availability::spread(names, Component::Service)),
         ..PodSpec::default()
     }
