@@ -9,6 +9,7 @@
 
 pub mod apply;
 pub mod build;
+pub mod certificate;
 pub mod credentials;
 pub mod decide;
 pub mod events;
@@ -27,11 +28,10 @@ pub use watch::run;
 
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::metrics::Metrics;
-use crate::names::{self, Names, REVISION, SECRETS_REVISION};
+use crate::names::{self, AUTH_REVISION, Names, REVISION, SECRETS_REVISION};
 use apply::Applied;
-use build::Secrets;
-use credentials::{Credentials, Source};
-use decide::{Provisioned, SecretWrite};
+use credentials::{Credential, Credentials};
+use decide::{Known, Provisioned, SecretWrite};
 use events::Events;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
@@ -39,6 +39,7 @@ use kube::core::DeserializeGuard;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
 use kube::{Client, ResourceExt};
+use redis::auth::{Passwords, RedisAuth};
 use redis::patience::Patience;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,7 +64,8 @@ pub struct Context {
     defaults: Defaults,
     http: reqwest::Client,
     applied: Applied,
-    credentials: Credentials,
+    tokens: Credentials<Credential>,
+    redis_auths: Credentials<RedisAuth>,
     events: Events,
     patience: Patience,
     metrics: Metrics,
@@ -73,9 +75,16 @@ impl Context {
     /// A context for one operator.
     pub fn new(client: Client, defaults: Defaults, metrics: Metrics) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client should build");
-        let (applied, credentials, events) =
-            (Applied::default(), Credentials::default(), Events::new(client));
-        Self { defaults, http, applied, credentials, events, patience: Patience::default(), metrics }
+        Self {
+            defaults,
+            http,
+            applied: Applied::default(),
+            tokens: Credentials::default(),
+            redis_auths: Credentials::default(),
+            events: Events::new(client),
+            patience: Patience::default(),
+            metrics,
+        }
     }
 }
 
@@ -83,7 +92,9 @@ impl Context {
     /// Forgets a resource that is gone.
     fn forget(&self, namespace: &str, name: &str) {
         self.applied.forget(namespace, name);
-        self.credentials.forget(namespace, &Names::secrets(name));
+        let [token, redis] = Names::secrets(name);
+        self.tokens.forget(namespace, &token);
+        self.redis_auths.forget(namespace, &redis);
         self.patience.forget(namespace, name);
     }
 }
@@ -160,9 +171,20 @@ async fn pipeline(
     };
     let mut observed = observe(client, &desired, context).await?;
     observed.master = before.and_then(|before| before.redis.as_ref()?.master.clone());
-    let mut decision = match decide::decide(&desired, &observed) {
+    let names = &desired.names;
+    let (auth_name, redis_auth_name) = (names.auth(), names.redis_auth());
+    let namespace = names.namespace.as_str();
+    let token = context.tokens.recall(namespace, &auth_name, observed.auth.value.as_ref());
+    let passwords =
+        context.redis_auths.recall(namespace, &redis_auth_name, observed.redis_auth.value.as_ref());
+    let known = Known { redis_auth: passwords.known(), fresh: &Passwords::random() };
+    let mut decision = match decide::decide(&desired, &observed, known) {
         Ok(decision) => decision,
         Err(unusable) => {
+            let request = build::certificate::request(&desired).filter(|_| observed.has_issuers);
+            if let Some(request) = request.filter(|_| !desired.paused && desired.wanted().is_some()) {
+                apply::apply_alone(client, names, &request, &context.applied).await?;
+            }
             let (reason, message) = (unusable.reason, unusable.message);
             let status = status::unusable(reason, &message, &desired, &observed, before, &now);
             publish(client, context, &resource.metadata, before, &status).await?;
@@ -170,7 +192,6 @@ async fn pipeline(
             return Ok(Action::requeue(ON_THE_WAY));
         }
     };
-    let names = &desired.names;
     if before.is_some_and(|before| status::is_turning(before, decision.mode)) {
         observed.open_exams = observe::open_exams(&context.http, &observed.pods).await;
     }
@@ -179,14 +200,8 @@ async fn pipeline(
         let resource = (names.namespace.as_str(), names.name.as_str());
         plan.is_due = context.patience.allows(resource, plan.step.as_ref(), wait, Instant::now());
     }
-    let recall = |secret: &str, found: &observe::Generated| {
-        context.credentials.recall(&names.namespace, secret, found.value.as_ref())
-    };
-    let (auth_name, redis_auth_name) = (names.auth(), names.redis_auth());
-    let token = recall(&auth_name, &observed.auth);
-    let password = recall(&redis_auth_name, &observed.redis_auth);
-    let secrets = Secrets { token: token.credential(), password: password.credential() };
-    let mut resources = build::build(&desired, &decision, secrets);
+    let new_token = Credential::random();
+    let mut resources = build::build(&desired, &decision, token.known().unwrap_or(&new_token));
     let held = hold::hold(
         &mut resources.objects,
         &hold::live([&observed.service, &observed.redis, &observed.sentinel]),
@@ -217,6 +232,17 @@ async fn pipeline(
     };
     let written = match (&decision.redis, written) {
         (Some(provisioned), Ok(())) if !desired.paused => {
+            if let Some(pass) = provisioned.pass {
+                context.events.tell_step(&resource.metadata, "PasswordRotation", pass.note(), true).await;
+            }
+            let revision = provisioned.files_revision();
+            let untold = observed.redis_facts.untold(&revision);
+            apply::tell(client, names, &untold, &serde_json::json!({AUTH_REVISION: revision})).await
+        }
+        (_, written) => written,
+    };
+    let written = match (&decision.redis, written) {
+        (Some(provisioned), Ok(())) if !desired.paused => {
             redis::steps::take(client, context, &resource.metadata, names, provisioned, &observed).await
         }
         (_, written) => written,
@@ -237,18 +263,19 @@ async fn pipeline(
     if !desired.paused {
         let service = observed.service.is_some();
         let redis = observed.redis.is_some();
-        for (is_used, write, name, source) in [
-            (service, decision.auth, &auth_name, &token),
-            (redis, decision.redis_auth, &redis_auth_name, &password),
+        for (is_used, write, name, is_new) in [
+            (service, decision.auth, &auth_name, token.known().is_none()),
+            (redis, decision.redis_auth, &redis_auth_name, passwords.known().is_none()),
         ] {
-            if let Some((reason, note)) = lost_secret(is_used, write, name, source) {
+            if let Some((reason, note)) = lost_secret(is_used, write, name, is_new) {
                 context.events.tell_lost_secret(&resource.metadata, name, reason, &note).await;
             }
         }
     }
     publish(client, context, &resource.metadata, before, &status).await?;
     let plan = decision.redis.as_ref().map(|provisioned| &provisioned.plan);
-    let is_moving = plan.is_some_and(|plan| plan.step.is_some() || plan.unsettled.is_some());
+    let is_rotating = status.redis.as_ref().is_some_and(|redis| redis.rotation.is_some());
+    let is_moving = is_rotating || plan.is_some_and(|plan| plan.step.is_some() || plan.unsettled.is_some());
     if (observed.is_adopting(&resources.revision) || is_moving) && !desired.paused {
         return Ok(Action::requeue(ADOPTING));
     }
@@ -325,18 +352,18 @@ fn lost_secret(
     is_used: bool,
     write: SecretWrite,
     name: &str,
-    source: &Source,
+    is_new: bool,
 ) -> Option<(&'static str, String)> {
     let (reason, what) = match write {
-        SecretWrite::Keep => return None,
+        SecretWrite::Keep | SecretWrite::Update => return None,
         SecretWrite::Create => ("SecretDeleted", "was deleted"),
         SecretWrite::Restore => ("SecretEmptied", "had lost its content"),
     };
-    let how = match source {
-        Source::New(_) => {
+    let how = match is_new {
+        true => {
             "it has a new value now, because this operator had not seen the old one; whoever uses it has to read it again"
         }
-        Source::Live(_) | Source::Remembered(_) => "it has the same value again",
+        false => "it has the same value again",
     };
     is_used.then(|| (reason, format!("Secret {name} {what}; {how}")))
 }

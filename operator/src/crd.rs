@@ -11,6 +11,8 @@ mod free;
 mod image;
 mod network;
 mod redis;
+mod redis_auth;
+mod redis_tls;
 mod reference;
 mod rollback;
 mod sentinel;
@@ -26,12 +28,14 @@ pub use external::{External, SecretName};
 pub use image::{Image, PullPolicy};
 pub use network::NetworkPolicy;
 pub use redis::{Mode, Redis};
+pub use redis_auth::RedisAuth;
+pub use redis_tls::{IssuerKind, IssuerRef, RedisTls};
 pub use reference::SecretKey;
 pub use rollback::{Request, Rollback};
 pub use sentinel::Sentinel;
 pub use service::{Autoscaling, Disruption, Service};
 pub use status::{
-    AdaptiveExamDeploymentStatus, Adoption, Digests, Endpoints, OpenExams, RedisStatus, Transition,
+    AdaptiveExamDeploymentStatus, Adoption, Digests, Endpoints, OpenExams, RedisStatus, Rotation, Transition,
 };
 pub use storage::Storage;
 pub use update::{Day, Strategy, Update, Window};

@@ -1,5 +1,10 @@
 //! Resources for the unit tests of this crate.
 
+use crate::controller::credentials::Credential;
+use crate::controller::decide::{Decision, Known, decide};
+use crate::controller::observe::Observed;
+use crate::controller::redis::auth::{Passwords, RedisAuth};
+use crate::controller::redis::users::User;
 use crate::controller::validate::{Defaults, Desired, validate};
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentSpec};
 
@@ -25,4 +30,17 @@ pub fn defaults() -> Defaults {
 /// A validated resource.
 pub fn desired(resource: &AdaptiveExamDeployment) -> Desired {
     validate(resource, &defaults()).unwrap()
+}
+
+/// Passwords that begin with a word.
+pub fn passwords(word: &str) -> Passwords {
+    let password = |user: User| Credential(format!("{word}-{}", user.name()));
+    let held = User::ALL.map(|user| (user.name().to_owned(), password(user)));
+    RedisAuth::read(&held.into_iter().collect()).unwrap().current
+}
+
+/// What is decided by an operator that knows nothing beside what it observed.
+pub fn decided(desired: &Desired, observed: &Observed) -> Decision {
+    let known = Known { redis_auth: observed.redis_auth.value.as_ref(), fresh: &passwords("fresh") };
+    decide(desired, observed, known).unwrap()
 }

@@ -18,17 +18,21 @@ pub const INSTANCE: &str = "app.kubernetes.io/instance";
 pub const REVISION: &str = "exam.dreamseed.ai/settings-revision";
 /// The same of what people gave in Secrets of their own.
 pub const SECRETS_REVISION: &str = "exam.dreamseed.ai/secrets-revision";
-/// Annotation of the pods of Redis: the hash of their password, so that another one restarts them.
-pub const PASSWORD_REVISION: &str = "exam.dreamseed.ai/password-revision";
+/// Annotation of a pod of Redis: the revision of its passwords that it was told of.
+pub const AUTH_REVISION: &str = "exam.dreamseed.ai/auth-revision";
+/// Annotation of the pods of Sentinels: the hash of their certificate, which they read at their start only.
+pub const TLS_REVISION: &str = "exam.dreamseed.ai/tls-revision";
 
+/// Folder of the certificate in the pods of Redis and Sentinels.
+pub const TLS_FOLDER: &str = "/etc/redis-tls";
 /// Folder of the Settings.
 pub const SETTINGS_FOLDER: &str = "/etc/exam-service";
 /// Folder of the tokens.
 pub const TOKEN_FOLDER: &str = "/etc/exam-service-auth";
-/// Folder of the Redis password.
-pub const PASSWORD_FOLDER: &str = "/etc/exam-service-redis";
-/// Folder of what people gave for the store in Secrets of their own.
+/// Folder of what the service presents to its store, and of the certificates that it trusts.
 pub const STORE_FOLDER: &str = "/etc/exam-service-store";
+/// File in it of the certificates of the authority of a provisioned Redis.
+pub const REDIS_AUTHORITY: &str = "redis-ca.crt";
 /// Folder of the URL of the database, and of the certificates of its authority.
 pub const DATABASE_FOLDER: &str = "/etc/exam-service-database";
 /// File of that URL.
@@ -47,10 +51,6 @@ pub const BANKS_FOLDER: &str = "/etc/exam-service-banks";
 pub const DATA_FOLDER: &str = "/data";
 /// Key of the tokens in their Secret.
 pub const TOKEN_KEY: &str = "token";
-/// Key of the password in the Secret of Redis.
-pub const PASSWORD_KEY: &str = "password";
-/// Key of the fragment of Redis configuration with the password.
-pub const REDIS_AUTH_KEY: &str = "auth.conf";
 /// Label of a pod of Redis: `master` or `replica`.
 pub const ROLE: &str = "exam.dreamseed.ai/redis-role";
 /// Name by which Sentinels know the master.
@@ -126,7 +126,7 @@ impl Names {
         [format!("{name}-auth"), format!("{name}-redis-auth")]
     }
 
-    /// Secret of what people gave for the store in Secrets of their own, and of nothing else.
+    /// Secret of what the service presents to its store, and of the certificates that it trusts.
     pub fn store(&self) -> String {
         format!("{}-store", self.name)
     }
@@ -163,8 +163,18 @@ impl Names {
 
     /// The hosts of so many Sentinels.
     pub fn sentinel_hosts(&self, count: u32) -> Vec<String> {
-        let name = self.sentinel();
-        (0..count).map(|ordinal| format!("{name}-{ordinal}.{name}.{}.svc", self.namespace)).collect()
+        let (name, domain) = (self.sentinel(), self.sentinel_domain());
+        (0..count).map(|ordinal| format!("{name}-{ordinal}{domain}")).collect()
+    }
+
+    /// Secret of the certificate of Redis that cert-manager makes, and the request for it.
+    pub fn redis_tls(&self) -> String {
+        format!("{}-redis-tls", self.name)
+    }
+
+    /// The part of the host names of the Sentinels after the pod's own.
+    pub fn sentinel_domain(&self) -> String {
+        format!(".{}.{}.svc", self.sentinel(), self.namespace)
     }
 
     /// Headless Service of Redis.

@@ -110,7 +110,7 @@ async fn store_is_not_ready(namespace: TestNamespace) -> Result<()> {
 }
 
 async fn redis_cli(cluster: &Cluster, namespace: &str, words: &str) -> Result<String> {
-    let script = format!("REDISCLI_AUTH=$(cat /etc/redis-auth/password) redis-cli {words}");
+    let script = format!("REDISCLI_AUTH=$(cat /etc/redis-auth/operator) redis-cli --user operator {words}");
     cluster.tool(&["kubectl", "-n", namespace, "exec", "midterm-redis-0", "--", "sh", "-c", &script]).await
 }
 

@@ -10,6 +10,7 @@ mod chaos;
 mod checklist;
 mod clients;
 mod crash;
+mod credentials;
 mod demo;
 mod disk;
 mod e2e;

@@ -28,7 +28,7 @@ pub(crate) async fn another_master(namespace: &TestNamespace, before: &str) -> R
 }
 
 /// The pods of a component, with their ids.
-async fn pods(namespace: &TestNamespace, component: &str) -> Result<Vec<(String, String)>> {
+pub(crate) async fn pods(namespace: &TestNamespace, component: &str) -> Result<Vec<(String, String)>> {
     let ours = ListParams::default().labels(&format!("app.kubernetes.io/component={component}"));
     let pods = namespace.api::<Pod>().list(&ours).await?.items;
     Ok(pods.into_iter().filter_map(|pod| Some((pod.metadata.name?, pod.metadata.uid?))).collect())
@@ -79,7 +79,7 @@ async fn kill(namespace: &TestNamespace, component: &str) -> Result<()> {
 
 /// Keys in a Redis.
 async fn keys(cluster: &Cluster, namespace: &str, pod: &str) -> Result<u64> {
-    let script = "REDISCLI_AUTH=$(cat /etc/redis-auth/password) redis-cli dbsize";
+    let script = "REDISCLI_AUTH=$(cat /etc/redis-auth/operator) redis-cli --user operator dbsize";
     let said = cluster.tool(&["kubectl", "-n", namespace, "exec", pod, "--", "sh", "-c", script]).await?;
     Ok(said.trim().trim_start_matches("(integer) ").parse()?)
 }

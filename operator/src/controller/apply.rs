@@ -159,6 +159,20 @@ pub async fn apply(
     Ok(())
 }
 
+/// Applies one object without the others.
+///
+/// # Errors
+/// It has another owner, or the write failed.
+pub async fn apply_alone(
+    client: &Client,
+    names: &Names,
+    planned: &Planned,
+    applied: &Applied,
+) -> Result<bool, Error> {
+    let live = read_live(client, names, planned).await?;
+    apply_one(client, names, planned, live, applied).await
+}
+
 fn api(client: &Client, names: &Names, planned: &Planned) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), &names.namespace, &planned.api)
 }

@@ -4,6 +4,7 @@
 //! object is one function in the file of its family and one line here. Must not know: what exists.
 
 mod availability;
+pub mod certificate;
 mod claims;
 mod config;
 mod network;
@@ -15,7 +16,7 @@ mod sentinel;
 mod service;
 
 use super::credentials::Credential;
-use super::decide::{Decision, Growth, SecretWrite};
+use super::decide::{Decision, Growth, Provisioned, SecretWrite};
 use super::validate::{Desired, DesiredDatabase};
 use crate::names::Component;
 use k8s_openapi::NamespaceResourceScope;
@@ -56,10 +57,10 @@ impl Planned {
 pub struct Resources {
     /// Revision of the Settings.
     pub revision: String,
-    /// Create-only objects, Secrets and volume claims: they are never updated, because a password must not change under
-    /// its users, and a claim may have been expanded by hand.
+    /// Create-only objects, Secrets and volume claims: they are never updated, because a claim may have been expanded by
+    /// hand, and a password must not change under its users.
     pub create_only: Vec<Planned>,
-    /// Secrets that have lost their content, and get it again.
+    /// Secrets that have lost their content and get it again, or whose rotation goes on.
     pub restore: Vec<Planned>,
     /// All other objects, in order.
     pub objects: Vec<Planned>,
@@ -71,30 +72,22 @@ pub struct Resources {
     pub grow: Vec<Growth>,
 }
 
-/// The credentials, as their Secrets have them or are to have them. They are passed in, because building is pure.
-#[derive(Clone, Copy, Debug)]
-pub struct Secrets<'a> {
-    /// The API token.
-    pub token: &'a Credential,
-    /// The password of Redis.
-    pub password: &'a Credential,
-}
-
 /// Builds everything: configuration before the pods that read it, Redis before the service that uses it.
-pub fn build(desired: &Desired, decision: &Decision, Secrets { token, password }: Secrets<'_>) -> Resources {
+/// The API token is passed in, because building is pure.
+pub fn build(desired: &Desired, decision: &Decision, token: &Credential) -> Resources {
     let names = &desired.names;
     let settings = desired.settings(decision.store.clone()).to_text();
     let revision = contract::settings::revision(&settings);
     let (mut create_only, mut restore) = (Vec::new(), Vec::new());
-    let secrets = [
-        (decision.auth, secrets::api_token(names, token)),
-        (decision.redis_auth, secrets::redis_password(names, password)),
-    ];
+    let mut secrets = vec![(decision.auth, secrets::api_token(names, token))];
+    if let Some(Provisioned { auth, .. }) = &decision.redis {
+        secrets.push((decision.redis_auth, secrets::redis_auth(names, auth)));
+    }
     for (write, secret) in secrets {
         match write {
             SecretWrite::Keep => {}
             SecretWrite::Create => create_only.push(Planned::of(&secret)),
-            SecretWrite::Restore => restore.push(Planned::of(&secret)),
+            SecretWrite::Restore | SecretWrite::Update => restore.push(Planned::of(&secret)),
         }
     }
     if let (true, DesiredDatabase::Embedded(storage)) = (decision.make_data, &desired.database) {
@@ -107,14 +100,15 @@ pub fn build(desired: &Desired, decision: &Decision, Secrets { token, password }
     if let Some(provisioned) = &decision.redis {
         let budget =
             |name, component| Planned::of(&availability::disruption_budget(names, name, component, 1));
+        objects.extend(certificate::request(desired));
         objects.push(Planned::of(&config::redis(desired, provisioned)));
         objects.push(Planned::of(&network::redis(names)));
         objects.push(Planned::of(&network::redis_nodes(names)));
-        objects.push(Planned::of(&redis::stateful_set(desired, provisioned, password)));
+        objects.push(Planned::of(&redis::stateful_set(desired, provisioned)));
         objects.push(budget(names.redis(), Component::Redis));
         if provisioned.wanted.sentinels > 0 || decision.has_sentinels {
             objects.push(Planned::of(&network::sentinels(names)));
-            objects.push(Planned::of(&sentinel::stateful_set(desired, provisioned.plan.sentinels, password)));
+            objects.push(Planned::of(&sentinel::stateful_set(desired, provisioned)));
             objects.push(budget(names.sentinel(), Component::Sentinel));
         }
     }

@@ -27,43 +27,43 @@ impl Credential {
     }
 }
 
-impl Credential {
-    /// As the password of Redis, the fragment of its configuration: for its clients, and for itself as a replica.
-    pub fn redis_config(&self) -> String {
-        format!("requirepass {0}\nmasterauth {0}\n", self.0)
-    }
-}
-
-/// A credential for a Secret, and where it comes from.
+/// What a Secret had, and whether it still has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum Source<T> {
     /// The Secret has it.
-    Live(Credential),
+    Live(T),
     /// The Secret had it when it was read last.
-    Remembered(Credential),
-    /// It is new.
-    New(Credential),
+    Remembered(T),
+    /// No content of the Secret is known.
+    Unknown,
 }
 
-impl Source {
-    /// The credential.
-    pub fn credential(&self) -> &Credential {
+impl<T> Source<T> {
+    /// What is known.
+    pub fn known(&self) -> Option<&T> {
         match self {
-            Self::Live(credential) | Self::Remembered(credential) | Self::New(credential) => credential,
+            Self::Live(known) | Self::Remembered(known) => Some(known),
+            Self::Unknown => None,
         }
     }
 }
 
-/// Credentials by namespace and name of their Secrets.
-#[derive(Debug, Default)]
-pub struct Credentials {
+/// What Secrets hold, by their namespace and name.
+#[derive(Debug)]
+pub struct Credentials<T> {
     // Never held across an await.
-    seen: Mutex<HashMap<(String, String), Credential>>,
+    seen: Mutex<HashMap<(String, String), T>>,
 }
 
-impl Credentials {
-    /// The credential of a Secret: what it has, what it had, or a new one.
-    pub fn recall(&self, namespace: &str, secret: &str, live: Option<&Credential>) -> Source {
+impl<T> Default for Credentials<T> {
+    fn default() -> Self {
+        Self { seen: Mutex::default() }
+    }
+}
+
+impl<T: Clone> Credentials<T> {
+    /// What a Secret has, or had.
+    pub fn recall(&self, namespace: &str, secret: &str, live: Option<&T>) -> Source<T> {
         let mut seen = self.seen.lock().expect("no holder of the map should panic");
         let key = (namespace.to_owned(), secret.to_owned());
         match (live, seen.get(&key)) {
@@ -72,14 +72,14 @@ impl Credentials {
                 Source::Live(live.clone())
             }
             (None, Some(before)) => Source::Remembered(before.clone()),
-            (None, None) => Source::New(Credential::random()),
+            (None, None) => Source::Unknown,
         }
     }
 
-    /// Forgets the credentials of Secrets that are gone with their resource.
-    pub fn forget(&self, namespace: &str, secrets: &[String]) {
+    /// Forgets a Secret that is gone with its resource.
+    pub fn forget(&self, namespace: &str, secret: &str) {
         let mut seen = self.seen.lock().expect("no holder of the map should panic");
-        seen.retain(|(space, name), _| space != namespace || !secrets.contains(name));
+        seen.remove(&(namespace.to_owned(), secret.to_owned()));
     }
 }
 
@@ -89,17 +89,17 @@ mod tests {
 
     #[test]
     fn a_credential_comes_back_as_it_was() {
-        let credentials = Credentials::default();
+        let credentials = Credentials::<Credential>::default();
         let one = Credential("one".to_owned());
-        assert!(matches!(credentials.recall("school", "auth", None), Source::New(_)));
+        assert!(matches!(credentials.recall("school", "auth", None), Source::Unknown));
         assert_eq!(credentials.recall("school", "auth", Some(&one)), Source::Live(one.clone()));
         assert_eq!(credentials.recall("school", "auth", None), Source::Remembered(one.clone()));
-        assert!(matches!(credentials.recall("other", "auth", None), Source::New(_)));
+        assert!(matches!(credentials.recall("other", "auth", None), Source::Unknown));
         let rotated = Credential("two".to_owned());
         credentials.recall("school", "auth", Some(&rotated));
         assert_eq!(credentials.recall("school", "auth", None), Source::Remembered(rotated));
-        credentials.forget("school", &["auth".to_owned()]);
-        assert!(matches!(credentials.recall("school", "auth", None), Source::New(_)));
+        credentials.forget("school", "auth");
+        assert!(matches!(credentials.recall("school", "auth", None), Source::Unknown));
         assert!(!format!("{one:?}").contains("one"));
         assert_ne!(Credential::random(), Credential::random());
     }

@@ -3,15 +3,20 @@
 //! Input: what is desired, and what was observed. Output: a [`Decision`]. Pure. Must not know: how objects are
 //! built.
 
+use super::certificate::Certificate;
 use super::credentials::Credential;
 use super::external::ExternalStore;
 use super::given::{Reference, Unusable};
 use super::observe::claims::Claim;
-use super::observe::{Generated, Observed};
+use super::observe::{Generated, Observed, ServicePod, Workload};
 use super::quantity::thousandths;
+use super::redis::auth::{Passwords, RedisAuth};
 use super::redis::plan::{self, Plan, Wanted};
+use super::redis::rotation::{self, Pass, Wish};
+use super::redis::users::User;
 use super::validate::{self, Desired, DesiredDatabase};
 use crate::crd::{AuthMode, Mode};
+use crate::names::{REDIS_AUTHORITY, STORE_FOLDER};
 use contract::settings::Store;
 use std::collections::BTreeMap;
 
@@ -59,9 +64,24 @@ pub struct Provisioned {
     pub wanted: Wanted,
     /// How to get there.
     pub plan: Plan,
+    /// Its passwords, as its Secret is to have them.
+    pub auth: RedisAuth,
+    /// The pass of a rotation that begins with them.
+    pub pass: Option<Pass>,
+    /// Its certificate; `None`: it has no TLS.
+    pub certificate: Option<Certificate>,
     /// The size that its volumes are made with; `None`: the one that is wanted. It cannot be changed in a StatefulSet, so
     /// a volume that is made later is grown at once.
     pub volume: Option<String>,
+}
+
+/// What is known of passwords beside what was observed.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// Those of Redis, as its Secret has or had them.
+    pub redis_auth: Option<&'a RedisAuth>,
+    /// Random ones, should new ones be wanted. They are passed in, because a decision is pure.
+    pub fresh: &'a Passwords,
 }
 
 /// What to do with a generated Secret.
@@ -73,10 +93,12 @@ pub enum SecretWrite {
     Create,
     /// Write its content again: it is there and not whole.
     Restore,
+    /// Write other content: a rotation goes on, or its form is that of another operator.
+    Update,
 }
 
 impl SecretWrite {
-    fn of(is_wanted: bool, found: &Generated) -> Self {
+    fn of<T>(is_wanted: bool, found: &Generated<T>) -> Self {
         match found {
             _ if !is_wanted => Self::Keep,
             Generated { value: Some(_), .. } => Self::Keep,
@@ -90,16 +112,27 @@ impl SecretWrite {
 ///
 /// # Errors
 /// What a person gave in a Secret cannot be used; nothing may be changed then.
-pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusable> {
-    let given = given_revision(desired, observed)?;
-    let redis = provisioned(desired, observed);
+pub fn decide(desired: &Desired, observed: &Observed, known: Known<'_>) -> Result<Decision, Unusable> {
+    let mut texts = given_texts(desired, observed)?;
+    let redis = provisioned(desired, observed, known)?;
+    let password_file = redis.as_ref().map(|redis| redis_file(&redis.auth.current)).unwrap_or_default();
+    let password_file = format!("{STORE_FOLDER}/{password_file}");
     let in_files = |store| ExternalStore { store, files: BTreeMap::new() };
-    let ExternalStore { store, files: store_files } = match (desired.running(), &desired.external) {
+    let ExternalStore { store, files: mut store_files } = match (desired.running(), &desired.external) {
         (Mode::External, Some(external)) => external.resolve(&observed.given)?,
-        (Mode::Basic, _) => in_files(desired.basic()),
-        (Mode::Sentinel, _) => in_files(desired.by_sentinels()),
+        (Mode::Basic | Mode::Sentinel, _) => in_files(provisioned_store(desired, password_file)),
         (Mode::Memory | Mode::External, _) => in_files(validate::in_memory()),
     };
+    // Pods that have not adopted the Settings yet still read those of before.
+    for passwords in redis.iter().flat_map(|redis| [Some(&redis.auth.current), redis.auth.others()]).flatten()
+    {
+        texts.push(redis_file(passwords));
+        store_files.insert(redis_file(passwords), passwords.of(User::App).clone());
+    }
+    if let Some(Certificate { id, authority }) = redis.as_ref().and_then(|redis| redis.certificate.as_ref()) {
+        texts.push(format!("{id}\n{}", authority.0));
+        store_files.insert(REDIS_AUTHORITY.to_owned(), authority.clone());
+    }
     let database = match &desired.database {
         DesiredDatabase::Embedded(_) => None,
         DesiredDatabase::Postgres { url, .. } => Some(database_revision(url, observed.given.text(url)?)?),
@@ -110,10 +143,15 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusab
         mode: desired.running(),
         store,
         store_files,
-        given,
+        given: (!texts.is_empty()).then(|| contract::settings::revision(&texts.join("\n"))),
         database,
         auth: SecretWrite::of(desired.auth.mode == AuthMode::Token, &observed.auth),
-        redis_auth: SecretWrite::of(redis.is_some(), &observed.redis_auth),
+        redis_auth: match SecretWrite::of(redis.is_some(), &observed.redis_auth) {
+            SecretWrite::Keep if redis.as_ref().is_some_and(|redis| redis.has_other_secret(observed)) => {
+                SecretWrite::Update
+            }
+            write => write,
+        },
         make_data,
         grow,
         has_sentinels: observed.sentinel.is_some(),
@@ -121,30 +159,115 @@ pub fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusab
     })
 }
 
-/// The hash of all that the spec names in Secrets, each of which has to be there.
-fn given_revision(desired: &Desired, observed: &Observed) -> Result<Option<String>, Unusable> {
+/// All that the spec names in Secrets, each of which has to be there.
+fn given_texts(desired: &Desired, observed: &Observed) -> Result<Vec<String>, Unusable> {
     let references = desired.references();
-    let texts: Vec<&str> = references
-        .iter()
-        .map(|reference| Ok(observed.given.text(reference)?.0.as_str()))
-        .collect::<Result<_, Unusable>>()?;
-    Ok((!texts.is_empty()).then(|| contract::settings::revision(&texts.join("\n"))))
+    // The password of a provisioned Redis is taken up in passes, not at once.
+    let others = references.iter().filter(|reference| Some(*reference) != desired.redis_password().as_ref());
+    others.map(|reference| Ok(observed.given.text(reference)?.0.clone())).collect()
+}
+
+/// The name of the file with the service's password. Another password is another file, so that a pod that has adopted
+/// Settings uses the one that they name.
+fn redis_file(passwords: &Passwords) -> String {
+    format!("redis-{}", passwords.id())
+}
+
+/// The Redis that the operator provisions, as a store.
+fn provisioned_store(desired: &Desired, password_file: String) -> Store {
+    match desired.running() {
+        Mode::Sentinel => desired.by_sentinels(password_file),
+        _ => desired.basic(password_file),
+    }
 }
 
 /// The Redis to run: as the mode wants it, or as it is where the mode needs none.
-fn provisioned(desired: &Desired, observed: &Observed) -> Option<Provisioned> {
+fn provisioned(
+    desired: &Desired,
+    observed: &Observed,
+    known: Known<'_>,
+) -> Result<Option<Provisioned>, Unusable> {
     let now = observed.redis_size();
     let as_it_is = || {
         observed.redis.as_ref().map(|_| Wanted { nodes: now.0, sentinels: now.1, ..desired.redis.sentinel })
     };
-    let wanted = desired.wanted().or_else(as_it_is)?;
+    let Some(wanted) = desired.wanted().or_else(as_it_is) else { return Ok(None) };
+    let certificate = certificate(desired, observed)?;
     let mut plan = plan::plan(&wanted, &observed.redis_facts, observed.master.as_deref(), now);
     // The only Redis of all is its own master from the start.
     if observed.redis.is_none() && wanted.sentinels == 0 {
         plan.master.get_or_insert_with(|| desired.names.redis_pod(0));
     }
     let volume = observed.redis.as_ref().and_then(|redis| redis.volume.clone());
-    Some(Provisioned { wanted, plan, volume })
+    let wish = match desired.redis_password() {
+        Some(reference) => Wish::Given(Credential(observed.given.text(&reference)?.0.trim().to_owned())),
+        None => Wish::Generated(desired.redis.auth.rotation.clone()),
+    };
+    let facts = &observed.redis_facts;
+    let next = observed.redis_auth.value.as_ref().and_then(|auth| {
+        let reload = certificate.as_ref().and_then(|certificate| rotation::reload(&certificate.id, facts));
+        plan.step = rotation::step(auth, facts).or(reload).or(plan.step.take());
+        rotation::advance(auth, &wish, facts, uses(desired, observed, auth), known.fresh)
+    });
+    let (pass, auth) = match next.filter(|_| !desired.paused) {
+        Some((pass, auth)) => (Some(pass), auth),
+        None => (None, known.redis_auth.cloned().unwrap_or_else(|| wish.first(known.fresh))),
+    };
+    Ok(Some(Provisioned { wanted, plan, auth, pass, certificate, volume }))
+}
+
+/// The certificate of the Redis that the operator provisions.
+fn certificate(desired: &Desired, observed: &Observed) -> Result<Option<Certificate>, Unusable> {
+    let unusable = |reason, message: &str| Err(Unusable { reason, message: message.to_owned() });
+    let tls = desired.redis.tls.as_ref();
+    if observed.is_made_with_tls.is_some_and(|is_made| is_made != tls.is_some()) {
+        return unusable(
+            "TlsChanged",
+            "Redis was made before spec.redis.tls was changed: take that back, or, with mode memory, delete the StatefulSets of Redis and of its Sentinels, so that they are made anew",
+        );
+    }
+    let found = observed.certificate.clone();
+    match (tls.and_then(|tls| tls.issuer_ref.as_ref()), found) {
+        (Some(_), _) if !observed.has_issuers => unusable(
+            "CRDsMissing",
+            "spec.redis.tls.issuerRef needs cert-manager, whose kind Certificate (cert-manager.io/v1) is not there: install it, or use secretRef",
+        ),
+        (Some(issuer), Some(Err(Unusable { reason: "SecretMissing", .. }))) => {
+            let name = desired.names.redis_tls();
+            let message = format!("issuer {} has not made the certificate {name} yet", issuer.name);
+            unusable("WaitingForCertificate", &message)
+        }
+        (_, found) => found.transpose(),
+    }
+}
+
+impl Provisioned {
+    /// What tells the files of its pods from others.
+    pub fn files_revision(&self) -> String {
+        let certificate = self.certificate.as_ref().map(|certificate| format!(" {}", certificate.id));
+        contract::settings::revision(&(self.auth.revision() + &certificate.unwrap_or_default()))
+    }
+
+    /// Whether its Secret is to have other content.
+    fn has_other_secret(&self, observed: &Observed) -> bool {
+        self.pass.is_some() || !observed.has_redis_config
+    }
+}
+
+/// Whether every pod of the service uses the current passwords, and reaches its store with them.
+fn uses(desired: &Desired, observed: &Observed, auth: &RedisAuth) -> bool {
+    let is_used = matches!(desired.running(), Mode::Basic | Mode::Sentinel);
+    // In another mode it is enough that no pod uses Redis any more.
+    let revision = is_used.then(|| {
+        let file = format!("{STORE_FOLDER}/{}", redis_file(&auth.current));
+        contract::settings::revision(&desired.settings(provisioned_store(desired, file)).to_text())
+    });
+    let uses = |pod: &ServicePod| match (&revision, &pod.state) {
+        (Some(revision), Ok(state)) => state.settings_revision == *revision && state.store == "up",
+        (None, Ok(state)) => state.mode != Mode::Basic.as_str() && state.mode != Mode::Sentinel.as_str(),
+        (_, Err(_)) => false,
+    };
+    observed.service.as_ref().is_none_or(Workload::is_rolled_out) && observed.pods.iter().all(uses)
 }
 
 /// Which volume claims are to grow. One that a person has made larger stays so.

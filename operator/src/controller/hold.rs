@@ -57,7 +57,9 @@ pub fn made_from(spec: &AdaptiveExamDeploymentSpec) -> String {
     for field in ["paused", "rollback", "update", "networkPolicy", "exam", "limits", "allowedOrigins"] {
         spec[field].take();
     }
-    spec["redis"]["mode"].take();
+    for field in ["mode", "auth"] {
+        spec["redis"][field].take();
+    }
     revision(&spec.to_string())
 }
 

@@ -6,10 +6,15 @@
 pub mod claims;
 pub mod evidence;
 mod pods;
+mod workload;
 
+pub use workload::Workload;
+
+use super::build;
+use super::certificate::{self, Certificate};
 use super::credentials::Credential;
-use super::given::Given;
-use super::hold::Live;
+use super::given::{Given, Unusable};
+use super::redis::auth::{REDIS_CONFIG_KEY, RedisAuth, SENTINEL_CONFIG_KEY};
 use super::redis::facts::Facts;
 use super::redis::link::Access;
 use super::validate::Desired;
@@ -27,17 +32,27 @@ use kube::core::ApiResource;
 use kube::{Api, Client};
 pub use pods::open_exams;
 use pods::{redis_pods, service_pods};
+use rustls::pki_types::UnixTime;
 use std::collections::{BTreeMap, BTreeSet};
+use workload::{has_tls, workload_of_deployment, workload_of_stateful_set};
 
 /// What is there.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// The Secret of the API tokens.
-    pub auth: Generated,
+    pub auth: Generated<Credential>,
     /// The Secret of Redis.
-    pub redis_auth: Generated,
+    pub redis_auth: Generated<RedisAuth>,
+    /// Whether that Secret holds what follows from its passwords, in the form of this operator.
+    pub has_redis_config: bool,
     /// What people give in Secrets of their own.
     pub given: Given,
+    /// The certificate of Redis, or what is wrong with it; absent: it has no TLS.
+    pub certificate: Option<Result<Certificate, Unusable>>,
+    /// Whether cert-manager's kind of certificates is there, if it is asked for one.
+    pub has_issuers: bool,
+    /// Whether Redis was made with TLS; absent: it was not made yet.
+    pub is_made_with_tls: Option<bool>,
     /// Whether the volume claim of the database exists.
     pub has_data: bool,
     /// The volume claims of the database and of Redis, by name.
@@ -140,12 +155,18 @@ impl Observed {
 }
 
 /// A Secret that the operator generates.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Generated {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generated<T> {
     /// Whether there is such a Secret.
     pub exists: bool,
-    /// Its credential, if the Secret is whole.
-    pub value: Option<Credential>,
+    /// Its credentials, if the Secret is whole.
+    pub value: Option<T>,
+}
+
+impl<T> Default for Generated<T> {
+    fn default() -> Self {
+        Self { exists: false, value: None }
+    }
 }
 
 /// What was said last of a resource that itself cannot be read.
@@ -163,37 +184,6 @@ pub async fn last_status(
     Ok(found.and_then(|mut found| serde_json::from_value(found.data["status"].take()).ok()))
 }
 
-/// How far a workload is.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Workload {
-    /// Whether its controller has observed the latest spec.
-    pub is_current: bool,
-    /// Desired number of pods.
-    pub wanted: i32,
-    /// Pods of the latest template.
-    pub updated: i32,
-    /// Pods that are ready.
-    pub ready: i32,
-    /// All pods, including old ones.
-    pub total: i32,
-    /// Why its controller cannot create its pods, in the controller's words.
-    pub refused: Option<String>,
-    /// The template of its pods.
-    pub template: Live,
-    /// The size of the volumes that it was made with, which cannot be changed in it.
-    pub volume: Option<String>,
-    /// What the cluster says of its pods; empty while all is as it should be.
-    pub evidence: Evidence,
-}
-
-impl Workload {
-    /// Whether all desired pods run and no old pod is left.
-    pub fn is_rolled_out(&self) -> bool {
-        let Self { wanted, updated, ready, total, .. } = *self;
-        self.is_current && updated == wanted && ready == wanted && total == wanted
-    }
-}
-
 /// Reads all facts that a reconcile needs.
 ///
 /// # Errors
@@ -206,7 +196,8 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), &names.namespace);
     let (auth_name, redis_auth_name, redis_name) = (names.auth(), names.redis_auth(), names.redis());
     let data_name = names.data();
-    let references = desired.references();
+    let mut references = desired.references();
+    references.extend(desired.redis_certificate().into_iter().flatten());
     let named: BTreeSet<&str> = references.iter().map(|reference| reference.secret.as_str()).collect();
     let of_people = try_join_all(named.into_iter().map(async |name| {
         let held = secrets.get_opt(name).await?.map(entries);
@@ -222,10 +213,21 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
         stateful_sets.get_opt(&redis_name),
         stateful_sets.get_opt(&sentinel_name),
     )?;
-    let (redis_facts, redis_access) = match (&stateful_set, redis_auth.as_ref().and_then(password)) {
-        (Some(set), Some(password)) => {
+    let given = Given(given.into_iter().collect());
+    let certificate = desired
+        .redis_certificate()
+        .map(|references| certificate::read(&given, &references, &desired.redis_hosts(), UnixTime::now()));
+    let has_issuers = match desired.redis.tls.as_ref().and_then(|tls| tls.issuer_ref.as_ref()) {
+        Some(_) => has_kind(client, &build::certificate::kind()).await?,
+        None => false,
+    };
+    let held = redis_auth.clone().map(entries).unwrap_or_default();
+    let passwords = RedisAuth::read(&held);
+    let (redis_facts, redis_access) = match (&stateful_set, &passwords) {
+        (Some(set), Some(passwords)) => {
             let revision = set.status.as_ref().and_then(|status| status.update_revision.as_deref());
-            let (nodes, sentinels, access) = redis_pods(client, names, revision, password).await?;
+            let (nodes, sentinels, access) =
+                redis_pods(client, names, revision, passwords, certificate.as_ref()).await?;
             (access.look(nodes, sentinels).await, Some(access))
         }
         _ => (Facts::default(), None),
@@ -234,6 +236,7 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
         Some(_) => claims::of_redis(client, names).await?,
         None => Vec::new(),
     };
+    let is_made_with_tls = stateful_set.as_ref().map(has_tls);
     let mut sentinel = sentinel_set.map(workload_of_stateful_set);
     let mut service = deployment.map(workload_of_deployment);
     let mut redis = stateful_set.map(workload_of_stateful_set);
@@ -267,9 +270,19 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
             other_owner("PersistentVolumeClaim", data.as_ref().map(|found| found.metadata.clone()), names)
         });
     Ok(Observed {
-        auth: generated(auth.as_ref(), token),
-        redis_auth: generated(redis_auth.as_ref(), password),
-        given: Given(given.into_iter().collect()),
+        auth: Generated {
+            exists: auth.is_some(),
+            value: auth.as_ref().and_then(|secret| entry(secret, names::TOKEN_KEY)).map(Credential),
+        },
+        has_redis_config: passwords.as_ref().is_some_and(|passwords| {
+            let data = passwords.data();
+            [REDIS_CONFIG_KEY, SENTINEL_CONFIG_KEY].iter().all(|key| held.get(*key) == data.get(*key))
+        }),
+        redis_auth: Generated { exists: redis_auth.is_some(), value: passwords },
+        given,
+        certificate,
+        has_issuers,
+        is_made_with_tls,
         has_data: data.is_some(),
         claims: data.as_ref().and_then(Claim::of).into_iter().chain(of_redis).collect(),
         taken,
@@ -282,6 +295,15 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
         pods,
         open_exams: None,
     })
+}
+
+/// Whether the API server knows a kind.
+async fn has_kind(client: &Client, kind: &ApiResource) -> kube::Result<bool> {
+    match client.list_api_group_resources(&kind.api_version).await {
+        Ok(list) => Ok(list.resources.iter().any(|known| known.kind == kind.kind)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The other owner of an object, if there is one.
@@ -306,73 +328,4 @@ fn entries(secret: Secret) -> BTreeMap<String, Credential> {
 fn entry(secret: &Secret, key: &str) -> Option<String> {
     let bytes = &secret.data.as_ref()?.get(key)?.0;
     String::from_utf8(bytes.clone()).ok().filter(|text| !text.trim().is_empty())
-}
-
-fn token(secret: &Secret) -> Option<String> {
-    entry(secret, names::TOKEN_KEY)
-}
-
-/// The password, if the configuration of Redis has the same.
-fn password(secret: &Secret) -> Option<String> {
-    let password = entry(secret, names::PASSWORD_KEY)?;
-    let config = entry(secret, names::REDIS_AUTH_KEY)?;
-    (config == Credential(password.trim().to_owned()).redis_config()).then_some(password)
-}
-
-fn generated(secret: Option<&Secret>, value: fn(&Secret) -> Option<String>) -> Generated {
-    Generated { exists: secret.is_some(), value: secret.and_then(value).map(Credential) }
-}
-
-/// The template of a live workload.
-fn template(kind: &'static str, metadata: &ObjectMeta, template: &PodTemplateSpec) -> Live {
-    let annotation = |name| metadata.annotations.as_ref().and_then(|found| found.get(name)).cloned();
-    Live {
-        workload: (kind, metadata.name.clone().unwrap_or_default()),
-        template: serde_json::to_value(template).expect("a template should have a JSON form"),
-        hash: annotation(names::TEMPLATE),
-        made_from: annotation(names::MADE_FROM),
-    }
-}
-
-fn workload_of_deployment(deployment: Deployment) -> Workload {
-    let template = template("Deployment", &deployment.metadata, &deployment.spec.template);
-    let spec = deployment.spec;
-    let status = deployment.status.unwrap_or_default();
-    Workload {
-        is_current: status.observed_generation >= deployment.metadata.generation,
-        wanted: spec.replicas.unwrap_or(1),
-        updated: status.updated_replicas.unwrap_or(0),
-        ready: status.ready_replicas.unwrap_or(0),
-        total: status.replicas.unwrap_or(0),
-        template,
-        volume: None,
-        evidence: Evidence::default(),
-        refused: status
-            .conditions
-            .unwrap_or_default()
-            .into_iter()
-            .find(|known| {
-                known.type_.as_deref() == Some("ReplicaFailure") && known.status.as_deref() == Some("True")
-            })
-            .and_then(|known| known.message),
-    }
-}
-
-fn workload_of_stateful_set(stateful_set: StatefulSet) -> Workload {
-    let template = template("StatefulSet", &stateful_set.metadata, &stateful_set.spec.template);
-    let spec = stateful_set.spec;
-    let status = stateful_set.status.unwrap_or_default();
-    let made_with = spec.volume_claim_templates.iter().flatten().find_map(Claim::of);
-    Workload {
-        template,
-        volume: made_with.map(|claim| claim.asked),
-        is_current: status.observed_generation >= stateful_set.metadata.generation,
-        wanted: spec.replicas.unwrap_or(1),
-        updated: status.updated_replicas.unwrap_or(0),
-        ready: status.ready_replicas.unwrap_or(0),
-        total: status.replicas,
-        // A StatefulSet reports failures only as Kubernetes events.
-        refused: None,
-        evidence: Evidence::default(),
-    }
 }

@@ -3,6 +3,7 @@
 //! Input: pods, and what Redis and Sentinels say. Output: at most one step a reconcile. `plan` and `handover` are pure and
 //! say what, `steps` does it; `link` alone speaks to Redis. Must not know: Settings, the service.
 
+pub mod auth;
 pub mod facts;
 pub mod handover;
 pub mod link;
@@ -10,4 +11,6 @@ pub mod link;
 mod model;
 pub mod patience;
 pub mod plan;
+pub mod rotation;
 pub mod steps;
+pub mod users;

@@ -163,10 +163,16 @@ pub fn unusable(
     let service = service_available(desired, observed.service.as_ref());
     let status = stalled(desired.generation, before, now, &|status| Verdict::of(status, reason, message));
     let told = conditions(vec![(SERVICE_AVAILABLE, service)], desired.generation, before, now);
-    let others = status.conditions.into_iter().filter(|known| known.type_ != SERVICE_AVAILABLE);
+    let mut others = status.conditions;
+    others.retain(|known| known.type_ != SERVICE_AVAILABLE);
+    // What somebody else makes comes by itself.
+    if reason.starts_with("WaitingFor") {
+        let stalled = others.iter_mut().filter(|known| known.type_ == STALLED);
+        stalled.for_each(|known| RECONCILING.clone_into(&mut known.type_));
+    }
     AdaptiveExamDeploymentStatus {
         replicas: observed.service.as_ref().map_or(0, |service| service.total),
-        conditions: others.chain(told).collect(),
+        conditions: others.into_iter().chain(told).collect(),
         ..status
     }
 }

@@ -5,15 +5,14 @@
 
 mod patch;
 mod settings;
+mod store;
 
 use super::given::Reference;
 use super::quantity::bytes;
 use super::redis::plan::Wanted;
 use crate::crd::{self, AdaptiveExamDeployment, Mode, PullPolicy};
 use crate::names::{self, Names};
-use contract::settings::{
-    Api, Database, DatabaseUrl, ExamType, Listener, Log, LogFormat, Redis, Store, Trace,
-};
+use contract::settings::{Api, Database, DatabaseUrl, ExamType, Listener, Log, LogFormat, Store, Trace};
 use contract::{API_PORT, Fault, OPS_PORT, Settings};
 use k8s_openapi::api::core::v1::{PodTemplateSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -101,6 +100,10 @@ pub struct DesiredRedis {
     pub image: crd::Image,
     /// Its volume.
     pub storage: crd::Storage,
+    /// Where its passwords come from.
+    pub auth: crd::RedisAuth,
+    /// Its TLS, if it has any.
+    pub tls: Option<crd::RedisTls>,
     /// What is wanted where Sentinels lead it.
     pub sentinel: Wanted,
     /// Its `maxmemory`, in bytes.
@@ -168,6 +171,8 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
         redis: DesiredRedis {
             image: image(&spec.redis.image, &defaults.redis_image),
             storage: spec.redis.storage.clone(),
+            auth: spec.redis.auth.clone(),
+            tls: spec.redis.tls.clone(),
             sentinel: sentinel(&spec.redis.sentinel, max_memory_bytes),
             max_memory_bytes,
             resources: spec.redis.resources.clone().unwrap_or_default(),
@@ -199,6 +204,7 @@ impl Desired {
         if let (Mode::External, Some(external)) = (self.running(), &self.external) {
             references.extend(external.references());
         }
+        references.extend(self.redis_password());
         references
     }
 
@@ -215,24 +221,6 @@ impl Desired {
             Mode::Basic => Some(Wanted { nodes: 1, sentinels: 0, ..self.redis.sentinel }),
             Mode::Memory | Mode::External => None,
         }
-    }
-
-    /// The one Redis that the operator provisions, as a store.
-    pub fn basic(&self) -> Store {
-        let (pod, domain) = (self.names.redis_pod(0), self.names.redis_domain());
-        Store::basic(format!("redis://{pod}{domain}:{}/0", names::REDIS_PORT), Some(password_file()))
-    }
-
-    /// The Redis that Sentinels lead, as a store.
-    pub fn by_sentinels(&self) -> Store {
-        let hosts = self.names.sentinel_hosts(self.redis.sentinel.sentinels);
-        let hosts: Vec<String> =
-            hosts.into_iter().map(|host| format!("{host}:{}", names::SENTINEL_PORT)).collect();
-        let url = format!("redis+sentinel://{}/{}/0", hosts.join(","), names::SENTINEL_MASTER);
-        Store::Sentinel(Redis {
-            sentinel_password_file: Some(password_file()),
-            ..Redis::at(url, Some(password_file()))
-        })
     }
 
     /// The Settings of the service with this store.
@@ -264,10 +252,6 @@ impl Desired {
             ..Settings::default()
         }
     }
-}
-
-fn password_file() -> String {
-    format!("{}/{}", names::PASSWORD_FOLDER, names::PASSWORD_KEY)
 }
 
 fn sentinel(given: &crd::Sentinel, max_memory: u64) -> Wanted {

@@ -4,6 +4,8 @@
 
 use super::external::External;
 use super::image::Image;
+use super::redis_auth::RedisAuth;
+use super::redis_tls::RedisTls;
 use super::sentinel::Sentinel;
 use super::storage::{Storage, one_gibibyte};
 use k8s_openapi::api::core::v1::ResourceRequirements;
@@ -15,7 +17,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.mode != 'external' || has(self.external)")
-    .message("mode external needs external, which says where that Redis is"))]
+    .message("mode external needs external, which says where that Redis is"),
+    validation = Rule::new("has(self.tls) == has(oldSelf.tls) || (self.mode in ['memory', 'external'] && oldSelf.mode in ['memory', 'external'])")
+        .message("tls cannot be set or removed while Redis is in use: change mode to memory before, or make a new resource"))]
 pub struct Redis {
     /// `memory`: in the service. `basic`: in one Redis that the operator provisions. `sentinel`: in one with replicas and
     /// Sentinels, which it provisions, too. `external`: in a Redis that is there already. It can be changed while exams run. Default: memory.
@@ -27,6 +31,12 @@ pub struct Redis {
     /// The Redis of mode `external`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<External>,
+    /// The passwords of a Redis that the operator provisions.
+    #[serde(default)]
+    pub auth: RedisAuth,
+    /// TLS of a Redis that the operator provisions; absent: none. It is set when Redis is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<RedisTls>,
     /// The image of Redis; absent: the operator's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<Image>,
@@ -49,6 +59,8 @@ impl Default for Redis {
             mode: Mode::Memory,
             sentinel: Sentinel::default(),
             external: None,
+            auth: RedisAuth::default(),
+            tls: None,
             image: None,
             storage: one_gibibyte(),
             max_memory: enough_memory(),

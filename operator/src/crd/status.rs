@@ -106,6 +106,21 @@ pub struct RedisStatus {
     /// Sentinels that name this master.
     #[serde(default)]
     pub sentinels_agree: i32,
+    /// The rotation of its passwords; absent: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
+}
+
+/// A rotation of passwords that is on its way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Rotation {
+    /// `AddNew`: new passwords are accepted beside those in use. `SwitchClients`: they are used. `DropOld`: the old ones are
+    /// accepted no more.
+    pub pass: String,
+    /// The pods that it waits for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<String>,
 }
 
 /// How far the wanted Settings are adopted. Pods adopt them while they run.

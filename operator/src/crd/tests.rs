@@ -110,6 +110,20 @@ fn rules_refuse_with_a_sentence() {
             json!({"redis": {"external": {"url": "redis://redis", "username": "app"}}}),
             Some("username needs passwordSecretRef"),
         ),
+        ("midterm", json!({"redis": {"auth": {"rotation": "spring"}}}), None),
+        ("midterm", json!({"redis": {"auth": {"secretRef": {"name": "cache"}}}}), None),
+        (
+            "midterm",
+            json!({"redis": {"auth": {"secretRef": {"name": "cache"}, "rotation": "spring"}}}),
+            Some("change the password in that Secret"),
+        ),
+        ("midterm", json!({"redis": {"tls": {"issuerRef": {"name": "ca", "kind": "ClusterIssuer"}}}}), None),
+        ("midterm", json!({"redis": {"tls": {}}}), Some("set secretRef or issuerRef")),
+        (
+            "midterm",
+            json!({"redis": {"tls": {"secretRef": {"name": "tls"}, "issuerRef": {"name": "ca"}}}}),
+            Some("one of them only"),
+        ),
         ("midterm", json!({"exam": {"banks": [{"name": "algebra"}]}}), Some("say where the bank is")),
         (
             "midterm",
@@ -181,4 +195,36 @@ fn a_volume_grows_and_stays_where_it_is() {
     let refused = elsewhere.validate_cel_update(&sized("1Gi")).unwrap_err().to_string();
     assert!(refused.contains("make a new resource"), "{refused}");
     assert!(elsewhere.validate_cel_update(&elsewhere).is_ok());
+}
+
+#[test]
+fn tls_is_set_when_redis_is_made() {
+    let redis = |mode: &str, secret: Option<&str>| {
+        let tls = secret.map(|name| json!({"secretRef": {"name": name}}));
+        let mut redis = json!({"mode": mode});
+        if let Some(tls) = tls {
+            redis["tls"] = tls;
+        }
+        resource("midterm", json!({"redis": redis}))
+    };
+    for (before, after, is_allowed) in [
+        (redis("sentinel", None), redis("sentinel", Some("tls")), false),
+        (redis("basic", Some("tls")), redis("basic", None), false),
+        (redis("memory", None), redis("basic", Some("tls")), false),
+        (redis("basic", Some("tls")), redis("sentinel", Some("other")), true),
+        (redis("memory", None), redis("memory", Some("tls")), true),
+        (redis("external", Some("tls")), redis("memory", Some("tls")), true),
+    ] {
+        let mut after = after;
+        let mut before = before;
+        for resource in [&mut before, &mut after] {
+            if resource.spec.redis.mode == Mode::External {
+                resource.spec.redis.external =
+                    serde_json::from_value(json!({"url": "redis://cache:6379/0"})).unwrap();
+            }
+        }
+        let judged = after.validate_cel_update(&before).map_err(|errors| errors.to_string());
+        assert_eq!(judged.is_ok(), is_allowed, "{before:?} {judged:?}");
+        assert!(is_allowed || judged.unwrap_err().contains("make a new resource"));
+    }
 }

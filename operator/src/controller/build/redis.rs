@@ -2,12 +2,12 @@
 //!
 //! Input: what is desired. Output: objects. Must not know: what exists.
 
-use super::config::{REDIS_AUTH_FOLDER as AUTH_FOLDER, REDIS_DATA_FOLDER as DATA_FOLDER};
+use super::config::{self, REDIS_AUTH_FOLDER as AUTH_FOLDER, REDIS_DATA_FOLDER as DATA_FOLDER};
 use super::{availability, claims, pod};
-use crate::controller::credentials::Credential;
 use crate::controller::decide::Provisioned;
+use crate::controller::redis::users::User;
 use crate::controller::validate::{Desired, DesiredRedis};
-use crate::names::{self, Component, REDIS_PORT};
+use crate::names::{Component, REDIS_PORT, TLS_FOLDER};
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
 use k8s_openapi::api::core::v1::{
     Container, ContainerPort, PersistentVolumeClaim, PodSpec, PodTemplateSpec, ResourceRequirements,
@@ -23,11 +23,7 @@ pub(super) const CONFIG_FOLDER: &str = "/etc/redis";
 
 /// The StatefulSet with so many pods and their volumes, which survive the deletion of the resource. Which pod is replaced
 /// when is not its own decision: the master is the last, and hands over first.
-pub fn stateful_set(
-    desired: &Desired,
-    Provisioned { plan, volume, .. }: &Provisioned,
-    Credential(password): &Credential,
-) -> StatefulSet {
+pub fn stateful_set(desired: &Desired, Provisioned { plan, volume, .. }: &Provisioned) -> StatefulSet {
     let names = &desired.names;
     let mut storage = desired.redis.storage.clone();
     storage.size = volume.clone().unwrap_or(storage.size);
@@ -47,11 +43,6 @@ pub fn stateful_set(
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
                     labels: Some(names.labels(Component::Redis)),
-                    // Redis reads its password at its start, so another password is another pod.
-                    annotations: Some(BTreeMap::from([(
-                        names::PASSWORD_REVISION.to_owned(),
-                        contract::settings::revision(password),
-                    )])),
                     ..ObjectMeta::default()
                 }),
                 spec: Some(pod(desired)),
@@ -74,10 +65,25 @@ pub fn stateful_set(
 fn pod(desired: &Desired) -> PodSpec {
     let names = &desired.names;
     // REDISCLI_AUTH keeps the password out of the arguments, which are visible on the node.
+    let (user, options) = (User::Exporter.name(), config::cli_options(desired));
     let ping = format!(
-        "REDISCLI_AUTH=\"$(cat {AUTH_FOLDER}/{})\" redis-cli -h 127.0.0.1 -p {REDIS_PORT} ping",
-        names::PASSWORD_KEY
+        "REDISCLI_AUTH=\"$(cat {AUTH_FOLDER}/{user})\" redis-cli {options} -h 127.0.0.1 -p {REDIS_PORT} --user {user} ping"
     );
+    let mut mounts = vec![
+        pod::mount("config", CONFIG_FOLDER, true),
+        pod::mount("auth", AUTH_FOLDER, true),
+        pod::mount("data", DATA_FOLDER, false),
+        pod::mount("tmp", "/tmp", false),
+    ];
+    let mut volumes = vec![
+        pod::from_config_map("config", names.redis()),
+        pod::from_secret("auth", names.redis_auth()),
+        pod::scratch("tmp"),
+    ];
+    if let Some([certificate, ..]) = desired.redis_certificate() {
+        mounts.push(pod::mount("tls", TLS_FOLDER, true));
+        volumes.push(pod::from_secret("tls", certificate.secret));
+    }
     let container = Container {
         name: "redis".to_owned(),
         image: Some(desired.redis.image.reference.clone()),
@@ -93,7 +99,8 @@ fn pod(desired: &Desired) -> PodSpec {
         // than an idle Redis does.
         startup_probe: Some(pod::shell_probe(&format!("{ping} | grep -q PONG"), 1, 1800)),
         liveness_probe: Some(pod::shell_probe(
-            &format!("{ping} | grep -qE 'PONG|LOADING|MASTERDOWN'"),
+            // One that wants another password is alive, too: the file may be a minute behind.
+            &format!("{ping} | grep -qE 'PONG|LOADING|MASTERDOWN|NOAUTH'"),
             30,
             3,
         )),
@@ -101,21 +108,12 @@ fn pod(desired: &Desired) -> PodSpec {
         resources: Some(resources(&desired.redis)),
         termination_message_policy: Some(pod::LAST_WORDS.to_owned()),
         security_context: Some(pod::container_security()),
-        volume_mounts: Some(vec![
-            pod::mount("config", CONFIG_FOLDER, true),
-            pod::mount("auth", AUTH_FOLDER, true),
-            pod::mount("data", DATA_FOLDER, false),
-            pod::mount("tmp", "/tmp", false),
-        ]),
+        volume_mounts: Some(mounts),
         ..Container::default()
     };
     PodSpec {
         containers: vec![container],
-        volumes: Some(vec![
-            pod::from_config_map("config", names.redis()),
-            pod::from_secret("auth", names.redis_auth()),
-            pod::scratch("tmp"),
-        ]),
+        volumes: Some(volumes),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         security_context: Some(pod::pod_security(USER)),

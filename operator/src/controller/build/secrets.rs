@@ -3,6 +3,7 @@
 //! Input: names and credentials. Output: Secrets. Must not know: who reads them.
 
 use crate::controller::credentials::Credential;
+use crate::controller::redis::auth::RedisAuth;
 use crate::names::{self, Component, Names};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -17,22 +18,19 @@ pub fn api_token(names: &Names, Credential(token): &Credential) -> Secret {
     }
 }
 
-/// The Secret of the Redis password: the password for clients, and the fragment of configuration that Redis includes.
-/// It appears in no argument and no environment variable.
-pub fn redis_password(names: &Names, password: &Credential) -> Secret {
-    let pairs = [
-        (names::PASSWORD_KEY.to_owned(), bytes(&password.0)),
-        (names::REDIS_AUTH_KEY.to_owned(), bytes(&password.redis_config())),
-    ];
+/// The Secret of Redis: the passwords of its users, and the configuration with them. They appear in no argument and no
+/// environment variable.
+pub fn redis_auth(names: &Names, auth: &RedisAuth) -> Secret {
+    let data = auth.data().into_iter().map(|(key, Credential(text))| (key, bytes(&text)));
     Secret {
         metadata: names.owned(names.redis_auth(), Component::Redis),
-        data: Some(BTreeMap::from(pairs)),
+        data: Some(data.collect()),
         ..Secret::default()
     }
 }
 
-/// The Secret of what people gave for the store in Secrets of their own. A copy under one name: the pods have it mounted
-/// whichever Secret the spec names, so another one restarts nothing.
+/// The Secret of what the service presents to its store: what people gave in Secrets of their own, and its password at a Redis
+/// that was provisioned. A copy under one name: the pods have it mounted in every mode, so another one restarts nothing.
 pub fn store(names: &Names, files: &BTreeMap<String, Credential>) -> Secret {
     let data = files.iter().map(|(name, Credential(text))| (name.clone(), bytes(text)));
     Secret {

@@ -3,7 +3,7 @@
 //! Input: what is desired, and how many. Output: objects. Must not know: what exists.
 
 use super::{availability, pod, redis};
-use crate::controller::credentials::Credential;
+use crate::controller::decide::Provisioned;
 use crate::controller::validate::Desired;
 use crate::names::{self, Component, SENTINEL_PORT};
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
@@ -12,20 +12,22 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::collections::BTreeMap;
 
 /// The StatefulSet. They come one after another, and are replaced one after another.
-pub fn stateful_set(desired: &Desired, count: u32, Credential(password): &Credential) -> StatefulSet {
+pub fn stateful_set(desired: &Desired, Provisioned { plan, certificate, .. }: &Provisioned) -> StatefulSet {
     let names = &desired.names;
-    let revision = contract::settings::revision(password);
     StatefulSet {
         metadata: names.owned(names.sentinel(), Component::Sentinel),
         spec: StatefulSetSpec {
-            replicas: i32::try_from(count).ok(),
+            replicas: i32::try_from(plan.sentinels).ok(),
             service_name: Some(names.sentinel()),
             selector: names.label_selector(Component::Sentinel),
             revision_history_limit: Some(3),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
                     labels: Some(names.labels(Component::Sentinel)),
-                    annotations: Some(BTreeMap::from([(names::PASSWORD_REVISION.to_owned(), revision)])),
+                    // A Sentinel reads its certificate at its start only, so another one is another pod.
+                    annotations: certificate.as_ref().map(|certificate| {
+                        BTreeMap::from([(names::TLS_REVISION.to_owned(), certificate.id.clone())])
+                    }),
                     ..ObjectMeta::default()
                 }),
                 spec: Some(pod(desired)),
@@ -38,6 +40,20 @@ pub fn stateful_set(desired: &Desired, count: u32, Credential(password): &Creden
 
 fn pod(desired: &Desired) -> PodSpec {
     let names = &desired.names;
+    let mut mounts = vec![
+        pod::mount("config", redis::CONFIG_FOLDER, true),
+        pod::mount("auth", super::config::REDIS_AUTH_FOLDER, true),
+        pod::mount("data", super::config::REDIS_DATA_FOLDER, false),
+    ];
+    let mut volumes = vec![
+        pod::from_config_map("config", names.redis()),
+        pod::from_secret("auth", names.redis_auth()),
+        pod::scratch("data"),
+    ];
+    if let Some([certificate, ..]) = desired.redis_certificate() {
+        mounts.push(pod::mount("tls", names::TLS_FOLDER, true));
+        volumes.push(pod::from_secret("tls", certificate.secret));
+    }
     let container = Container {
         name: "sentinel".to_owned(),
         image: Some(desired.redis.image.reference.clone()),
@@ -60,20 +76,12 @@ fn pod(desired: &Desired) -> PodSpec {
         }),
         termination_message_policy: Some(pod::LAST_WORDS.to_owned()),
         security_context: Some(pod::container_security()),
-        volume_mounts: Some(vec![
-            pod::mount("config", redis::CONFIG_FOLDER, true),
-            pod::mount("auth", super::config::REDIS_AUTH_FOLDER, true),
-            pod::mount("data", super::config::REDIS_DATA_FOLDER, false),
-        ]),
+        volume_mounts: Some(mounts),
         ..Container::default()
     };
     PodSpec {
         containers: vec![container],
-        volumes: Some(vec![
-            pod::from_config_map("config", names.redis()),
-            pod::from_secret("auth", names.redis_auth()),
-            pod::scratch("data"),
-        ]),
+        volumes: Some(volumes),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         security_context: Some(pod::pod_security(redis::USER)),

@@ -76,13 +76,11 @@ fn pod(desired: &Desired) -> PodSpec {
     let mut volumes = vec![
         pod::from_config_map("settings", names.name.clone()),
         pod::scratch("tmp"),
-        pod::from_optional_secret("redis-auth", names.redis_auth()),
         pod::from_optional_secret("store", names.store()),
     ];
     let mut mounts = vec![
         pod::mount("settings", names::SETTINGS_FOLDER, true),
         pod::mount("tmp", "/tmp", false),
-        pod::mount("redis-auth", names::PASSWORD_FOLDER, true),
         pod::mount("store", names::STORE_FOLDER, true),
     ];
     match &desired.database {

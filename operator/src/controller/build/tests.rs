@@ -1,11 +1,12 @@
 //! What is built: for every mode it is restricted, owned, free of secrets, and read by the service.
 
 use super::*;
-use crate::controller::decide::decide;
+use crate::controller::certificate::Certificate;
+use crate::controller::decide::{Known, decide};
 use crate::controller::given::Given;
 use crate::controller::observe::Observed;
 use crate::crd::{AdaptiveExamDeployment, Mode};
-use crate::fixtures::{desired, named};
+use crate::fixtures::{desired, named, passwords};
 use contract::Settings;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -17,9 +18,9 @@ fn built(mode: Mode) -> Resources {
 }
 
 fn built_of(resource: &AdaptiveExamDeployment, observed: Observed) -> Resources {
-    let decision = decide(&desired(resource), &observed).unwrap();
-    let [token, password] = ["token-word", "password-word"].map(|word| Credential(word.to_owned()));
-    build(&desired(resource), &decision, Secrets { token: &token, password: &password })
+    let known = Known { redis_auth: None, fresh: &passwords("a-word") };
+    let decision = decide(&desired(resource), &observed, known).unwrap();
+    build(&desired(resource), &decision, &Credential("token-word".to_owned()))
 }
 
 fn pods(resources: &Resources) -> Vec<&Value> {
@@ -44,6 +45,7 @@ fn each_mode_has_its_objects_in_order() {
         ["NetworkPolicy/midterm", "NetworkPolicy/midterm-redis", "NetworkPolicy/midterm-redis-sentinel"];
     assert_eq!(names(Mode::Memory), [service.as_slice(), &policies[..1]].concat());
     let redis = [
+        "Secret/midterm-store",
         "ConfigMap/midterm-redis",
         "Service/midterm-redis",
         "Service/midterm-redis-nodes",
@@ -98,19 +100,26 @@ fn all_but_the_volume_of_the_answers_goes_with_its_owner() {
 
 #[test]
 fn secrets_are_in_secrets_only() {
-    let resources = built(Mode::Basic);
-    for planned in &resources.objects {
+    let resources = built(Mode::Sentinel);
+    for planned in resources.objects.iter().filter(|planned| planned.api.kind != "Secret") {
         let text = planned.body.to_string();
         assert!(!text.contains("-word"), "a secret is in {} {}", planned.api.kind, planned.name);
     }
     let data: Vec<&Value> = resources.create_only.iter().map(|planned| &planned.body["data"]).collect();
     let base64 =
         |text: &str| serde_json::to_value(k8s_openapi::ByteString(text.as_bytes().to_vec())).unwrap();
-    let redis = json!({
-        "password": base64("password-word"),
-        "auth.conf": base64("requirepass password-word\nmasterauth password-word\n"),
-    });
-    assert_eq!(data, [&json!({"token": base64("token-word")}), &redis, &Value::Null]);
+    assert_eq!(data[0], &json!({"token": base64("token-word")}));
+    let keys: Vec<&String> = data[1].as_object().unwrap().keys().collect();
+    assert_eq!(
+        keys,
+        ["app", "exporter", "operator", "redis.conf", "replica", "rotation", "sentinel", "sentinel.conf"]
+    );
+    // The pods of the service have the password of their own user alone.
+    let store = resources.objects.iter().find(|planned| planned.name == "midterm-store").unwrap();
+    let store = store.body["data"].as_object().unwrap();
+    assert_eq!(store.values().collect::<Vec<_>>(), [&base64("a-word-app")]);
+    let pod = object(&resources, "Deployment")["spec"]["template"]["spec"].to_string();
+    assert!(!pod.contains("midterm-redis-auth"), "{pod}");
 }
 
 #[test]
@@ -278,6 +287,41 @@ fn the_same_question_has_the_same_answer() {
     assert_eq!(built(Mode::Basic), built(Mode::Basic));
 }
 
+/// Redis with Sentinels and TLS, whose certificate cert-manager makes.
+fn with_tls(id: &str) -> Resources {
+    let mut resource = named("midterm");
+    resource.spec.redis =
+        serde_json::from_value(json!({"mode": "sentinel", "tls": {"issuerRef": {"name": "ca"}}})).unwrap();
+    let authority = Credential("authority".to_owned());
+    let certificate = Some(Ok(Certificate { id: id.to_owned(), authority }));
+    built_of(&resource, Observed { certificate, has_issuers: true, ..Observed::default() })
+}
+
+#[test]
+fn with_tls_nothing_listens_without_it() {
+    let (one, other) = (with_tls("one"), with_tls("other"));
+    let config = one.objects.iter().find(|planned| planned.name == "midterm-redis").unwrap();
+    for file in ["redis.conf", "sentinel.conf"] {
+        let text = config.body["data"][file].as_str().unwrap();
+        for line in ["port 0", "tls-replication yes", "tls-cert-file /etc/redis-tls/tls.crt"] {
+            assert!(text.lines().any(|known| known == line), "{file} lacks {line}");
+        }
+    }
+    let request = &object(&one, "Certificate")["spec"];
+    assert_eq!(request["secretName"], "midterm-redis-tls");
+    assert_eq!(request["issuerRef"], json!({"group": "cert-manager.io", "kind": "Issuer", "name": "ca"}));
+    assert_eq!(request["dnsNames"][1], "*.midterm-redis-sentinel.school.svc");
+    let template = |resources: &Resources, name: &str| {
+        let found = resources.objects.iter().find(|set| set.api.kind == "StatefulSet" && set.name == name);
+        found.unwrap().body["spec"]["template"].clone()
+    };
+    let [redis, sentinel] = ["midterm-redis", "midterm-redis-sentinel"];
+    assert!(template(&one, redis)["spec"].to_string().contains("midterm-redis-tls"));
+    assert!(template(&one, redis)["spec"].to_string().contains("redis-cli --tls --cacert"));
+    assert_eq!(template(&one, redis), template(&other, redis), "Redis reads another while it runs");
+    assert_ne!(template(&one, sentinel), template(&other, sentinel), "a Sentinel does not");
+}
+
 /// What the operator's account may do covers every kind that is built.
 #[test]
 fn the_charts_rules_cover_every_kind() {
@@ -291,7 +335,7 @@ fn the_charts_rules_cover_every_kind() {
             resources.contains(plural).then(|| rule.lines().find(|line| line.contains("verbs:")))?
         })
     };
-    for planned in [built(Mode::Sentinel).objects, on_postgres(json!({})).objects].concat() {
+    for planned in [with_tls("one").objects, on_postgres(json!({})).objects].concat() {
         let verbs = rule(&planned.api.group, &planned.api.plural).unwrap_or_default();
         for verb in ["get", "create", "patch"] {
             assert!(verbs.contains(verb), "{verb} {} is not in the chart's rules", planned.api.plural);

@@ -1,11 +1,19 @@
 //! Facts and decisions, as tables.
 
 use super::*;
+use crate::controller::certificate::Certificate;
 use crate::controller::given::Given;
 use crate::controller::observe::Workload;
+use crate::controller::redis::auth::Stage;
 use crate::crd::External;
-use crate::fixtures::{desired, named};
+use crate::fixtures::{desired, named, passwords};
 use serde_json::json;
+
+/// Decides without anything known of passwords beside what was observed.
+fn decide(desired: &Desired, observed: &Observed) -> Result<Decision, Unusable> {
+    let known = Known { redis_auth: observed.redis_auth.value.as_ref(), fresh: &passwords("fresh") };
+    super::decide(desired, observed, known)
+}
 
 fn word(text: &str) -> Credential {
     Credential(text.to_owned())
@@ -14,9 +22,13 @@ fn word(text: &str) -> Credential {
 #[test]
 fn the_table_of_facts_and_decisions() {
     let basic = || Observed { redis: Some(Workload::default()), ..Observed::default() };
-    let whole = || Generated { exists: true, value: Some(word("word")) };
-    let secrets =
-        |observed: Observed| Observed { auth: whole(), redis_auth: whole(), has_data: true, ..observed };
+    let secrets = |observed: Observed| Observed {
+        auth: Generated { exists: true, value: Some(word("word")) },
+        redis_auth: Generated { exists: true, value: Some(RedisAuth::steady(passwords("old"), "")) },
+        has_redis_config: true,
+        has_data: true,
+        ..observed
+    };
     let run = |redis, auth, redis_auth| {
         let write = |make| if make { SecretWrite::Create } else { SecretWrite::Keep };
         (redis, write(auth), write(redis_auth), auth)
@@ -44,8 +56,9 @@ fn the_table_of_facts_and_decisions() {
 fn an_emptied_secret_is_restored() {
     let mut resource = named("midterm");
     resource.spec.redis.mode = Mode::Basic;
-    let emptied = || Generated { exists: true, value: None };
-    let observed = Observed { auth: emptied(), redis_auth: emptied(), ..Observed::default() };
+    let (auth, redis_auth) =
+        (Generated { exists: true, value: None }, Generated { exists: true, value: None });
+    let observed = Observed { auth, redis_auth, ..Observed::default() };
     let decision = decide(&desired(&resource), &observed).unwrap();
     assert_eq!((decision.auth, decision.redis_auth), (SecretWrite::Restore, SecretWrite::Restore));
 }
@@ -160,4 +173,92 @@ fn a_redis_outside_is_described_by_url_and_secrets() {
     let refused = decide(&hidden, &given(&[("redis", "url", "cache:6379")])).unwrap_err();
     assert_eq!(refused.reason, "InvalidUrl");
     assert!(refused.message.starts_with("spec.redis.external.urlSecretRef: must be redis://"), "{refused}");
+}
+
+#[test]
+fn passwords_of_redis_are_given_or_generated_and_rotated() {
+    let resource = |auth: serde_json::Value| {
+        let mut resource = named("midterm");
+        resource.spec.redis = serde_json::from_value(json!({"mode": "sentinel", "auth": auth})).unwrap();
+        desired(&resource)
+    };
+    let held = |auth: &RedisAuth, observed: Observed| Observed {
+        redis_auth: Generated { exists: true, value: Some(auth.clone()) },
+        has_redis_config: true,
+        ..observed
+    };
+    let cache = |text| given(&[("cache", "password", text)]);
+    let chosen = resource(json!({"secretRef": {"name": "cache"}}));
+    let refused = decide(&chosen, &Observed::default()).unwrap_err();
+    assert_eq!(refused.reason, "SecretMissing");
+    assert!(refused.message.contains("Secret cache, which spec.redis.auth.secretRef names"), "{refused}");
+    let first = decide(&chosen, &cache("chosen\n")).unwrap();
+    let auth = first.redis.unwrap().auth;
+    assert_eq!(auth.current.of(User::App), &word("chosen"));
+    assert_ne!(auth.current.of(User::Operator), &word("chosen"), "the others are generated");
+    let redis = first.store.redis().unwrap();
+    assert_eq!(redis.username.as_deref(), Some("app"));
+    let file = redis.password_file.as_ref().unwrap().strip_prefix("/etc/exam-service-store/").unwrap();
+    assert_eq!(first.store_files[file], word("chosen"), "the file that the Settings name");
+
+    let same = decide(&chosen, &held(&auth, cache("chosen"))).unwrap();
+    assert_eq!((same.redis_auth, same.redis.unwrap().pass), (SecretWrite::Keep, None));
+    let other = decide(&chosen, &held(&auth, cache("other"))).unwrap();
+    assert_eq!((&other.store, other.redis_auth), (&first.store, SecretWrite::Update), "nobody uses it yet");
+    let adding = other.redis.unwrap();
+    assert_eq!(adding.pass, Some(Pass::Add));
+    assert_eq!(other.store_files.len(), 2, "it is there before the Settings name it");
+    let switched = decide(&chosen, &held(&adding.auth, cache("other"))).unwrap();
+    assert_ne!(switched.store, first.store);
+    let switching = switched.redis.unwrap();
+    assert_eq!(switching.pass, Some(Pass::Switch));
+    let silent = ServicePod {
+        name: "midterm-1".to_owned(),
+        told: None,
+        told_of_secrets: None,
+        state: Err("silent".to_owned()),
+    };
+    let observed = Observed { pods: vec![silent], ..cache("other") };
+    let waiting = decide(&chosen, &held(&switching.auth, observed)).unwrap();
+    assert_eq!(waiting.redis.unwrap().pass, None, "a pod does not say that it uses it");
+
+    let rotated = resource(json!({"rotation": "summer"}));
+    let decision = decide(&rotated, &held(&auth, Observed::default())).unwrap();
+    let auth = decision.redis.unwrap().auth;
+    assert_eq!((auth.made_for.as_str(), auth.stage), ("summer", Stage::Adding(passwords("fresh"))));
+}
+
+#[test]
+fn redis_has_a_certificate_before_it_is_made() {
+    let with = |tls: serde_json::Value| {
+        let mut resource = named("midterm");
+        resource.spec.redis = serde_json::from_value(json!({"mode": "sentinel", "tls": tls})).unwrap();
+        desired(&resource)
+    };
+    let (given, issued) =
+        (with(json!({"secretRef": {"name": "tls"}})), with(json!({"issuerRef": {"name": "ca"}})));
+    let certificate = Certificate { id: "an-id".to_owned(), authority: word("authority") };
+    let missing = Unusable { reason: "SecretMissing", message: "Secret tls".to_owned() };
+    let seen = |certificate, has_issuers, is_made_with_tls| Observed {
+        certificate: Some(certificate),
+        has_issuers,
+        is_made_with_tls,
+        ..Observed::default()
+    };
+    for (desired, observed, reason) in [
+        (&given, seen(Err(missing.clone()), false, None), "SecretMissing"),
+        (&issued, seen(Err(missing.clone()), true, None), "WaitingForCertificate"),
+        (&issued, seen(Ok(certificate.clone()), false, None), "CRDsMissing"),
+        (&given, seen(Ok(certificate.clone()), false, Some(false)), "TlsChanged"),
+    ] {
+        let refused = decide(desired, &observed).unwrap_err();
+        assert_eq!(refused.reason, reason, "{refused}");
+    }
+    let decision = decide(&given, &seen(Ok(certificate), false, Some(true))).unwrap();
+    assert_eq!(decision.store_files["redis-ca.crt"], word("authority"));
+    let redis = decision.store.redis().unwrap();
+    assert!(redis.url.starts_with("rediss+sentinel://"), "{}", redis.url);
+    assert_eq!(redis.ca_file.as_deref(), Some("/etc/exam-service-store/redis-ca.crt"));
+    let text = given.settings(decision.store.clone()).to_text();
+    assert_eq!(contract::Settings::parse(&text).unwrap().store, decision.store, "the service reads the same");
 }

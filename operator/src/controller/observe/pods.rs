@@ -3,7 +3,9 @@
 //! Input: names, and clients. Output: pods, by name or ordinal. Must not know: what follows from it.
 
 use super::ServicePod;
-use crate::controller::credentials::Credential;
+use crate::controller::certificate::Certificate;
+use crate::controller::given::Unusable;
+use crate::controller::redis::auth::RedisAuth;
 use crate::controller::redis::facts::{Node, Sentinel};
 use crate::controller::redis::link::Access;
 use crate::names::{self, Component, Names, REVISION, SECRETS_REVISION};
@@ -27,7 +29,8 @@ pub(super) async fn redis_pods(
     client: &Client,
     names: &Names,
     revision: Option<&str>,
-    password: String,
+    auth: &RedisAuth,
+    certificate: Option<&Result<Certificate, Unusable>>,
 ) -> kube::Result<(Vec<Node>, Vec<Sentinel>, Access)> {
     let api: Api<Pod> = Api::namespaced(client.clone(), &names.namespace);
     let list = async |component| {
@@ -50,17 +53,30 @@ pub(super) async fn redis_pods(
             is_ready: is_ready(&pod),
             is_going: pod.metadata.deletion_timestamp.is_some(),
             label: label(names::ROLE),
+            told: told(&pod),
             pod: name,
             ..Node::default()
         })
     };
     let mut nodes: Vec<Node> = data.into_iter().filter_map(node).collect();
     nodes.sort_by_key(|node| node.ordinal);
-    let sentinel = |pod: Pod| Some(Sentinel { pod: pod.metadata.name?, word: None });
+    let sentinel =
+        |pod: Pod| Some(Sentinel { told: told(&pod), pod: pod.metadata.name?, ..Sentinel::default() });
     let mut sentinels: Vec<Sentinel> = sentinels.into_iter().filter_map(sentinel).collect();
     sentinels.sort_by(|one, other| one.pod.cmp(&other.pod));
-    let password = Credential(password);
-    Ok((nodes, sentinels, Access { addresses, password, domain: names.redis_domain() }))
+    let access = Access {
+        addresses,
+        auth: auth.clone(),
+        certificate: certificate.and_then(|found| found.as_ref().ok()).cloned(),
+        domain: names.redis_domain(),
+        sentinel_domain: names.sentinel_domain(),
+    };
+    Ok((nodes, sentinels, access))
+}
+
+/// The revision of the Secret that a pod of Redis was told of.
+fn told(pod: &Pod) -> Option<String> {
+    pod.metadata.annotations.as_ref()?.get(names::AUTH_REVISION).cloned()
 }
 
 /// The pods that are ready, each asked for its own word.

@@ -3,6 +3,8 @@
 //! Input: none. Output: data, and the few questions that several rules ask of it. What a process does not say is absent,
 //! never guessed. Must not know: how it was learnt, what follows from it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 /// All that was learnt in one look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -27,7 +29,9 @@ pub struct Node {
     pub is_going: bool,
     /// The role that its label tells.
     pub label: Option<String>,
-    /// Whether it answers, but not to this password.
+    /// The revision of the Secret that it was told of last.
+    pub told: Option<String>,
+    /// Whether it answers, but to no password that is valid.
     pub refuses_password: bool,
     /// What Redis says; `None`: it is silent, or refuses to.
     pub word: Option<Word>,
@@ -48,6 +52,19 @@ pub struct Word {
     pub is_loading: bool,
     /// What can be set while it runs.
     pub tuning: Tuning,
+    /// What it knows of passwords.
+    pub auth: AuthWord,
+    /// The SHA-256 of the certificate that it shows; `None`: it has no TLS.
+    pub certificate: Option<String>,
+}
+
+/// What a Redis or a Sentinel knows of passwords; each as its hash.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuthWord {
+    /// The passwords that it accepts, by user. A user that is off is none.
+    pub accepts: BTreeMap<String, BTreeSet<String>>,
+    /// The password that it presents to Redis and to Sentinels.
+    pub presents: String,
 }
 
 /// What can be set of a Redis while it runs.
@@ -81,6 +98,10 @@ pub enum Role {
 pub struct Sentinel {
     /// Its pod.
     pub pod: String,
+    /// The revision of the Secret that it was told of last.
+    pub told: Option<String>,
+    /// Whether it answers, but to no password that is valid.
+    pub refuses_password: bool,
     /// What it says; `None`: it is silent, or watches nothing.
     pub word: Option<SentinelWord>,
 }
@@ -100,6 +121,8 @@ pub struct SentinelWord {
     pub quorum: u32,
     /// After how long without an answer it takes a Redis for down, in milliseconds.
     pub down_after: u32,
+    /// What it knows of passwords.
+    pub auth: AuthWord,
 }
 
 impl Node {
@@ -132,6 +155,14 @@ impl Facts {
         let names = words().filter(|word| word.has_quorum).filter_map(|word| word.master.as_deref());
         let majority = usize::try_from(sentinels / 2 + 1).unwrap_or(usize::MAX);
         names.clone().find(|name| names.clone().filter(|other| other == name).count() >= majority)
+    }
+
+    /// The pods that were not told of this revision of the Secret.
+    pub fn untold(&self, revision: &str) -> Vec<&str> {
+        let nodes = self.nodes.iter().map(|node| (node.pod.as_str(), &node.told));
+        let sentinels = self.sentinels.iter().map(|sentinel| (sentinel.pod.as_str(), &sentinel.told));
+        let untold = nodes.chain(sentinels).filter(|(_, told)| told.as_deref() != Some(revision));
+        untold.map(|(pod, _)| pod).collect()
     }
 
     /// Whether a Sentinel leads a failover.

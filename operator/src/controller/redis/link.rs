@@ -3,14 +3,21 @@
 //! Input: addresses of pods, a password, a step. Output: [`Facts`], or what a step did. Silence is an answer: whoever does
 //! not answer within a second has no word. Must not know: why a step is taken.
 
-use super::facts::{Facts, Node, Role, Sentinel, SentinelWord, Tuning, Word};
+mod connect;
+mod look;
+
+use super::auth::RedisAuth;
+use super::facts::{Facts, Node, Role, Sentinel, Tuning};
 use super::handover::{Command, Handover, Outcome, PAUSE_MILLISECONDS, Reply};
 use super::plan::{Step, Wanted};
-use crate::controller::credentials::Credential;
+use super::users::{Process, User};
+use crate::controller::certificate::Certificate;
+use crate::names::TLS_FOLDER;
 use crate::names::{REDIS_PORT, SENTINEL_MASTER, SENTINEL_PORT};
+use connect::Place;
 use futures::future::join_all;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError};
+use redis::{ErrorKind, FromRedisValue, RedisError};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -27,10 +34,14 @@ const ASKED_EVERY: Duration = Duration::from_millis(50);
 pub struct Access {
     /// The address of each pod that has one, by name.
     pub addresses: HashMap<String, IpAddr>,
-    /// The password of all of them.
-    pub password: Credential,
+    /// The passwords of its Secret.
+    pub auth: RedisAuth,
+    /// The certificate of its Secret; `None`: it has no TLS.
+    pub certificate: Option<Certificate>,
     /// The part of their names after the pod's own: `.SERVICE.NAMESPACE.svc`.
     pub domain: String,
+    /// The same of Sentinels.
+    pub sentinel_domain: String,
 }
 
 impl Access {
@@ -38,12 +49,11 @@ impl Access {
     pub async fn look(&self, nodes: Vec<Node>, sentinels: Vec<Sentinel>) -> Facts {
         let nodes = join_all(nodes.into_iter().map(async |node| {
             let word = self.word(&node.pod).await;
-            let refuses = |error: &RedisError| error.kind() == ErrorKind::AuthenticationFailed;
-            Node { refuses_password: word.as_ref().is_err_and(refuses), word: word.ok(), ..node }
+            Node { refuses_password: refuses(&word), word: word.ok(), ..node }
         }));
         let sentinels = join_all(sentinels.into_iter().map(async |sentinel| {
-            let word = self.sentinel(&sentinel.pod).await.ok();
-            Sentinel { word, ..sentinel }
+            let word = self.sentinel(&sentinel.pod).await;
+            Sentinel { refuses_password: refuses(&word), word: word.ok(), ..sentinel }
         }));
         let (nodes, sentinels) = futures::join!(nodes, sentinels);
         Facts { nodes, sentinels }
@@ -84,10 +94,58 @@ impl Access {
                 }
                 Ok(format!("{pod} is set: quorum {}, down-after {} ms", wanted.quorum, wanted.down_after))
             }
+            Step::Authorize(pods) => {
+                for pod in pods {
+                    self.authorize(pod, facts).await.map_err(|error| format!("{pod}: {error}"))?;
+                }
+                Ok(format!("{} accept and present the passwords of the Secret", pods.join(", ")))
+            }
+            Step::Reload(pods) => {
+                for pod in pods {
+                    self.reload(pod).await.map_err(|error| format!("{pod}: {error}"))?;
+                }
+                Ok(format!("{} show the certificate of the Secret", pods.join(", ")))
+            }
             Step::HandOver(from) => self.hand_over(from, None, facts).await,
             Step::Move { from, to } => self.hand_over(from, Some(to), facts).await,
             Step::Choose(_) | Step::Replace(_) => Err("that is no command of Redis".to_owned()),
         }
+    }
+
+    /// Has a Redis or a Sentinel accept and present the passwords of the Secret. Connections that are open stay.
+    async fn authorize(&self, pod: &str, facts: &Facts) -> Result<(), RedisError> {
+        let at = if facts.node(pod).is_some() { Process::Redis } else { Process::Sentinel };
+        let mut connection = self.connect(pod, at).await?;
+        for user in User::ALL {
+            let Some(rules) = self.auth.rules(user, at) else { continue };
+            let mut command = command(&["ACL", "SETUSER", user.name()]);
+            let _: () = command.arg(rules).query_async(&mut connection).await?;
+        }
+        let present = |user| self.auth.current.of(user).0.as_str();
+        // What can be looked at is set last: it tells that all was set.
+        let commands = match at {
+            Process::Redis => vec![vec!["CONFIG", "SET", "masterauth", present(User::Replica)]],
+            Process::Sentinel => vec![
+                vec!["SENTINEL", "SET", SENTINEL_MASTER, "auth-pass", present(User::Sentinel)],
+                vec!["SENTINEL", "CONFIG", "SET", "sentinel-pass", present(User::Sentinel)],
+            ],
+        };
+        let off = vec!["ACL", "SETUSER", "default", "reset"];
+        for words in [off].into_iter().chain(commands) {
+            let _: () = command(&words).query_async(&mut connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Has a Redis read its certificate again. Its files may be those of before for a moment.
+    async fn reload(&self, pod: &str) -> Result<(), RedisError> {
+        let file = format!("{TLS_FOLDER}/tls.crt");
+        let _: () = self.ask(pod, &["CONFIG", "SET", "tls-cert-file", &file]).await?;
+        let shown = self.place(pod, Process::Redis)?.certificate().await?;
+        let wanted = self.certificate.as_ref().map(|certificate| &certificate.id);
+        (shown.as_ref() == wanted).then_some(()).ok_or_else(|| {
+            RedisError::from((ErrorKind::Io, "its node has not brought the files up to date yet"))
+        })
     }
 
     async fn hand_over(&self, from: &str, to: Option<&str>, facts: &Facts) -> Result<String, String> {
@@ -211,109 +269,58 @@ impl Access {
         self.ask(pod, &["REPLICAOF", &format!("{master}{}", self.domain), &REDIS_PORT.to_string()]).await
     }
 
-    async fn word(&self, pod: &str) -> Result<Word, RedisError> {
-        let mut connection = self.connect(pod, REDIS_PORT).await?;
-        let info: String = redis::cmd("INFO").query_async(&mut connection).await?;
-        let info = Info::of(&info);
-        let is_loading = info.get("loading") == Some("1");
-        if is_loading {
-            return Ok(Word { is_loading, ..Word::default() });
-        }
-        let keys = redis::cmd("DBSIZE").query_async(&mut connection).await?;
-        let mut set = HashMap::new();
-        for name in ["min-replicas-to-write", "maxmemory", "replica-priority"] {
-            let pair: HashMap<String, String> =
-                redis::cmd("CONFIG").arg("GET").arg(name).query_async(&mut connection).await?;
-            set.extend(pair);
-        }
-        let number =
-            |name: &str| set.get(name).and_then(|value| value.parse::<u64>().ok()).unwrap_or_default();
-        let small = |name: &str| u32::try_from(number(name)).unwrap_or(u32::MAX);
-        let is_master = info.get("role") == Some("master");
-        Ok(Word {
-            role: match is_master {
-                true => Role::Master,
-                false => Role::Replica {
-                    of: info.get("master_host").and_then(|host| self.pod(host)),
-                    is_linked: info.get("master_link_status") == Some("up")
-                        && info.get("master_sync_in_progress") != Some("1"),
-                },
-            },
-            keys,
-            offset: info.number(if is_master { "master_repl_offset" } else { "slave_repl_offset" }),
-            replicas: u32::try_from(info.number("connected_slaves")).unwrap_or(u32::MAX),
-            is_loading,
-            tuning: Tuning {
-                min_replicas: small("min-replicas-to-write"),
-                max_memory: number("maxmemory"),
-                priority: small("replica-priority"),
-            },
-        })
-    }
-
-    async fn sentinel(&self, pod: &str) -> Result<SentinelWord, RedisError> {
-        let mut connection = self.connect(pod, SENTINEL_PORT).await?;
-        let master: HashMap<String, String> =
-            redis::cmd("SENTINEL").arg("MASTER").arg(SENTINEL_MASTER).query_async(&mut connection).await?;
-        let quorum: Result<String, RedisError> =
-            redis::cmd("SENTINEL").arg("CKQUORUM").arg(SENTINEL_MASTER).query_async(&mut connection).await;
-        let number = |name: &str| master.get(name).and_then(|value| value.parse().ok()).unwrap_or_default();
-        Ok(SentinelWord {
-            master: master.get("ip").and_then(|host| self.pod(host)),
-            has_quorum: quorum.is_ok(),
-            is_failing_over: master.get("flags").is_some_and(|flags| flags.contains("failover_in_progress")),
-            replicas: number("num-slaves"),
-            quorum: number("quorum"),
-            down_after: number("down-after-milliseconds"),
-        })
-    }
-
     /// The pod of a host that Redis names.
     fn pod(&self, host: &str) -> Option<String> {
         host.strip_suffix(self.domain.as_str()).map(str::to_owned)
     }
 
     async fn ask<T: FromRedisValue>(&self, pod: &str, words: &[&str]) -> Result<T, RedisError> {
-        command(words).query_async(&mut self.connect(pod, REDIS_PORT).await?).await
+        command(words).query_async(&mut self.connect(pod, Process::Redis).await?).await
     }
 
     async fn ask_sentinel<T: FromRedisValue>(&self, pod: &str, words: &[&str]) -> Result<T, RedisError> {
-        command(words).query_async(&mut self.connect(pod, SENTINEL_PORT).await?).await
+        command(words).query_async(&mut self.connect(pod, Process::Sentinel).await?).await
     }
 
-    async fn connect(&self, pod: &str, port: i32) -> Result<MultiplexedConnection, RedisError> {
-        let unknown = || RedisError::from((ErrorKind::Io, "a pod has no address"));
-        let address = *self.addresses.get(pod).ok_or_else(unknown)?;
-        let address = SocketAddr::new(address, u16::try_from(port).expect("a port should be one"));
-        let info = format!("redis://{address}").into_connection_info()?;
-        let settings = info.redis_settings().clone().set_password(&self.password.0);
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
-        let client = Client::open(info.set_redis_settings(settings))?;
-        client.get_multiplexed_async_connection_with_config(&config).await
+    /// Connects with the password in use; a process that started with files of before may know only the other one.
+    async fn connect(&self, pod: &str, at: Process) -> Result<MultiplexedConnection, RedisError> {
+        let place = self.place(pod, at)?;
+        let mut last = RedisError::from((ErrorKind::Io, "there is no password"));
+        for password in self.auth.valid(User::Operator) {
+            match place.connect(User::Operator.name(), password).await {
+                Err(error) if error.kind() == ErrorKind::AuthenticationFailed => last = error,
+                other => return other,
+            }
+        }
+        Err(last)
     }
+
+    fn place(&self, pod: &str, at: Process) -> Result<Place<'_>, RedisError> {
+        let unknown = || RedisError::from((ErrorKind::Io, "a pod has no address"));
+        let domain = if at == Process::Redis { &self.domain } else { &self.sentinel_domain };
+        Ok(Place {
+            address: SocketAddr::new(*self.addresses.get(pod).ok_or_else(unknown)?, port(at)),
+            host: format!("{pod}{domain}"),
+            authority: self.certificate.as_ref().map(|certificate| &certificate.authority),
+        })
+    }
+}
+
+/// Whether a process answers, but to no password.
+fn refuses<T>(word: &Result<T, RedisError>) -> bool {
+    word.as_ref().is_err_and(|error| error.kind() == ErrorKind::AuthenticationFailed)
+}
+
+fn port(at: Process) -> u16 {
+    let port = match at {
+        Process::Redis => REDIS_PORT,
+        Process::Sentinel => SENTINEL_PORT,
+    };
+    u16::try_from(port).expect("a port should be one")
 }
 
 fn command(words: &[&str]) -> redis::Cmd {
     let mut command = redis::Cmd::new();
     command.arg(words);
     command
-}
-
-/// The reply to `INFO`.
-struct Info<'a>(HashMap<&'a str, &'a str>);
-
-impl<'a> Info<'a> {
-    fn of(text: &'a str) -> Self {
-        Self(text.lines().filter_map(|line| line.trim().split_once(':')).collect())
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).copied()
-    }
-
-    fn number(&self, name: &str) -> u64 {
-        self.get(name).and_then(|value| value.parse().ok()).unwrap_or_default()
-    }
 }

@@ -73,6 +73,10 @@ pub enum Step {
     },
     /// Delete a pod, so that its StatefulSet makes it anew.
     Replace(String),
+    /// Have these pods accept and present the passwords of the Secret.
+    Authorize(Vec<String>),
+    /// Have these pods read their certificate again.
+    Reload(Vec<String>),
 }
 
 impl Step {
@@ -85,6 +89,8 @@ impl Step {
             Self::Tune(..) | Self::TuneSentinel(_) => "RedisTuned",
             Self::HandOver(_) | Self::Move { .. } => "HandedOver",
             Self::Replace(_) => "PodReplaced",
+            Self::Authorize(_) => "PasswordsSet",
+            Self::Reload(_) => "CertificateReloaded",
         }
     }
 
@@ -97,7 +103,7 @@ impl Step {
             // Nobody else does it, and it cannot be undone.
             Self::Choose(_) if by_sentinels => 60,
             Self::Choose(_) if facts.nodes.iter().any(|node| node.word.is_none()) => 20,
-            Self::Replace(pod) if facts.node(pod).is_some_and(|node| node.word.is_none()) => 10,
+            Self::Replace(pod) if facts.node(pod).is_none_or(|node| node.word.is_none()) => 10,
             _ => 0,
         })
     }
@@ -218,14 +224,17 @@ fn roll(wanted: &Wanted, facts: &Facts, master: &str, has_quorum: bool) -> Optio
     }
 }
 
-/// A pod of an earlier template that serves nobody: Kubernetes does not find it ready, as with a wrong image, or it has an
-/// earlier password. It waits for nobody, and nobody waits for it. One that only this operator does not reach is left alone.
+/// A pod that serves nobody: it is of an earlier template and Kubernetes does not find it ready, as with a wrong image, or it
+/// knows no valid password. It waits for nobody, and nobody waits for it. One that only this operator does not reach is left
+/// alone.
 fn stuck(facts: &Facts) -> Option<Step> {
     let stuck = |node: &&Node| {
-        let is_of_no_use = node.word.is_none() && (!node.is_ready || node.refuses_password);
-        node.is_outdated && is_of_no_use && !node.is_going
+        let is_of_no_use = node.refuses_password || (node.is_outdated && !node.is_ready);
+        node.word.is_none() && is_of_no_use && !node.is_going
     };
-    facts.nodes.iter().find(stuck).map(|node| Step::Replace(node.pod.clone()))
+    let sentinel = || facts.sentinels.iter().find(|sentinel| sentinel.refuses_password);
+    let node = facts.nodes.iter().find(stuck).map(|node| &node.pod);
+    node.or_else(|| sentinel().map(|sentinel| &sentinel.pod)).map(|pod| Step::Replace(pod.clone()))
 }
 
 /// What is still on its way while a master leads.

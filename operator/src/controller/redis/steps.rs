@@ -4,6 +4,7 @@
 //! is the next one.
 
 use super::plan::{self, Step};
+use super::rotation;
 use crate::controller::Context;
 use crate::controller::apply;
 use crate::controller::decide::Provisioned;
@@ -27,21 +28,20 @@ pub(in crate::controller) async fn take(
     let Some(step) = plan.step.as_ref().filter(|_| plan.is_due) else { return Ok(()) };
     // Between the look and now something may have happened: it is taken if it still is what has to be done.
     let (facts, record) = (&observed.redis_facts, observed.master.as_deref());
-    let facts = match &observed.redis_access {
-        Some(access) => access.look(facts.nodes.clone(), facts.sentinels.clone()).await,
-        None => return Ok(()),
-    };
-    if plan::plan(wanted, &facts, record, observed.redis_size()).step.as_ref() != Some(step) {
+    let Some(access) = &observed.redis_access else { return Ok(()) };
+    let facts = access.look(facts.nodes.clone(), facts.sentinels.clone()).await;
+    let led = || plan::plan(wanted, &facts, record, observed.redis_size()).step;
+    let reload = || rotation::reload(&access.certificate.as_ref()?.id, &facts);
+    if rotation::step(&access.auth, &facts).or_else(reload).or_else(led).as_ref() != Some(step) {
         return Ok(());
     }
-    let done = match (step, &observed.redis_access) {
-        (Step::Choose(pod), _) => Ok(format!("{pod} is chosen as the master")),
-        (Step::Replace(pod), _) => {
+    let done = match step {
+        Step::Choose(pod) => Ok(format!("{pod} is chosen as the master")),
+        Step::Replace(pod) => {
             apply::replace(client, names, pod).await?;
             Ok(format!("{pod} is replaced"))
         }
-        (step, Some(access)) => access.take(step, wanted, &facts).await,
-        (_, None) => return Ok(()),
+        step => access.take(step, wanted, &facts).await,
     };
     context.metrics.stepped(step.reason(), done.is_ok());
     let (reason, note, is_done) = match done {

@@ -7,13 +7,14 @@ use crate::controller::decide::{Decision, Provisioned};
 use crate::controller::observe::Observed;
 use crate::controller::redis::facts::Facts;
 use crate::controller::redis::plan::{Step, Unsettled};
+use crate::controller::redis::rotation;
 use crate::controller::validate::Desired;
 use crate::controller::waiting::Fields;
-use crate::crd::{Mode, RedisStatus};
+use crate::crd::{Mode, RedisStatus, Rotation};
 use contract::State;
 
 /// What the status says of a provisioned Redis.
-pub(super) fn redis_status(Provisioned { plan, .. }: &Provisioned, facts: &Facts) -> RedisStatus {
+pub(super) fn redis_status(Provisioned { plan, auth, .. }: &Provisioned, facts: &Facts) -> RedisStatus {
     let master = match &plan.step {
         // It is recorded before it is made the master.
         Some(Step::Choose(pod)) if plan.is_due => Some(pod.clone()),
@@ -26,6 +27,10 @@ pub(super) fn redis_status(Provisioned { plan, .. }: &Provisioned, facts: &Facts
         replicas_in_sync: count(facts.nodes.iter().filter(|node| node.follows(name)).count()),
         sentinels_agree: count(words.filter(|word| word.master.as_deref() == Some(name)).count()),
         master,
+        rotation: rotation::running(auth, facts).map(|pass| Rotation {
+            pass: pass.name().to_owned(),
+            waits_for: rotation::pending(auth, facts).into_iter().map(str::to_owned).collect(),
+        }),
     }
 }
 

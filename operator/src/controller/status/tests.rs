@@ -6,10 +6,11 @@ use crate::controller::given::Given;
 use crate::controller::hold::Live;
 use crate::controller::observe::evidence::Evidence;
 use crate::controller::observe::{Generated, ServicePod};
+use crate::controller::redis::auth::RedisAuth;
 use crate::controller::redis::facts::{Facts, Node, Word};
 use crate::controller::redis::plan::Wanted;
 use crate::crd::{AdaptiveExamDeployment, Request};
-use crate::fixtures::{desired, named};
+use crate::fixtures::{decided, desired, named, passwords};
 use k8s_openapi::jiff::Timestamp;
 
 const REVISION: &str = "abc";
@@ -32,7 +33,7 @@ fn rolled_out() -> Workload {
     }
 }
 
-fn whole() -> Generated {
+fn whole() -> Generated<Credential> {
     Generated { exists: true, value: Some(Credential("word".to_owned())) }
 }
 
@@ -67,7 +68,7 @@ fn settled(mode: Mode) -> Observed {
     let store = if mode == Mode::Basic { "up" } else { "disabled" };
     Observed {
         auth: whole(),
-        redis_auth: whole(),
+        redis_auth: Generated { exists: true, value: Some(RedisAuth::steady(passwords("old"), "")) },
         given: Given::default(),
         has_data: true,
         taken: None,
@@ -93,7 +94,7 @@ fn said(mode: Mode, observed: &Observed) -> AdaptiveExamDeploymentStatus {
     let mut resource = named("midterm");
     resource.spec.redis.mode = mode;
     let desired = desired(&resource);
-    let decision = super::super::decide::decide(&desired, observed).unwrap();
+    let decision = decided(&desired, observed);
     status(&desired, &decision, None, REVISION, observed, None, &at(100))
 }
 
@@ -265,7 +266,7 @@ fn a_redis_outside_runs_in_its_own_mode_and_is_told_by_ours() {
     let desired = desired(&resource);
     let say = |revision: &str, state: State, before: Option<&AdaptiveExamDeploymentStatus>| {
         let observed = Observed { pods: pods(Ok(state)), ..settled(Mode::Memory) };
-        let decision = super::super::decide::decide(&desired, &observed).unwrap();
+        let decision = decided(&desired, &observed);
         status(&desired, &decision, None, revision, &observed, before, &at(100))
     };
     let good = say(REVISION, state("basic", REVISION, "up"), None);
@@ -311,7 +312,7 @@ fn a_rollback_is_told_and_recorded() {
         |resource: &AdaptiveExamDeployment, state: State, before: &AdaptiveExamDeploymentStatus, now| {
             let desired = desired(resource);
             let observed = Observed { pods: pods(Ok(state)), ..settled(Mode::Basic) };
-            let decision = super::super::decide::decide(&desired, &observed).unwrap();
+            let decision = decided(&desired, &observed);
             status(&desired, &decision, None, "next", &observed, Some(before), &at(now))
         };
     let begun = say(&resource, state("basic", REVISION, "up"), &good, 200);
@@ -336,7 +337,7 @@ fn a_condition_keeps_its_time_until_it_changes() {
     resource.spec.redis.mode = Mode::Basic;
     let desired = desired(&resource);
     let say = |observed: &Observed, before: Option<&AdaptiveExamDeploymentStatus>, now: i64| {
-        let decision = super::super::decide::decide(&desired, observed).unwrap();
+        let decision = decided(&desired, observed);
         status(&desired, &decision, None, REVISION, observed, before, &at(now))
     };
     let first = say(&settled(Mode::Basic), None, 100);
@@ -380,7 +381,7 @@ fn a_paused_or_invalid_resource_says_so() {
     resource.spec.paused = true;
     let desired = desired(&resource);
     let observed = settled(Mode::Memory);
-    let decision = super::super::decide::decide(&desired, &observed).unwrap();
+    let decision = decided(&desired, &observed);
     let paused = status(&desired, &decision, None, REVISION, &observed, None, &at(1));
     assert_eq!(of(&paused, STALLED), word("True", "Paused"));
     assert_eq!(of(&paused, READY), word("True", "AllChecksPassed"), "it still reports");

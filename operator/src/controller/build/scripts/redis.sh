@@ -3,8 +3,9 @@
 # itself the master that has lost its data: its replicas would copy the emptiness.
 set -eu
 config=/etc/redis
+options=$(cat "$config/cli-options")
 me=$(hostname)$(cat "$config/domain")
-password=$(cat /etc/redis-auth/password)
+password=$(cat /etc/redis-auth/app)
 lost=/data/lost
 
 has_data() {
@@ -15,7 +16,8 @@ has_data() {
 master=
 while read -r sentinel; do
 	[ -n "$sentinel" ] || continue
-	said=$(REDISCLI_AUTH=$password timeout 2 redis-cli -h "$sentinel" -p 26379 --raw SENTINEL GET-MASTER-ADDR-BY-NAME exams 2>/dev/null || true)
+	# shellcheck disable=SC2086 # none, or several words
+	said=$(REDISCLI_AUTH=$password timeout 2 redis-cli $options -h "$sentinel" -p 26379 --user app --raw SENTINEL GET-MASTER-ADDR-BY-NAME exams 2>/dev/null || true)
 	master=$(echo "$said" | head -n 1)
 	case $master in *.svc) break ;; *) master= ;; esac
 done <"$config/sentinels"

@@ -80,7 +80,7 @@ fn due(step: &Step) -> Option<DueStep> {
         Step::HandOver(pod) => DueStep::HandOver(index(pod)),
         Step::Replace(pod) => DueStep::Replace(index(pod)),
         Step::Move { from, .. } => DueStep::Move(index(from)),
-        Step::Tune(..) | Step::TuneSentinel(_) => return None,
+        Step::Tune(..) | Step::TuneSentinel(_) | Step::Authorize(_) | Step::Reload(_) => return None,
     })
 }
 
@@ -130,8 +130,10 @@ impl World {
             replicas: 2,
             quorum: 2,
             down_after: 2000,
+            ..SentinelWord::default()
         });
-        let sentinel = |at: usize| Sentinel { pod: format!("sentinel-{at}"), word: word.clone() };
+        let sentinel =
+            |at: usize| Sentinel { pod: format!("sentinel-{at}"), word: word.clone(), ..Sentinel::default() };
         let sentinels = if self.named.is_some() { (0..3).map(sentinel).collect() } else { Vec::new() };
         Facts { nodes: (0..3).map(node).collect(), sentinels }
     }

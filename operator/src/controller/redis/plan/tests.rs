@@ -42,6 +42,7 @@ fn sentinels(names: &[Option<u32>]) -> Vec<Sentinel> {
     let sentinel = |(index, name): (usize, &Option<u32>)| Sentinel {
         pod: format!("sentinel-{index}"),
         word: name.as_ref().map(word),
+        ..Sentinel::default()
     };
     names.iter().enumerate().map(sentinel).collect()
 }
