@@ -213,6 +213,7 @@ fn passwords_of_redis_are_given_or_generated_and_rotated() {
     let switching = switched.redis.unwrap();
     assert_eq!(switching.pass, Some(Pass::Switch));
     let silent = ServicePod {
+        ops: String::new(),
         name: "midterm-1".to_owned(),
         told: None,
         told_of_secrets: None,
