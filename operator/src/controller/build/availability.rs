@@ -72,7 +72,6 @@ pub fn autoscaler(desired: &Desired) -> Option<HorizontalPodAutoscaler> {
                 }),
                 scale_up: None,
             }),
-            ..HorizontalPodAutoscalerSpec::default()
         },
         ..HorizontalPodAutoscaler::default()
     })
