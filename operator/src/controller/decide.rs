@@ -194,8 +194,9 @@ fn provisioned(
     let Some(wanted) = desired.wanted().or_else(as_it_is) else { return Ok(None) };
     let certificate = certificate(desired, observed)?;
     let mut plan = plan::plan(&wanted, &observed.redis_facts, observed.master.as_deref(), now);
-    // The only Redis of all is its own master from the start.
-    if observed.redis.is_none() && wanted.sentinels == 0 {
+    // The only Redis of all is its own master from the start, also where the write that recorded it failed.
+    let is_alone = (wanted.nodes, wanted.sentinels) == (1, 0) && now.0 <= 1 && now.1 == 0;
+    if is_alone || (observed.redis.is_none() && wanted.sentinels == 0) {
         plan.master.get_or_insert_with(|| desired.names.redis_pod(0));
     }
     let volume = observed.redis.as_ref().and_then(|redis| redis.volume.clone());

@@ -53,6 +53,25 @@ fn the_table_of_facts_and_decisions() {
 }
 
 #[test]
+fn one_redis_alone_is_the_master_also_when_its_record_was_lost() {
+    let of = |wanted: i32| Observed {
+        redis: Some(Workload { wanted, ..Workload::default() }),
+        ..Observed::default()
+    };
+    for (name, mode, observed, expected) in [
+        ("it is to be made", Mode::Basic, Observed::default(), Some("midterm-redis-0")),
+        ("it was made, and that is not recorded", Mode::Basic, of(1), Some("midterm-redis-0")),
+        ("of several the record tells", Mode::Basic, of(3), None),
+        ("Sentinels are to name it", Mode::Sentinel, of(1), None),
+    ] {
+        let mut resource = named("midterm");
+        resource.spec.redis.mode = mode;
+        let decision = decide(&desired(&resource), &observed).unwrap();
+        assert_eq!(decision.redis.unwrap().plan.master.as_deref(), expected, "{name}");
+    }
+}
+
+#[test]
 fn an_emptied_secret_is_restored() {
     let mut resource = named("midterm");
     resource.spec.redis.mode = Mode::Basic;
