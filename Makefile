@@ -7,6 +7,8 @@ PROFILE ?= dev
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 BIN_DIR := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 NODE := tests/cluster/cluster
+KWOK_VERSION := v0.8.0
+KWOK := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/adaptive-exam/kwok-$(KWOK_VERSION)/kwok
 CHART := charts/adaptive-exam-operator
 CRD_COPIES := crds/adaptiveexamdeployments.yaml $(CHART)/files/adaptiveexamdeployments.yaml
 
@@ -37,10 +39,16 @@ test: toolchains packages servers clients build earlier ## Run all tests: pure v
 check: format lint layers generated chart-lint ## Check format, lints, layers, generated files and the chart
 
 .PHONY: bench
-bench: packages ## Benchmark the engine, and the service against its limits
+bench: packages bench-operator ## Benchmark the engine, the service against its limits, and the operator at scale
 	cargo bench --package engine
 	cargo build --release --package service --package tests --bins
 	$(TARGET_DIR)/release/load
+
+.PHONY: bench-operator
+bench-operator: toolchains packages kwok ## Benchmark the operator at 10, 100 and 1,000 resources on faked pods (about 10 minutes)
+	$(NODE) build
+	cargo build --release --package operator --package tests --bins
+	trap '$(NODE) down bench' EXIT; $(TARGET_DIR)/release/scale --cluster bench --kwok $(KWOK)
 
 .PHONY: faults
 faults: packages ## Break Redis in every shape under load; print what examinees see, with targets (about 25 minutes)
@@ -109,6 +117,11 @@ cluster-down: ## Stop that node (CLUSTER=name) and clean up
 .PHONY: packages
 packages: ## Install the Debian packages that tests and the node need (root; silent if all are installed)
 	@$(NODE) packages
+
+.PHONY: kwok
+kwok: toolchains ## Build kwok, which fakes pods for the bench of the operator (once)
+	@[ -x $(KWOK) ] || { echo "building kwok $(KWOK_VERSION) once into $(dir $(KWOK)) (about two minutes)" >&2; \
+	  CGO_ENABLED=0 GOBIN=$(dir $(KWOK)) go install -trimpath -ldflags '-s -w' sigs.k8s.io/kwok/cmd/kwok@$(KWOK_VERSION); }
 
 .PHONY: servers
 servers: packages ## Unpack other releases of Redis and Valkey for the tests of the store (once)

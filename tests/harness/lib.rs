@@ -9,6 +9,7 @@ pub mod client;
 pub mod cluster;
 pub mod contract;
 pub mod crowd;
+pub mod operator;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
@@ -21,6 +22,7 @@ pub mod tokens;
 pub mod topology;
 pub mod wait;
 
+pub use self::operator::Operator;
 pub use authority::Authority;
 pub use client::{Client, Examinee};
 pub use cluster::Cluster;
