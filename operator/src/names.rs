@@ -4,6 +4,7 @@
 
 use crate::crd::AdaptiveExamDeployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
+use kube::core::ApiResource;
 use kube::{Resource, ResourceExt};
 use std::collections::BTreeMap;
 
@@ -71,6 +72,17 @@ pub const REDIS_ACCESS: &str = "exam.dreamseed.ai/redis-access";
 pub const APP: &str = "app.kubernetes.io/name";
 /// Its value for operators.
 pub const OPERATOR_APP: &str = "adaptive-exam-operator";
+
+/// The kind of a request for a certificate, to cert-manager.
+pub fn certificate_kind() -> ApiResource {
+    ApiResource {
+        group: "cert-manager.io".to_owned(),
+        version: "v1".to_owned(),
+        api_version: "cert-manager.io/v1".to_owned(),
+        kind: "Certificate".to_owned(),
+        plural: "certificates".to_owned(),
+    }
+}
 
 /// A component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -102,8 +102,8 @@ pub const CRATES: &[Crate] = &[
         only: &[
             only("axum", &["ops"]),
             // Several modules are named as the crate is: these are its own names.
-            only("redis::aio", &["controller::redis::link"]),
-            only("redis::RedisError", &["controller::redis::link"]),
+            only("redis::aio", &["controller::redis::link::*"]),
+            only("redis::RedisError", &["controller::redis::link::*"]),
             only(
                 "kube::Client",
                 &[

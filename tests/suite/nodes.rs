@@ -63,6 +63,7 @@ async fn a_node_is_cut_off_lost_or_drained_and_no_answer_is_lost() -> Result<()>
     broken.and(down)
 }
 
+#[expect(clippy::print_stdout, reason = "figures of a run should be where one looks")]
 async fn break_nodes(cluster: &Cluster) -> Result<()> {
     let namespace = cluster.namespace("exam-nodes").await?;
     namespace.postgres("word").await?;

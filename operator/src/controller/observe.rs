@@ -10,7 +10,6 @@ mod workload;
 
 pub use workload::Workload;
 
-use super::build;
 use super::certificate::{self, Certificate};
 use super::credentials::Credential;
 use super::given::{Given, Unusable};
@@ -218,7 +217,7 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
         .redis_certificate()
         .map(|references| certificate::read(&given, &references, &desired.redis_hosts(), UnixTime::now()));
     let has_issuers = match desired.redis.tls.as_ref().and_then(|tls| tls.issuer_ref.as_ref()) {
-        Some(_) => has_kind(client, &build::certificate::kind()).await?,
+        Some(_) => has_kind(client, &names::certificate_kind()).await?,
         None => false,
     };
     let held = redis_auth.clone().map(entries).unwrap_or_default();

@@ -5,25 +5,13 @@
 use super::Planned;
 use crate::controller::validate::Desired;
 use crate::crd::IssuerKind;
-use crate::names::Component;
-use kube::core::ApiResource;
+use crate::names::{self, Component};
 use serde_json::json;
-
-/// The kind of a request for a certificate.
-pub fn kind() -> ApiResource {
-    ApiResource {
-        group: "cert-manager.io".to_owned(),
-        version: "v1".to_owned(),
-        api_version: "cert-manager.io/v1".to_owned(),
-        kind: "Certificate".to_owned(),
-        plural: "certificates".to_owned(),
-    }
-}
 
 /// A certificate for every pod of Redis and Sentinels, however many there are; `None`: somebody else makes it.
 pub fn request(desired: &Desired) -> Option<Planned> {
     let issuer = desired.redis.tls.as_ref()?.issuer_ref.as_ref()?;
-    let (names, api) = (&desired.names, kind());
+    let (names, api) = (&desired.names, names::certificate_kind());
     let name = names.redis_tls();
     let body = json!({
         "apiVersion": api.api_version,
