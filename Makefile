@@ -19,7 +19,7 @@ help: ## Print this help
 # ---- the main jobs -------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: toolchains build ## Take an exam on a real Kubernetes node whose Redis is killed; leave the node running
+demo: toolchains build ## Take an exam on a real Kubernetes node whose master of Redis hangs; leave the node running
 	@# Without root nothing is installed; the demo then says why no node runs and continues without one.
 	@$(NODE) packages || true
 	@$(BIN_DIR)/demo
