@@ -159,6 +159,8 @@ async fn a_certificate_is_renewed_and_no_request_fails() -> Result<()> {
     let spec = json!({
         "service": {"replicas": 2}, "database": {"urlSecretRef": {"name": "exam-db"}},
         "redis": {"mode": "sentinel", "tls": {"secretRef": {"name": "redis-tls"}}},
+        // The certificates are looked at from outside of the cluster.
+        "networkPolicy": {"enabled": false},
     });
     namespace.api().create(&PostParams::default(), &resource("midterm", spec)?).await?;
     told(&namespace, "SecretMissing").await?;

@@ -4,7 +4,7 @@
 //! and do all they can do. Must not know: how the operator is made.
 
 use crate::e2e::resource;
-use crate::replicas::change;
+use crate::replicas::{change, told};
 use anyhow::{Context, Result, ensure};
 use harness::cluster::{RELEASE, TestNamespace, workspace};
 use harness::{Cluster, wait};
@@ -12,6 +12,7 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::api::rbac::v1::PolicyRule;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, PostParams};
 use kube::core::ApiResource;
@@ -117,6 +118,7 @@ async fn each_right_is_used_and_no_other_is_asked_for() -> Result<()> {
     let namespace = cluster.namespace("exam-rights").await?;
     live(&namespace).await?;
     serve_many(&namespace).await?;
+    certify(&namespace).await?;
     misunderstand(cluster, &namespace).await?;
 
     let unused = wait::until("each right to be used", SETTLE, || async {
@@ -187,6 +189,31 @@ async fn serve_many(namespace: &TestNamespace) -> Result<()> {
     })
     .await?;
     delete(namespace, "midterm").await
+}
+
+/// An issuer of cert-manager is asked for a certificate; only its kind is there.
+async fn certify(namespace: &TestNamespace) -> Result<()> {
+    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let definition = json!({
+        "metadata": {"name": "certificates.cert-manager.io"},
+        "spec": {
+            "group": "cert-manager.io", "scope": "Namespaced",
+            "names": {"kind": "Certificate", "plural": "certificates", "singular": "certificate"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}],
+        },
+    });
+    let definitions: Api<CustomResourceDefinition> = Api::all(namespace.kube.clone());
+    let asked = async {
+        definitions.create(&PostParams::default(), &serde_json::from_value(definition)?).await?;
+        let tls = json!({"issuerRef": {"name": "school"}});
+        let spec = json!({"redis": {"mode": "basic", "tls": tls}});
+        namespace.api().create(&PostParams::default(), &resource("midterm", spec)?).await?;
+        told(namespace, "WaitingForCertificate").await?;
+        delete(namespace, "midterm").await
+    }
+    .await;
+    definitions.delete("certificates.cert-manager.io", &DeleteParams::default()).await?;
+    asked
 }
 
 /// A resource of another release's definition, which has a mode that this operator does not know.
