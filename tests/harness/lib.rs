@@ -3,6 +3,7 @@
 //! Input: what a test needs. Output: running processes, and ways to break them. Nothing here asserts what the
 //! product should do; the suite does.
 
+pub mod api_proxy;
 pub mod authority;
 pub mod backing;
 pub mod client;
@@ -23,6 +24,7 @@ pub mod topology;
 pub mod wait;
 
 pub use self::operator::Operator;
+pub use api_proxy::ApiProxy;
 pub use authority::Authority;
 pub use client::{Client, Examinee};
 pub use cluster::Cluster;

@@ -50,3 +50,4 @@ mod traces;
 mod trust;
 mod update;
 mod waiting;
+mod writes;
