@@ -1,8 +1,8 @@
 //! The reconciler: a pipeline of values.
 //!
 //! ```text
-//! observe ──▶ validate ──▶ decide ──▶ build ──▶ apply ──▶ status
-//! (reads)      (pure)      (pure)    (pure)   (writes)   (pure, then published)
+//! observe ──▶ validate ──▶ decide ──▶ build ──▶ hold ──▶ apply ──▶ status
+//! (reads)      (pure)      (pure)    (pure)    (pure)   (writes)   (pure, then published)
 //! ```
 //! Input: a resource. Output: applied objects, its status, and when to reconcile again. A reconcile is level-triggered
 //! and may stop after any step: the next one continues. At rest it writes nothing. Must not know: CRD rules.
@@ -204,7 +204,7 @@ async fn pipeline(
     let mut resources = build::build(&desired, &decision, token.known().unwrap_or(&new_token));
     let held = hold::hold(
         &mut resources.objects,
-        &hold::live([&observed.service, &observed.redis, &observed.sentinel]),
+        observed.templates(),
         &hold::Rules {
             name: &names.name,
             update: &resource.spec.update,

@@ -4,27 +4,14 @@
 //! Pure. Must not know: what the objects are, beyond their templates.
 
 use super::build::Planned;
-use super::observe::Workload;
+use super::observe::Template;
 use crate::crd::{AdaptiveExamDeploymentSpec, Day, Strategy, Update, Window};
-use crate::names::{APPROVE_UPDATE, MADE_FROM, TEMPLATE};
+use crate::names::{APPROVE_UPDATE, MADE_FROM, TEMPLATE, TLS_REVISION};
 use contract::settings::revision;
 use k8s_openapi::jiff::civil::Weekday;
 use k8s_openapi::jiff::tz::TimeZone;
 use k8s_openapi::jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
-
-/// The template that a live workload has.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Live {
-    /// Kind and name of the workload.
-    pub workload: (&'static str, String),
-    /// The template of its pods.
-    pub template: Value,
-    /// The hash of the template as it was planned; `None`: it was not planned by this kind of operator.
-    pub hash: Option<String>,
-    /// The hash of the part of the spec that it was made from.
-    pub made_from: Option<String>,
-}
 
 /// An update that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,37 +50,43 @@ pub fn made_from(spec: &AdaptiveExamDeploymentSpec) -> String {
     revision(&spec.to_string())
 }
 
-/// Marks the planned workloads, and gives those that may not be changed now the template that they have.
-pub fn hold(planned: &mut [Planned], live: &[Live], rules: &Rules<'_>) -> Option<Held> {
-    let mut waiting: Vec<(&mut Planned, &Live)> = Vec::new();
+/// Marks the planned workloads, and gives each that may not be changed now the template that it has.
+pub fn hold<'a>(
+    planned: &mut [Planned],
+    live: impl IntoIterator<Item = &'a Template> + Clone,
+    rules: &Rules<'_>,
+) -> Option<Held> {
+    let mut waiting: Vec<(&mut Planned, &Template, (&'static str, String))> = Vec::new();
     let mut id = String::new();
     for planned in planned.iter_mut().filter(|planned| planned.body["spec"]["template"].is_object()) {
-        let hash = revision(&planned.body["spec"]["template"].to_string());
+        let template = &planned.body["spec"]["template"];
+        let hash = revision(&template.to_string());
+        let mut live = live.clone().into_iter();
+        let found = live.find(|live| (live.kind, &live.name) == (planned.api.kind.as_str(), &planned.name));
+        // Without a mark it was made before there were marks: then nothing is known of it.
+        let found = found.filter(|found| found.hash.as_ref().is_some_and(|had| *had != hash));
+        let why = found.and_then(|found| Some((found, why(template, found, rules)?)));
         mark(&mut planned.body, &hash, rules.made_from);
-        let found =
-            live.iter().find(|live| live.workload == (planned.api.kind.as_str(), planned.name.clone()));
-        let Some(found) = found.filter(|found| found.hash.as_ref().is_some_and(|had| *had != hash)) else {
-            continue;
-        };
-        id.push_str(&hash);
-        waiting.push((planned, found));
+        if let Some((found, why)) = why {
+            id.push_str(&hash);
+            waiting.push((planned, found, why));
+        }
     }
     let id: String = revision(&id).chars().take(8).collect();
-    let names: Vec<&str> = waiting.iter().map(|(planned, _)| planned.name.as_str()).collect();
-    let held = why(&waiting, rules).filter(|_| rules.approved != Some(id.as_str()))?;
-    let (reason, because) = held;
+    if rules.approved == Some(id.as_str()) {
+        return None;
+    }
+    let (reason, because) = waiting.first().map(|(_, _, why)| why.clone())?;
+    let names: Vec<&str> = waiting.iter().map(|(planned, ..)| planned.name.as_str()).collect();
     let message = format!(
         "{because}, so the pods of {} stay as they are; to replace them now: kubectl annotate --overwrite aed {} {APPROVE_UPDATE}={id}",
         names.join(", "),
         rules.name,
     );
-    for (planned, live) in waiting {
-        planned.body["spec"]["template"] = live.template.clone();
-        mark(
-            &mut planned.body,
-            live.hash.as_deref().unwrap_or_default(),
-            live.made_from.as_deref().unwrap_or_default(),
-        );
+    for (planned, live, _) in waiting {
+        planned.body["spec"]["template"] = live.pods.clone();
+        let text = |hash: &Option<String>| hash.clone().unwrap_or_default();
+        mark(&mut planned.body, &text(&live.hash), &text(&live.made_from));
     }
     Some(Held { reason, message })
 }
@@ -103,27 +96,28 @@ fn mark(body: &mut Value, hash: &str, made_from: &str) {
     body["metadata"]["annotations"][MADE_FROM] = json!(made_from);
 }
 
-/// Why workloads may not be changed now; `None`: they may.
-fn why(waiting: &[(&mut Planned, &Live)], rules: &Rules<'_>) -> Option<(&'static str, String)> {
-    if waiting.is_empty() {
+/// Why a workload may not be changed now; `None`: it may.
+fn why(planned: &Value, live: &Template, rules: &Rules<'_>) -> Option<(&'static str, String)> {
+    let is_of_the_same_spec = live.made_from.as_deref() == Some(rules.made_from);
+    let of_certificate = |template: &Value| template["metadata"]["annotations"][TLS_REVISION].clone();
+    if is_of_the_same_spec && of_certificate(planned) != of_certificate(&live.pods) {
+        // It would expire while it waits.
         return None;
     }
-    // Another template from the same spec and the same Secrets is another operator's.
-    let is_upgrade = waiting.iter().all(|(planned, live)| {
-        live.made_from.as_deref() == Some(rules.made_from)
-            && own_annotations(&planned.body["spec"]["template"]) == own_annotations(&live.template)
-    });
     let Update { strategy, window } = rules.update;
-    match (is_upgrade, strategy, window) {
-        (true, _, _) => Some(("OperatorUpgraded", "this operator would make pods in another way".to_owned())),
-        (false, Strategy::Supervised, _) => {
+    match (strategy, window) {
+        // Another template from the same spec and the same Secrets is another operator's.
+        _ if is_of_the_same_spec && own_annotations(planned) == own_annotations(&live.pods) => {
+            Some(("OperatorUpgraded", "this operator would make pods in another way".to_owned()))
+        }
+        (Strategy::Supervised, _) => {
             Some(("WaitingForApproval", "spec.update.strategy is Supervised".to_owned()))
         }
-        (false, Strategy::Automatic, Some(window)) if !is_open(window, rules.now) => {
+        (Strategy::Automatic, Some(window)) if !is_open(window, rules.now) => {
             let Window { from, hours, .. } = window;
             Some(("OutsideWindow", format!("spec.update.window begins at {from} UTC and lasts {hours} h")))
         }
-        (false, Strategy::Automatic, _) => None,
+        (Strategy::Automatic, _) => None,
     }
 }
 
@@ -162,11 +156,6 @@ fn weekday(day: Day) -> Weekday {
         Day::Saturday => Weekday::Saturday,
         Day::Sunday => Weekday::Sunday,
     }
-}
-
-/// The templates of the live workloads.
-pub fn live<'a>(workloads: impl IntoIterator<Item = &'a Option<Workload>>) -> Vec<Live> {
-    workloads.into_iter().flatten().map(|workload| workload.template.clone()).collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ pub mod evidence;
 mod pods;
 mod workload;
 
-pub use workload::Workload;
+pub use workload::{Template, Workload};
 
 use super::certificate::{self, Certificate};
 use super::credentials::Credential;
@@ -121,6 +121,12 @@ impl Observed {
                 workload.is_current = false;
             }
         }
+    }
+
+    /// The templates of the workloads that are there.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> + Clone {
+        let all = [&self.service, &self.redis, &self.sentinel];
+        all.into_iter().flatten().map(|workload| &workload.template)
     }
 
     /// Data pods and Sentinels that run, as their StatefulSets say.

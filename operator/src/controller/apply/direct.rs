@@ -1,4 +1,5 @@
-//! Writes that are no apply of a whole object: annotations and labels of pods, a number of pods that is handed over, deletions.
+//! Writes that are no apply of a whole object: annotations and labels of pods, the size of a claim, a number
+//! of pods that is handed over, deletions.
 //!
 //! Input: names. Output: the writes. Must not know: why they are wanted.
 

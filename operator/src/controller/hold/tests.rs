@@ -21,12 +21,13 @@ fn template(image: &str, database: &str) -> Value {
 }
 
 /// As it was applied from a spec, and as the API server has it, with a default.
-fn lives(template: &Value, made_from: &str) -> Vec<Live> {
+fn lives(template: &Value, made_from: &str) -> Vec<Template> {
     let mut filled = template.clone();
     filled["spec"]["restartPolicy"] = json!("Always");
-    vec![Live {
-        workload: ("Deployment", "midterm".to_owned()),
-        template: filled,
+    vec![Template {
+        kind: "Deployment",
+        name: "midterm".to_owned(),
+        pods: filled,
         hash: Some(revision(&template.to_string())),
         made_from: Some(made_from.to_owned()),
     }]
@@ -42,7 +43,7 @@ fn rules<'a>(update: &'a Update, approved: Option<&'a str>) -> Rules<'a> {
 }
 
 /// The reason that holds an update back, and whether the planned template is applied.
-fn held(wanted: &Value, live: &[Live], rules: &Rules<'_>) -> (Option<&'static str>, bool) {
+fn held(wanted: &Value, live: &[Template], rules: &Rules<'_>) -> (Option<&'static str>, bool) {
     let mut objects = [planned(wanted)];
     let held = hold(&mut objects, live, rules);
     let is_applied = objects[0].body["spec"]["template"] == *wanted;
@@ -50,7 +51,7 @@ fn held(wanted: &Value, live: &[Live], rules: &Rules<'_>) -> (Option<&'static st
     if is_applied {
         assert_eq!(hash, Some(revision(&wanted.to_string())));
     } else {
-        assert_eq!(objects[0].body["spec"]["template"], live[0].template, "as it is, with its defaults");
+        assert_eq!(objects[0].body["spec"]["template"], live[0].pods, "as it is, with its defaults");
         assert_eq!(hash, live[0].hash, "and is told as what it is");
     }
     (held.map(|held| held.reason), is_applied)
@@ -63,6 +64,8 @@ fn the_table_of_updates() {
     let window = Window { days: vec![Day::Saturday], from: "22:00".to_owned(), hours: 4 };
     let at_night = Update { window: Some(window), ..Update::default() };
     let (one, two, moved) = (template("exam:1", "a"), template("exam:2", "a"), template("exam:1", "b"));
+    let mut renewed = two.clone();
+    renewed["metadata"]["annotations"][TLS_REVISION] = json!("c");
     let (since, before) = (lives(&one, "new"), lives(&one, "old"));
     let table = [
         ("new", &one, Vec::new(), &supervised, None),
@@ -70,6 +73,9 @@ fn the_table_of_updates() {
         ("the spec has changed", &two, before.clone(), &automatic, None),
         ("the operator has changed", &two, since.clone(), &automatic, Some("OperatorUpgraded")),
         ("the database has moved", &moved, since.clone(), &automatic, None),
+        ("the certificate is another", &renewed, since.clone(), &supervised, None),
+        ("the certificate is another, by day", &renewed, since.clone(), &at_night, None),
+        ("a certificate, and the spec", &renewed, before.clone(), &supervised, Some("WaitingForApproval")),
         ("supervised", &two, before.clone(), &supervised, Some("WaitingForApproval")),
         ("by day", &two, before.clone(), &at_night, Some("OutsideWindow")),
     ];
@@ -77,6 +83,22 @@ fn the_table_of_updates() {
         let rules = rules(update, None);
         assert_eq!(held(wanted, &live, &rules), (expected, expected.is_none()), "{case}");
     }
+}
+
+/// Two workloads, of which one has a reason of its own to change.
+#[test]
+fn what_comes_in_brings_nothing_else_with_it() {
+    let (one, two, moved) = (template("exam:1", "a"), template("exam:2", "a"), template("exam:2", "b"));
+    let redis = |template: &Value| Planned { name: "midterm-redis".to_owned(), ..planned(template) };
+    let mut live = lives(&one, "new");
+    live.push(Template { name: "midterm-redis".to_owned(), ..live[0].clone() });
+    let mut objects = [planned(&moved), redis(&two)];
+    let update = Update::default();
+    let told = hold(&mut objects, &live, &rules(&update, None)).unwrap();
+    assert_eq!(told.reason, "OperatorUpgraded");
+    assert!(told.message.contains("the pods of midterm-redis stay"), "{}", told.message);
+    assert_eq!(objects[0].body["spec"]["template"], moved, "it has another database");
+    assert_eq!(objects[1].body["spec"]["template"], live[1].pods);
 }
 
 #[test]

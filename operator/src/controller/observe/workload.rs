@@ -4,11 +4,26 @@
 
 use super::claims::Claim;
 use super::evidence::Evidence;
-use crate::controller::hold::Live;
 use crate::names;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::Value;
+
+/// The template of a workload's pods.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Template {
+    /// Kind of the workload.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// What pods are made of, as the API server has it, with its defaults.
+    pub pods: Value,
+    /// The hash of that as it was planned; `None`: it was planned before there were hashes.
+    pub hash: Option<String>,
+    /// The hash of the part of the spec that it was made from.
+    pub made_from: Option<String>,
+}
 
 /// How far a workload is.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,7 +41,7 @@ pub struct Workload {
     /// Why its controller cannot create its pods, in the controller's words.
     pub refused: Option<String>,
     /// The template of its pods.
-    pub template: Live,
+    pub template: Template,
     /// The size of the volumes that it was made with, which cannot be changed in it.
     pub volume: Option<String>,
     /// What the cluster says of its pods; empty while all is as it should be.
@@ -49,11 +64,12 @@ pub(super) fn has_tls(set: &StatefulSet) -> bool {
 }
 
 /// The template of a live workload.
-fn template(kind: &'static str, metadata: &ObjectMeta, template: &PodTemplateSpec) -> Live {
+fn template(kind: &'static str, metadata: &ObjectMeta, template: &PodTemplateSpec) -> Template {
     let annotation = |name| metadata.annotations.as_ref().and_then(|found| found.get(name)).cloned();
-    Live {
-        workload: (kind, metadata.name.clone().unwrap_or_default()),
-        template: serde_json::to_value(template).expect("a template should have a JSON form"),
+    Template {
+        kind,
+        name: metadata.name.clone().unwrap_or_default(),
+        pods: serde_json::to_value(template).expect("a template should have a JSON form"),
         hash: annotation(names::TEMPLATE),
         made_from: annotation(names::MADE_FROM),
     }

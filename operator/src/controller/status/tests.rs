@@ -3,9 +3,8 @@
 use super::*;
 use crate::controller::credentials::Credential;
 use crate::controller::given::Given;
-use crate::controller::hold::Live;
 use crate::controller::observe::evidence::Evidence;
-use crate::controller::observe::{Generated, ServicePod};
+use crate::controller::observe::{Generated, ServicePod, Template};
 use crate::controller::redis::auth::RedisAuth;
 use crate::controller::redis::facts::{Facts, Node, Word};
 use crate::controller::redis::plan::Wanted;
@@ -21,7 +20,7 @@ fn at(seconds: i64) -> Time {
 
 fn rolled_out() -> Workload {
     Workload {
-        template: Live::default(),
+        template: Template::default(),
         volume: None,
         is_current: true,
         wanted: 1,
