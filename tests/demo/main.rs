@@ -14,6 +14,7 @@ use kube::api::{Patch, PatchParams};
 use operator::crd::AdaptiveExamDeployment;
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::cell::OnceCell;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ const ITEMS: usize = 10;
 const LOSS: usize = 5;
 /// What is applied, from the top of the workspace.
 const SAMPLE: &str = "charts/adaptive-exam-operator/examples/sentinel.yaml";
+/// The events that the operator tells.
+const OURS: &str = "regarding.kind=AdaptiveExamDeployment";
 /// How long Sentinels and the operator may take.
 const SETTLE: Duration = Duration::from_secs(120);
 
@@ -71,20 +74,24 @@ async fn on_a_node(cluster: &Cluster) -> Result<()> {
     let client = namespace.exams(NAME).await?;
     let before = master(&namespace).await.context("a master")?;
     let id = namespace.api::<Pod>().get(&before).await?.metadata.uid.context("an id")?;
+    let hung = OnceCell::new();
     let hang = || async {
+        hung.get_or_init(Instant::now);
         cluster.signal(&id, "redis-server", Signal::STOP)?;
         Ok(format!("{before} answers nothing any more; the exam goes on from the log"))
     };
-    let start = Instant::now();
     let taken = take(&client, hang).await;
     let elected = wait::until("another master", SETTLE, || async {
         master(&namespace).await.filter(|now| *now != before)
     })
     .await;
-    println!("  {:.1} s after the exam began another leads", start.elapsed().as_secs_f64());
+    let seconds = hung.get().map(|hung| hung.elapsed().as_secs_f64());
     cluster.signal(&id, "redis-server", Signal::CONT)?;
     taken?;
-    say(&format!("Sentinels have elected {}; {before} answers again, and follows it.", elected?));
+    let (elected, seconds) = (elected?, seconds.unwrap_or_default());
+    say(&format!(
+        "Sentinels have elected {elected}; the status tells it {seconds:.1} s after the hang. {before} answers again, and follows it."
+    ));
     wait::until("two replicas in sync", SETTLE, || async {
         let status = namespace.api::<AdaptiveExamDeployment>().get(NAME).await.ok()?.status?;
         (status.redis?.replicas_in_sync == 2).then_some(())
@@ -92,7 +99,12 @@ async fn on_a_node(cluster: &Cluster) -> Result<()> {
     .await?;
     namespace.ready(NAME, "sentinel").await?;
     println!("{}", cluster.tool(&["kubectl", "-n", NAMESPACE, "get", "aed,pods"]).await?);
-    println!("{}", cluster.tool(&["kubectl", "-n", NAMESPACE, "get", "events.events.k8s.io"]).await?);
+    println!(
+        "{}",
+        cluster
+            .tool(&["kubectl", "-n", NAMESPACE, "get", "events.events.k8s.io", "--field-selector", OURS])
+            .await?
+    );
     say("It is left running. Where to look next:");
     println!("  tests/cluster/cluster exec {NODE} -- kubectl -n {NAMESPACE} describe aed {NAME}");
     println!("  tests/cluster/cluster exec {NODE} -- kubectl -n {NAMESPACE} logs deploy/{NAME}");
