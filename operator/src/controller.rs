@@ -19,6 +19,8 @@ pub mod hold;
 pub mod observe;
 mod quantity;
 pub mod redis;
+#[cfg(test)]
+mod schedules;
 pub mod status;
 pub mod validate;
 pub mod waiting;
@@ -264,8 +266,8 @@ async fn pipeline(
         let service = observed.service.is_some();
         let redis = observed.redis.is_some();
         for (is_used, write, name, is_new) in [
-            (service, decision.auth, &auth_name, token.known().is_none()),
-            (redis, decision.redis_auth, &redis_auth_name, passwords.known().is_none()),
+            (service, &decision.auth, &auth_name, token.known().is_none()),
+            (redis, &decision.redis_auth, &redis_auth_name, passwords.known().is_none()),
         ] {
             if let Some((reason, note)) = lost_secret(is_used, write, name, is_new) {
                 context.events.tell_lost_secret(&resource.metadata, name, reason, &note).await;
@@ -350,14 +352,14 @@ fn after_failure(resource: Arc<Watched>, error: &Error, _context: Arc<Context>) 
 /// What is told of a Secret that was in use and had to be written again.
 fn lost_secret(
     is_used: bool,
-    write: SecretWrite,
+    write: &SecretWrite,
     name: &str,
     is_new: bool,
 ) -> Option<(&'static str, String)> {
     let (reason, what) = match write {
-        SecretWrite::Keep | SecretWrite::Update => return None,
+        SecretWrite::Keep | SecretWrite::Update(_) => return None,
         SecretWrite::Create => ("SecretDeleted", "was deleted"),
-        SecretWrite::Restore => ("SecretEmptied", "had lost its content"),
+        SecretWrite::Restore(_) => ("SecretEmptied", "had lost its content"),
     };
     let how = match is_new {
         true => {

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Environment variable with the name of the node that the tests of one run share: checkouts beside each other take names of
@@ -180,6 +180,16 @@ impl Cluster {
     /// The tool failed; the error holds what it said.
     pub async fn tool(&self, words: &[&str]) -> Result<String> {
         run(command().args(["exec", &self.name, "--"]).args(words)).await
+    }
+
+    /// Starts kubectl or helm against it; what it prints can be read while it runs, and it ends with the value.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_tool(&self, words: &[&str]) -> Result<Child> {
+        let mut tool = command();
+        tool.args(["exec", &self.name, "--"]).args(words);
+        Ok(tool.stdout(Stdio::piped()).kill_on_drop(true).spawn()?)
     }
 
     /// Cuts a node off (`cut`), joins it again (`join`), ends it (`lose`) or starts it again (`restore`).

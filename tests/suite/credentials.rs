@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const SETTLE: Duration = Duration::from_secs(150);
 
 /// The password of a user in the Secret of Redis.
-async fn password(namespace: &TestNamespace, user: &str) -> Result<String> {
+pub(crate) async fn password(namespace: &TestNamespace, user: &str) -> Result<String> {
     let secret = namespace.api::<Secret>().get("midterm-redis-auth").await?;
     let held = secret.data.unwrap_or_default().remove(user).context("a password")?;
     Ok(String::from_utf8(held.0)?)
@@ -36,7 +36,7 @@ async fn redis(namespace: &TestNamespace) -> Option<RedisStatus> {
 }
 
 /// Waits until no rotation is on its way and the service's password is another.
-async fn rotated(namespace: &TestNamespace, before: &str) -> Result<String> {
+pub(crate) async fn rotated(namespace: &TestNamespace, before: &str) -> Result<String> {
     wait::until("the end of the rotation", SETTLE, || async {
         let now = password(namespace, "app").await.ok()?;
         let is_done = redis(namespace).await?.rotation.is_none();

@@ -1,4 +1,7 @@
-//! Three real nodes: one is cut off, one is lost and one is drained, each with the master of Redis on it, under load.
+//! Three real nodes: one is cut off, one is lost and one is drained, each with the master of Redis on it, under load. Then
+//! all else that can happen to Redis and to the operator.
+
+mod faults;
 
 use crate::e2e::{resource, undisturbed};
 use crate::sentinel::{another_master, settled};
@@ -128,5 +131,5 @@ async fn break_nodes(cluster: &Cluster) -> Result<()> {
             "{fault}: bit by bit the exam without it"
         );
     }
-    Ok(())
+    faults::one_after_another(cluster, &namespace, &client, &expected).await
 }

@@ -44,12 +44,12 @@ pub(crate) async fn settled(namespace: &TestNamespace) -> Result<String> {
     wait::until("a master with two replicas and three Sentinels", SETTLE, settled).await
 }
 
-async fn uid(namespace: &TestNamespace, pod: &str) -> Result<String> {
+pub(crate) async fn uid(namespace: &TestNamespace, pod: &str) -> Result<String> {
     namespace.api::<Pod>().get(pod).await?.metadata.uid.context("an id")
 }
 
 /// Waits until three pods of a component are ready that were not there before.
-async fn all_are_others(
+pub(crate) async fn all_are_others(
     namespace: &TestNamespace,
     component: &str,
     before: &[(String, String)],
@@ -69,7 +69,7 @@ async fn all_are_others(
     .await
 }
 
-async fn kill(namespace: &TestNamespace, component: &str) -> Result<()> {
+pub(crate) async fn kill(namespace: &TestNamespace, component: &str) -> Result<()> {
     let api: Api<Pod> = namespace.api();
     for (pod, _) in pods(namespace, component).await? {
         api.delete(&pod, &DeleteParams::default().grace_period(0)).await?;

@@ -188,7 +188,7 @@ async fn read_live(client: &Client, names: &Names, planned: &Planned) -> Result<
     }
 }
 
-/// Creates an object. If it exists already, the existing one is kept.
+/// Creates an object. One that exists already is kept, and ends the reconcile: what was planned does not know it.
 async fn create(client: &Client, names: &Names, planned: &Planned) -> Result<(), Error> {
     let Planned { api: resource, name, body } = planned;
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
@@ -199,12 +199,11 @@ async fn create(client: &Client, names: &Names, planned: &Planned) -> Result<(),
             tracing::info!(kind = resource.kind, name, namespace = names.namespace, "created");
             Ok(())
         }
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
         Err(source) => Err(Error::write(&resource.kind, name, source)),
     }
 }
 
-/// Writes the content of a Secret again that has lost it.
+/// Writes the content of a Secret, unless it was changed since it was read.
 async fn restore(client: &Client, names: &Names, planned: &Planned) -> Result<(), Error> {
     let Planned { api: resource, name, body } = planned;
     let params = PatchParams::apply(FIELD_MANAGER).force();

@@ -60,7 +60,8 @@ pub struct Resources {
     /// Create-only objects, Secrets and volume claims: they are never updated, because a claim may have been expanded by
     /// hand, and a password must not change under its users.
     pub create_only: Vec<Planned>,
-    /// Secrets that have lost their content and get it again, or whose rotation goes on.
+    /// Secrets that have lost their content and get it again, or whose rotation goes on: they are written over the version
+    /// that was read, and over no other.
     pub restore: Vec<Planned>,
     /// All other objects, in order.
     pub objects: Vec<Planned>,
@@ -79,15 +80,20 @@ pub fn build(desired: &Desired, decision: &Decision, token: &Credential) -> Reso
     let settings = desired.settings(decision.store.clone()).to_text();
     let revision = contract::settings::revision(&settings);
     let (mut create_only, mut restore) = (Vec::new(), Vec::new());
-    let mut secrets = vec![(decision.auth, secrets::api_token(names, token))];
+    let mut secrets = vec![(&decision.auth, secrets::api_token(names, token))];
     if let Some(Provisioned { auth, .. }) = &decision.redis {
-        secrets.push((decision.redis_auth, secrets::redis_auth(names, auth)));
+        secrets.push((&decision.redis_auth, secrets::redis_auth(names, auth)));
     }
     for (write, secret) in secrets {
         match write {
             SecretWrite::Keep => {}
             SecretWrite::Create => create_only.push(Planned::of(&secret)),
-            SecretWrite::Restore | SecretWrite::Update => restore.push(Planned::of(&secret)),
+            SecretWrite::Restore(read) | SecretWrite::Update(read) => {
+                let mut planned = Planned::of(&secret);
+                // Whoever was frozen meanwhile must not write old passwords over new ones.
+                planned.body["metadata"]["resourceVersion"] = read.as_str().into();
+                restore.push(planned);
+            }
         }
     }
     if let (true, DesiredDatabase::Embedded(storage)) = (decision.make_data, &desired.database) {

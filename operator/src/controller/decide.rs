@@ -85,16 +85,16 @@ pub struct Known<'a> {
 }
 
 /// What to do with a generated Secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretWrite {
     /// Nothing: it is whole, or not wanted.
     Keep,
     /// Create it: it is not there.
     Create,
-    /// Write its content again: it is there and not whole.
-    Restore,
-    /// Write other content: a rotation goes on, or its form is that of another operator.
-    Update,
+    /// Write its content again, over this version: it is there and not whole.
+    Restore(String),
+    /// Write other content, over this version: a rotation goes on, or its form is that of another operator.
+    Update(String),
 }
 
 impl SecretWrite {
@@ -102,8 +102,8 @@ impl SecretWrite {
         match found {
             _ if !is_wanted => Self::Keep,
             Generated { value: Some(_), .. } => Self::Keep,
-            Generated { exists: true, .. } => Self::Restore,
-            Generated { exists: false, .. } => Self::Create,
+            Generated { version: Some(read), .. } => Self::Restore(read.clone()),
+            Generated { version: None, .. } => Self::Create,
         }
     }
 }
@@ -148,7 +148,7 @@ pub fn decide(desired: &Desired, observed: &Observed, known: Known<'_>) -> Resul
         auth: SecretWrite::of(desired.auth.mode == AuthMode::Token, &observed.auth),
         redis_auth: match SecretWrite::of(redis.is_some(), &observed.redis_auth) {
             SecretWrite::Keep if redis.as_ref().is_some_and(|redis| redis.has_other_secret(observed)) => {
-                SecretWrite::Update
+                SecretWrite::Update(observed.redis_auth.version.clone().unwrap_or_default())
             }
             write => write,
         },

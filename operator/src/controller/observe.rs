@@ -8,12 +8,12 @@ pub mod evidence;
 mod pods;
 mod workload;
 
-pub use workload::{Template, Workload};
+pub use workload::{Template, Workload, workload_of_deployment, workload_of_stateful_set};
 
 use super::certificate::{self, Certificate};
 use super::credentials::Credential;
 use super::given::{Given, Unusable};
-use super::redis::auth::{REDIS_CONFIG_KEY, RedisAuth, SENTINEL_CONFIG_KEY};
+use super::redis::auth::RedisAuth;
 use super::redis::facts::Facts;
 use super::redis::link::Access;
 use super::validate::Desired;
@@ -33,7 +33,7 @@ pub use pods::open_exams;
 use pods::{redis_pods, service_pods};
 use rustls::pki_types::UnixTime;
 use std::collections::{BTreeMap, BTreeSet};
-use workload::{has_tls, workload_of_deployment, workload_of_stateful_set};
+use workload::has_tls;
 
 /// What is there.
 #[derive(Clone, Debug, Default)]
@@ -162,15 +162,15 @@ impl Observed {
 /// A Secret that the operator generates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Generated<T> {
-    /// Whether there is such a Secret.
-    pub exists: bool,
+    /// The version of the Secret that was read; `None`: there is no such Secret.
+    pub version: Option<String>,
     /// Its credentials, if the Secret is whole.
     pub value: Option<T>,
 }
 
 impl<T> Default for Generated<T> {
     fn default() -> Self {
-        Self { exists: false, value: None }
+        Self { version: None, value: None }
     }
 }
 
@@ -268,6 +268,8 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
         Some(workload) if workload.ready > 0 => service_pods(client, http, names).await?,
         _ => Vec::new(),
     };
+    let version =
+        |found: &Option<Secret>| found.as_ref().and_then(|found| found.metadata.resource_version.clone());
     let of = |found: &Option<Secret>| found.as_ref().map(|found| found.metadata.clone());
     let taken = other_owner("Secret", of(&auth), names)
         .or_else(|| other_owner("Secret", of(&redis_auth), names))
@@ -276,14 +278,11 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
         });
     Ok(Observed {
         auth: Generated {
-            exists: auth.is_some(),
+            version: version(&auth),
             value: auth.as_ref().and_then(|secret| entry(secret, names::TOKEN_KEY)).map(Credential),
         },
-        has_redis_config: passwords.as_ref().is_some_and(|passwords| {
-            let data = passwords.data();
-            [REDIS_CONFIG_KEY, SENTINEL_CONFIG_KEY].iter().all(|key| held.get(*key) == data.get(*key))
-        }),
-        redis_auth: Generated { exists: redis_auth.is_some(), value: passwords },
+        has_redis_config: passwords.as_ref().is_some_and(|passwords| passwords.has_config_in(&held)),
+        redis_auth: Generated { version: version(&redis_auth), value: passwords },
         given,
         certificate,
         has_issuers,
@@ -323,7 +322,7 @@ fn other_owner(
 }
 
 /// All that a Secret holds as text.
-fn entries(secret: Secret) -> BTreeMap<String, Credential> {
+pub fn entries(secret: Secret) -> BTreeMap<String, Credential> {
     let data = secret.data.unwrap_or_default();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok().filter(|text| !text.trim().is_empty());
     data.into_iter().filter_map(|(key, bytes)| Some((key, Credential(text(bytes.0)?)))).collect()

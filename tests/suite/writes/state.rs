@@ -7,6 +7,7 @@ use harness::cluster::TestNamespace;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{DynamicObject, ListParams};
 use kube::core::ApiResource;
@@ -28,6 +29,7 @@ fn kinds() -> Vec<ApiResource> {
         ApiResource::erase::<PersistentVolumeClaim>(none),
         ApiResource::erase::<Deployment>(none),
         ApiResource::erase::<StatefulSet>(none),
+        ApiResource::erase::<NetworkPolicy>(none),
         ApiResource::erase::<PodDisruptionBudget>(none),
         ApiResource::erase::<HorizontalPodAutoscaler>(none),
     ]
@@ -52,20 +54,65 @@ pub async fn objects(namespace: &TestNamespace) -> Result<Vec<DynamicObject>> {
 /// What is there now.
 pub async fn look(namespace: &TestNamespace, name: &str) -> Result<Value> {
     let resource = namespace.api::<AdaptiveExamDeployment>().get(name).await?;
-    let mut said = json!({"status": status(&resource)?});
+    let mut revisions = Revisions::default();
+    let mut said = json!({"status": revisions.numbered(status(&resource)?)});
     for object in objects(namespace).await? {
         let kind = object.types.as_ref().map(|types| types.kind.clone()).unwrap_or_default();
         let name = format!("{kind} {}", object.name_any());
-        said[name] = settled(&kind, object);
+        said[name] = revisions.numbered(settled(&kind, object));
     }
     Ok(said)
+}
+
+/// Digits of a revision.
+const REVISION: usize = 12;
+
+/// The revisions of a run, in the order in which they are met. Passwords are random, and so are the revisions of all that
+/// names them: which of them are the same is compared, and not what they are.
+#[derive(Default)]
+struct Revisions(Vec<String>);
+
+impl Revisions {
+    /// A value with its revisions replaced by their numbers.
+    fn numbered(&mut self, value: Value) -> Value {
+        match value {
+            Value::String(text) => self.replace(&text).into(),
+            Value::Array(all) => all.into_iter().map(|value| self.numbered(value)).collect(),
+            Value::Object(fields) => {
+                fields.into_iter().map(|(name, value)| (self.replace(&name), self.numbered(value))).collect()
+            }
+            other => other,
+        }
+    }
+
+    fn replace(&mut self, text: &str) -> String {
+        let is_digit = |letter: char| letter.is_ascii_digit() || ('a'..='f').contains(&letter);
+        let words = text.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric());
+        let numbered = words.map(|word| {
+            let (start, end) = word.split_at_checked(REVISION).unwrap_or((word, ""));
+            let is_revision = start.len() == REVISION
+                && start.chars().all(is_digit)
+                && !end.starts_with(|letter: char| letter.is_ascii_alphanumeric());
+            if !is_revision {
+                return word.to_owned();
+            }
+            let number = self.0.iter().position(|known| known == start).unwrap_or_else(|| {
+                self.0.push(start.to_owned());
+                self.0.len() - 1
+            });
+            format!("<revision {number}>{end}")
+        });
+        numbered.collect()
+    }
 }
 
 /// Whether this is there now.
 pub async fn is_there(namespace: &TestNamespace, name: &str, expected: &Value) -> bool {
     // The status is the last to be as it should be, and costs one request to look at.
     let resource = namespace.api::<AdaptiveExamDeployment>().get(name).await;
-    let is_said = resource.is_ok_and(|now| status(&now).is_ok_and(|now| now == expected["status"]));
+    let is_said = resource.is_ok_and(|now| {
+        status(&now).is_ok_and(|now| Revisions::default().numbered(now) == expected["status"])
+    });
     is_said && look(namespace, name).await.is_ok_and(|seen| seen == *expected)
 }
 

@@ -23,8 +23,11 @@ fn word(text: &str) -> Credential {
 fn the_table_of_facts_and_decisions() {
     let basic = || Observed { redis: Some(Workload::default()), ..Observed::default() };
     let secrets = |observed: Observed| Observed {
-        auth: Generated { exists: true, value: Some(word("word")) },
-        redis_auth: Generated { exists: true, value: Some(RedisAuth::steady(passwords("old"), "")) },
+        auth: Generated { version: Some("7".to_owned()), value: Some(word("word")) },
+        redis_auth: Generated {
+            version: Some("7".to_owned()),
+            value: Some(RedisAuth::steady(passwords("old"), "")),
+        },
         has_redis_config: true,
         has_data: true,
         ..observed
@@ -75,11 +78,16 @@ fn one_redis_alone_is_the_master_also_when_its_record_was_lost() {
 fn an_emptied_secret_is_restored() {
     let mut resource = named("midterm");
     resource.spec.redis.mode = Mode::Basic;
-    let (auth, redis_auth) =
-        (Generated { exists: true, value: None }, Generated { exists: true, value: None });
+    let (auth, redis_auth) = (
+        Generated { version: Some("7".to_owned()), value: None },
+        Generated { version: Some("7".to_owned()), value: None },
+    );
     let observed = Observed { auth, redis_auth, ..Observed::default() };
     let decision = decide(&desired(&resource), &observed).unwrap();
-    assert_eq!((decision.auth, decision.redis_auth), (SecretWrite::Restore, SecretWrite::Restore));
+    assert_eq!(
+        (decision.auth, decision.redis_auth),
+        (SecretWrite::Restore("7".to_owned()), SecretWrite::Restore("7".to_owned()))
+    );
 }
 
 #[test]
@@ -202,7 +210,7 @@ fn passwords_of_redis_are_given_or_generated_and_rotated() {
         desired(&resource)
     };
     let held = |auth: &RedisAuth, observed: Observed| Observed {
-        redis_auth: Generated { exists: true, value: Some(auth.clone()) },
+        redis_auth: Generated { version: Some("7".to_owned()), value: Some(auth.clone()) },
         has_redis_config: true,
         ..observed
     };
@@ -223,7 +231,11 @@ fn passwords_of_redis_are_given_or_generated_and_rotated() {
     let same = decide(&chosen, &held(&auth, cache("chosen"))).unwrap();
     assert_eq!((same.redis_auth, same.redis.unwrap().pass), (SecretWrite::Keep, None));
     let other = decide(&chosen, &held(&auth, cache("other"))).unwrap();
-    assert_eq!((&other.store, other.redis_auth), (&first.store, SecretWrite::Update), "nobody uses it yet");
+    assert_eq!(
+        (&other.store, other.redis_auth),
+        (&first.store, SecretWrite::Update("7".to_owned())),
+        "nobody uses it yet"
+    );
     let adding = other.redis.unwrap();
     assert_eq!(adding.pass, Some(Pass::Add));
     assert_eq!(other.store_files.len(), 2, "it is there before the Settings name it");

@@ -22,7 +22,7 @@ pub struct Claim {
 
 impl Claim {
     /// A claim, as the API server has it.
-    pub(super) fn of(claim: &PersistentVolumeClaim) -> Option<Self> {
+    pub fn of(claim: &PersistentVolumeClaim) -> Option<Self> {
         let size = |sizes: Option<&BTreeMap<String, Quantity>>| Some(sizes?.get("storage")?.0.clone());
         let asked = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref();
         Some(Self {

@@ -75,7 +75,8 @@ fn template(kind: &'static str, metadata: &ObjectMeta, template: &PodTemplateSpe
     }
 }
 
-pub(super) fn workload_of_deployment(deployment: Deployment) -> Workload {
+/// How far a Deployment is.
+pub fn workload_of_deployment(deployment: Deployment) -> Workload {
     let template = template("Deployment", &deployment.metadata, &deployment.spec.template);
     let spec = deployment.spec;
     let status = deployment.status.unwrap_or_default();
@@ -99,7 +100,8 @@ pub(super) fn workload_of_deployment(deployment: Deployment) -> Workload {
     }
 }
 
-pub(super) fn workload_of_stateful_set(stateful_set: StatefulSet) -> Workload {
+/// How far a StatefulSet is.
+pub fn workload_of_stateful_set(stateful_set: StatefulSet) -> Workload {
     let template = template("StatefulSet", &stateful_set.metadata, &stateful_set.spec.template);
     let spec = stateful_set.spec;
     let status = stateful_set.status.unwrap_or_default();

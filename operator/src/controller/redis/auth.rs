@@ -146,6 +146,12 @@ impl RedisAuth {
         Some(Self { current: Passwords::read(held, "")?, stage, made_for })
     }
 
+    /// Whether a Secret holds what follows from these passwords, in the form of this operator.
+    pub fn has_config_in(&self, held: &BTreeMap<String, Credential>) -> bool {
+        let data = self.data();
+        [REDIS_CONFIG_KEY, SENTINEL_CONFIG_KEY].iter().all(|key| held.get(*key) == data.get(*key))
+    }
+
     /// What tells one content of the Secret from another.
     pub fn revision(&self) -> String {
         let (stage, others) = match &self.stage {

@@ -33,7 +33,7 @@ fn rolled_out() -> Workload {
 }
 
 fn whole() -> Generated<Credential> {
-    Generated { exists: true, value: Some(Credential("word".to_owned())) }
+    Generated { version: Some("7".to_owned()), value: Some(Credential("word".to_owned())) }
 }
 
 fn state(mode: &str, revision: &str, store: &str) -> State {
@@ -67,7 +67,10 @@ fn settled(mode: Mode) -> Observed {
     let store = if mode == Mode::Basic { "up" } else { "disabled" };
     Observed {
         auth: whole(),
-        redis_auth: Generated { exists: true, value: Some(RedisAuth::steady(passwords("old"), "")) },
+        redis_auth: Generated {
+            version: Some("7".to_owned()),
+            value: Some(RedisAuth::steady(passwords("old"), "")),
+        },
         given: Given::default(),
         has_data: true,
         taken: None,
