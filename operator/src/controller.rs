@@ -98,6 +98,7 @@ impl Context {
         self.tokens.forget(namespace, &token);
         self.redis_auths.forget(namespace, &redis);
         self.patience.forget(namespace, name);
+        self.metrics.forget(namespace, name);
     }
 }
 
@@ -172,6 +173,7 @@ async fn pipeline(
         }
     };
     let mut observed = observe(client, &desired, context).await?;
+    observed.is_monitored = before.is_some_and(status::is_monitored);
     observed.master = before.and_then(|before| before.redis.as_ref()?.master.clone());
     let names = &desired.names;
     let (auth_name, redis_auth_name) = (names.auth(), names.redis_auth());
@@ -325,6 +327,7 @@ async fn publish(
 ) -> Result<(), Error> {
     let namespace = resource.namespace.as_deref().unwrap_or_default();
     let name = resource.name.as_deref().unwrap_or_default();
+    context.metrics.says(namespace, name, status);
     if !apply::publish(client, resource, before, status).await? {
         return Ok(());
     }

@@ -9,6 +9,7 @@ mod exam;
 mod external;
 mod free;
 mod image;
+mod monitoring;
 mod network;
 mod redis;
 mod redis_auth;
@@ -26,6 +27,7 @@ pub use database::Database;
 pub use exam::{Bank, BankFormat, Exam, ExamType, Shown};
 pub use external::{External, SecretName};
 pub use image::{Image, PullPolicy};
+pub use monitoring::{Monitoring, RedisExporter};
 pub use network::NetworkPolicy;
 pub use redis::{Mode, Redis};
 pub use redis_auth::RedisAuth;
@@ -68,8 +70,8 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("size(self.metadata.name) <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
         .message("metadata.name becomes part of Service names: use at most 40 lower-case letters, digits and hyphens, starting with a letter"),
-    validation = Rule::new("!self.metadata.name.matches('-(ops|redis|redis-nodes|redis-sentinel)$')")
-        .message("metadata.name must not end in -ops, -redis, -redis-nodes or -redis-sentinel: what is made for another resource has such names; choose another ending")
+    validation = Rule::new("!self.metadata.name.matches('-(ops|redis|redis-nodes|redis-sentinel|redis-metrics)$')")
+        .message("metadata.name must not end in -ops, -redis, -redis-nodes, -redis-sentinel or -redis-metrics: what is made for another resource has such names; choose another ending")
 )]
 #[serde(rename_all = "camelCase")]
 #[kube(cel)]
@@ -119,6 +121,9 @@ pub struct AdaptiveExamDeploymentSpec {
     /// Who may reach the pods.
     #[serde(default)]
     pub network_policy: NetworkPolicy,
+    /// What watches over it.
+    #[serde(default)]
+    pub monitoring: Monitoring,
 }
 
 #[cfg(test)]

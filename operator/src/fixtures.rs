@@ -23,6 +23,8 @@ pub fn defaults() -> Defaults {
     Defaults {
         service_image: "exam-service:dev".to_owned(),
         redis_image: "exam-redis:dev".to_owned(),
+        exporter_image: "exam-redis-exporter:dev".to_owned(),
+        runbooks: "https://runbooks.example/exams".to_owned(),
         operator_namespace: Some("exam-system".to_owned()),
     }
 }

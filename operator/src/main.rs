@@ -26,7 +26,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(Run),
+    Run(Box<Run>),
     /// Print the custom resource definition as YAML.
     Crd,
 }
@@ -52,6 +52,17 @@ struct Run {
         default_value = "docker.io/library/redis:7.2-alpine"
     )]
     redis_image: String,
+    /// Image of the exporter of Redis metrics, where a resource with monitoring names none.
+    #[arg(
+        long,
+        env = "EXAM_EXPORTER_IMAGE",
+        value_name = "IMAGE",
+        default_value = "docker.io/oliver006/redis_exporter:v1.67.0"
+    )]
+    exporter_image: String,
+    /// Address of the runbooks, which alerts name: a page with a heading for each alert.
+    #[arg(long, env = "EXAM_RUNBOOKS", value_name = "URL", default_value = "docs/runbooks.md")]
+    runbooks: String,
     /// The Lease that operators of one installation compete for, as NAMESPACE/NAME; absent: this one works at once.
     #[arg(long, env = "EXAM_LEASE", value_name = "NAMESPACE/NAME", value_parser = lease)]
     lease: Option<(String, String)>,
@@ -75,7 +86,7 @@ async fn main() -> anyhow::Result<()> {
             sigpipe::reset();
             Ok(std::io::stdout().write_all(generate::crd_yaml().as_bytes())?)
         }
-        Command::Run(arguments) => run(arguments).await,
+        Command::Run(arguments) => run(*arguments).await,
     }
 }
 
@@ -85,7 +96,16 @@ fn lease(text: &str) -> Result<(String, String), String> {
 }
 
 async fn run(arguments: Run) -> anyhow::Result<()> {
-    let Run { namespace, service_image, redis_image, lease, identity, ops: address } = arguments;
+    let Run {
+        namespace,
+        service_image,
+        redis_image,
+        exporter_image,
+        runbooks,
+        lease,
+        identity,
+        ops: address,
+    } = arguments;
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,kube_runtime=warn"));
     let log =
@@ -110,7 +130,7 @@ async fn run(arguments: Run) -> anyhow::Result<()> {
         "watching AdaptiveExamDeployments"
     );
     let operator_namespace = lease.as_ref().map(|(namespace, _)| namespace.clone());
-    let defaults = Defaults { service_image, redis_image, operator_namespace };
+    let defaults = Defaults { service_image, redis_image, exporter_image, runbooks, operator_namespace };
     let context = Arc::new(Context::new(client.clone(), defaults, metrics.clone()));
     let work = controller::run(client.clone(), namespace.as_deref(), context);
     match lease {

@@ -2,7 +2,11 @@
 //!
 //! Input: results of reconciles and of reads. Output: the Prometheus text, and a fault. Must not know: resources.
 
-use prometheus::{Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use crate::crd::AdaptiveExamDeploymentStatus;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -14,8 +18,13 @@ pub struct Metrics {
     seconds: Histogram,
     leads: IntGauge,
     steps: IntCounterVec,
+    conditions: IntGaugeVec,
+    told: Arc<Mutex<Told>>,
     pulse: Arc<Mutex<Pulse>>,
 }
+
+/// The conditions that are told of each resource, by its namespace and name: their types and statuses.
+type Told = HashMap<(String, String), Vec<(String, String)>>;
 
 /// When the operator last worked.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +71,14 @@ impl Metrics {
             "adaptive_exam_operator_redis_steps_total",
             "Steps taken at a provisioned Redis, by the reason of their event, and whether they were done.",
         );
+        let conditions = Opts::new(
+            "adaptive_exam_operator_resource_condition",
+            "1 for the status that each condition of a resource has now: True, False or Unknown.",
+        );
+        let of_condition = ["namespace", "name", "type", "status"];
         let made = Self {
+            conditions: IntGaugeVec::new(conditions, &of_condition).expect("a metric's name should be valid"),
+            told: Arc::default(),
             leads: leads.expect("a metric's name should be valid"),
             steps: IntCounterVec::new(steps, &["step", "done"]).expect("a metric's name should be valid"),
             reconciles: IntCounterVec::new(reconciles, &["outcome"])
@@ -71,9 +87,10 @@ impl Metrics {
             registry: Registry::new(),
             pulse: Arc::new(Mutex::new(Pulse { heard: Instant::now(), worked: Instant::now() })),
         };
-        let collectors: [Box<dyn prometheus::core::Collector>; 5] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 6] = [
             Box::new(made.leads.clone()),
             Box::new(made.steps.clone()),
+            Box::new(made.conditions.clone()),
             Box::new(made.reconciles.clone()),
             Box::new(made.seconds.clone()),
             Box::new(prometheus::process_collector::ProcessCollector::for_self()),
@@ -98,6 +115,34 @@ impl Metrics {
 
     pub(crate) fn stepped(&self, step: &'static str, is_done: bool) {
         self.steps.with_label_values(&[step, if is_done { "true" } else { "false" }]).inc();
+    }
+
+    /// Records what the status of a resource says.
+    pub(crate) fn says(&self, namespace: &str, name: &str, status: &AdaptiveExamDeploymentStatus) {
+        let now = status.conditions.iter().map(|known| (known.type_.clone(), known.status.clone())).collect();
+        self.tell(namespace, name, now);
+    }
+
+    /// Forgets a resource that is gone.
+    pub(crate) fn forget(&self, namespace: &str, name: &str) {
+        self.tell(namespace, name, Vec::new());
+    }
+
+    fn tell(&self, namespace: &str, name: &str, now: Vec<(String, String)>) {
+        let mut told = self.told.lock().expect("no holder of what was told should panic");
+        let key = (namespace.to_owned(), name.to_owned());
+        let before = told.remove(&key).unwrap_or_default();
+        let series = |(type_, status): &(String, String)| [namespace, name, type_, status].map(str::to_owned);
+        for over in before.iter().filter(|before| !now.contains(before)) {
+            // It is there: it was set when it was told.
+            let _ = self.conditions.remove_label_values(&series(over));
+        }
+        for new in &now {
+            self.conditions.with_label_values(&series(new)).set(1);
+        }
+        if !now.is_empty() {
+            told.insert(key, now);
+        }
     }
 
     /// Records that the API server answered, and whether there are resources.
@@ -145,6 +190,22 @@ mod tests {
         let deaf = Pulse { heard: after(1000), ..pulse };
         assert!(deaf.fault(after(1000)).unwrap().contains("none was reconciled for 1000 s"));
         assert_eq!(Pulse { worked: after(200), ..deaf }.fault(after(1000)), None);
+    }
+
+    #[test]
+    fn a_condition_has_one_status_and_what_is_gone_has_none() {
+        let metrics = Metrics::new();
+        let ready = |status: &str| vec![("Ready".to_owned(), status.to_owned())];
+        let series = |status: &str| {
+            let labels = format!("name=\"midterm\",namespace=\"school\",status=\"{status}\",type=\"Ready\"");
+            format!("adaptive_exam_operator_resource_condition{{{labels}}} 1")
+        };
+        metrics.tell("school", "midterm", ready("False"));
+        assert!(metrics.text().contains(&series("False")), "{}", metrics.text());
+        metrics.tell("school", "midterm", ready("True"));
+        assert!(metrics.text().contains(&series("True")) && !metrics.text().contains(&series("False")));
+        metrics.forget("school", "midterm");
+        assert!(!metrics.text().contains("resource_condition{"), "{}", metrics.text());
     }
 
     #[test]

@@ -84,6 +84,26 @@ pub fn certificate_kind() -> ApiResource {
     }
 }
 
+/// The kind of what Prometheus scrapes, of the Prometheus Operator.
+pub fn service_monitor_kind() -> ApiResource {
+    monitoring_kind("ServiceMonitor", "servicemonitors")
+}
+
+/// The kind of rules of Prometheus, of the Prometheus Operator.
+pub fn prometheus_rule_kind() -> ApiResource {
+    monitoring_kind("PrometheusRule", "prometheusrules")
+}
+
+fn monitoring_kind(kind: &str, plural: &str) -> ApiResource {
+    ApiResource {
+        group: "monitoring.coreos.com".to_owned(),
+        version: "v1".to_owned(),
+        api_version: "monitoring.coreos.com/v1".to_owned(),
+        kind: kind.to_owned(),
+        plural: plural.to_owned(),
+    }
+}
+
 /// A component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Component {
@@ -93,6 +113,8 @@ pub enum Component {
     Redis,
     /// The Sentinels of Redis.
     Sentinel,
+    /// The exporter of Redis metrics.
+    Exporter,
 }
 
 impl Component {
@@ -101,6 +123,7 @@ impl Component {
             Self::Service => "service",
             Self::Redis => "redis",
             Self::Sentinel => "redis-sentinel",
+            Self::Exporter => "redis-metrics",
         }
     }
 }
@@ -120,6 +143,16 @@ impl Names {
     pub fn of(resource: &AdaptiveExamDeployment) -> Option<Self> {
         let owner = resource.controller_owner_ref(&())?;
         Some(Self { name: resource.name_any(), namespace: resource.namespace()?, owner })
+    }
+
+    /// Deployment or StatefulSet of a component.
+    pub fn workload(&self, component: Component) -> String {
+        match component {
+            Component::Service => self.name.clone(),
+            Component::Redis => self.redis(),
+            Component::Sentinel => self.sentinel(),
+            Component::Exporter => self.redis_metrics(),
+        }
     }
 
     /// Service of probes and metrics.
@@ -187,6 +220,11 @@ impl Names {
     /// The part of the host names of the Sentinels after the pod's own.
     pub fn sentinel_domain(&self) -> String {
         format!(".{}.{}.svc", self.sentinel(), self.namespace)
+    }
+
+    /// Deployment, Service and policy of the exporter of Redis metrics, and what is scraped of it.
+    pub fn redis_metrics(&self) -> String {
+        format!("{}-redis-metrics", self.name)
     }
 
     /// Headless Service of Redis.

@@ -7,6 +7,8 @@ mod availability;
 pub mod certificate;
 mod claims;
 mod config;
+mod exporter;
+mod monitoring;
 mod network;
 mod pod;
 mod policies;
@@ -16,7 +18,7 @@ mod sentinel;
 mod service;
 
 use super::credentials::Credential;
-use super::decide::{Decision, Growth, Provisioned, SecretWrite};
+use super::decide::{Decision, Growth, Provisioned, SecretWrite, Watch};
 use super::validate::{Desired, DesiredDatabase};
 use crate::names::Component;
 use k8s_openapi::NamespaceResourceScope;
@@ -139,6 +141,21 @@ pub fn build(desired: &Desired, decision: &Decision, token: &Credential) -> Reso
     } else {
         let all = [names.name.clone(), names.redis(), names.sentinel()];
         absent.extend(all.map(|name| (kind.clone(), name)));
+    }
+    let is_watched = decision.monitoring == Watch::Keep;
+    let of_redis = decision.redis.as_ref().filter(|_| is_watched && desired.monitoring.has_exporter);
+    if is_watched {
+        objects.push(monitoring::of_service(desired));
+        objects.extend(desired.monitoring.rules.then(|| monitoring::rules(desired)));
+    }
+    if let Some(provisioned) = of_redis {
+        objects.push(Planned::of(&exporter::deployment(desired, provisioned)));
+        objects.push(Planned::of(&exporter::service(desired)));
+        objects.push(monitoring::of_redis(desired, provisioned));
+        objects.extend(desired.network_policy.enabled.then(|| Planned::of(&exporter::policy(desired))));
+    }
+    if matches!(decision.monitoring, Watch::Keep | Watch::Remove) {
+        absent.extend(monitoring::absent(desired, is_watched, of_redis.is_some()));
     }
     let scaled = desired.autoscaling.is_some().then(|| names.name.clone());
     Resources { revision, create_only, restore, objects, absent, scaled, grow: decision.grow.clone() }

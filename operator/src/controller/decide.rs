@@ -46,6 +46,21 @@ pub struct Decision {
     pub make_data: bool,
     /// The volume claims that ask for less than is wanted.
     pub grow: Vec<Growth>,
+    /// What is to be done about the objects that watch over it.
+    pub monitoring: Watch,
+}
+
+/// What is to be done about the objects that watch over a deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// There were none, and none are wanted.
+    Nothing,
+    /// They are wanted, and their kinds are not in the cluster.
+    KindsMissing,
+    /// They are to be there, as far as they are wanted.
+    Keep,
+    /// They are to go.
+    Remove,
 }
 
 /// A volume claim that is to ask for more.
@@ -155,6 +170,12 @@ pub fn decide(desired: &Desired, observed: &Observed, known: Known<'_>) -> Resul
         make_data,
         grow,
         has_sentinels: observed.sentinel.is_some(),
+        monitoring: match (desired.monitoring.is_enabled, observed.has_monitoring_kinds) {
+            (true, true) => Watch::Keep,
+            (true, false) => Watch::KindsMissing,
+            (false, _) if observed.is_monitored => Watch::Remove,
+            (false, _) => Watch::Nothing,
+        },
         redis,
     })
 }

@@ -41,7 +41,9 @@ pub struct Rules<'a> {
 /// waits.
 pub fn made_from(spec: &AdaptiveExamDeploymentSpec) -> String {
     let mut spec = serde_json::to_value(spec).expect("a spec should have a JSON form");
-    for field in ["paused", "rollback", "update", "networkPolicy", "exam", "limits", "allowedOrigins"] {
+    for field in
+        ["paused", "rollback", "update", "networkPolicy", "monitoring", "exam", "limits", "allowedOrigins"]
+    {
         spec[field].take();
     }
     for field in ["mode", "auth"] {

@@ -50,6 +50,10 @@ pub struct Observed {
     pub certificate: Option<Result<Certificate, Unusable>>,
     /// Whether cert-manager's kind of certificates is there, if it is asked for one.
     pub has_issuers: bool,
+    /// Whether the kinds of the Prometheus Operator are there, if they are wanted.
+    pub has_monitoring_kinds: bool,
+    /// Whether the status says something of monitoring: then there may be objects of it.
+    pub is_monitored: bool,
     /// Whether Redis was made with TLS; absent: it was not made yet.
     pub is_made_with_tls: Option<bool>,
     /// Whether the volume claim of the database exists.
@@ -226,6 +230,9 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
         Some(_) => has_kind(client, &names::certificate_kind()).await?,
         None => false,
     };
+    let has_monitoring_kinds = desired.monitoring.is_enabled
+        && has_kind(client, &names::service_monitor_kind()).await?
+        && has_kind(client, &names::prometheus_rule_kind()).await?;
     let held = redis_auth.clone().map(entries).unwrap_or_default();
     let passwords = RedisAuth::read(&held);
     let (redis_facts, redis_access) = match (&stateful_set, &passwords) {
@@ -286,6 +293,8 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
         given,
         certificate,
         has_issuers,
+        has_monitoring_kinds,
+        is_monitored: false,
         is_made_with_tls,
         has_data: data.is_some(),
         claims: data.as_ref().and_then(Claim::of).into_iter().chain(of_redis).collect(),

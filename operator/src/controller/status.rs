@@ -6,7 +6,7 @@
 mod store;
 mod transitions;
 
-use super::decide::Decision;
+use super::decide::{Decision, Watch};
 use super::hold::Held;
 use super::observe::claims::Claim;
 use super::observe::{Observed, Workload};
@@ -30,6 +30,8 @@ pub const STORE_READY: &str = "StoreReady";
 pub const ROLLED_BACK: &str = "RolledBack";
 /// Pods are still to be replaced by changed ones, and something has to come first; absent otherwise.
 pub const UPDATE_WAITING: &str = "UpdateWaiting";
+/// The objects that watch over it are there; absent where none are wanted.
+pub const MONITORING_READY: &str = "MonitoringReady";
 /// Something is on its way; absent otherwise.
 pub const RECONCILING: &str = "Reconciling";
 /// Nothing will happen before somebody acts; absent otherwise.
@@ -77,6 +79,9 @@ pub fn status(
     if let Some(Held { reason, message }) = held {
         verdicts.push((UPDATE_WAITING, Verdict::of("True", reason, message.as_str())));
     }
+    if let Some(monitoring) = monitoring(decision.monitoring) {
+        verdicts.push((MONITORING_READY, monitoring));
+    }
     if desired.paused {
         verdicts.push((STALLED, Verdict::of("True", "Paused", "spec.paused is true: nothing is written")));
     } else if !ready.is_true() {
@@ -120,6 +125,26 @@ pub fn invalid(
 ) -> AdaptiveExamDeploymentStatus {
     let verdict = |status| Verdict::of(status, "InvalidSpec", invalid.to_string());
     stalled(generation, before, now, &verdict)
+}
+
+/// Whether there may be objects that watch over it.
+pub fn is_monitored(before: &AdaptiveExamDeploymentStatus) -> bool {
+    before.conditions.iter().any(|known| known.type_ == MONITORING_READY)
+}
+
+/// What is said of the objects that watch over it.
+fn monitoring(watch: Watch) -> Option<Verdict> {
+    match watch {
+        Watch::Nothing | Watch::Remove => None,
+        Watch::Keep => {
+            Some(Verdict::of("True", "ObjectsApplied", "the Prometheus Operator is told what to scrape"))
+        }
+        Watch::KindsMissing => Some(Verdict::of(
+            "False",
+            "CRDsMissing",
+            "spec.monitoring needs the Prometheus Operator, whose kinds ServiceMonitor and PrometheusRule (monitoring.coreos.com/v1) are not there: install it, or set spec.monitoring.enabled to false",
+        )),
+    }
 }
 
 /// Whether a change of the mode begins or is under way.
@@ -204,8 +229,10 @@ pub fn failed(
     let verdicts =
         vec![(READY, Verdict::of(ready, reason, message)), (kind, Verdict::of("True", reason, message))];
     let mut told = conditions(verdicts, generation, before, now);
-    let seen = [SERVICE_AVAILABLE, STORE_READY];
+    let seen = [SERVICE_AVAILABLE, STORE_READY, MONITORING_READY];
+    let kept = known_monitoring(before).filter(|_| !is_monitored(&status));
     told.extend(status.conditions.into_iter().filter(|known| seen.contains(&known.type_.as_str())));
+    told.extend(kept);
     AdaptiveExamDeploymentStatus { conditions: told, ..status }
 }
 
@@ -222,11 +249,18 @@ fn stalled(
         (STORE_READY, unknown("Stalled")),
         (STALLED, verdict("True")),
     ];
+    let mut told = conditions(verdicts, generation, before, now);
+    told.extend(known_monitoring(before));
     AdaptiveExamDeploymentStatus {
         observed_generation: Some(generation),
-        conditions: conditions(verdicts, generation, before, now),
+        conditions: told,
         ..before.cloned().unwrap_or_default()
     }
+}
+
+/// What was said of monitoring stays said until its objects are seen to: it is how they are found again.
+fn known_monitoring(before: Option<&AdaptiveExamDeploymentStatus>) -> Option<Condition> {
+    before?.conditions.iter().find(|known| known.type_ == MONITORING_READY).cloned()
 }
 
 /// The volume that is not yet as large as its claim asks for.

@@ -26,6 +26,10 @@ pub struct Defaults {
     pub service_image: String,
     /// Image of Redis.
     pub redis_image: String,
+    /// Image of the exporter of Redis metrics.
+    pub exporter_image: String,
+    /// Where the runbooks are, which alerts name.
+    pub runbooks: String,
     /// The namespace of the operator; absent: it runs outside of the cluster.
     pub operator_namespace: Option<String>,
 }
@@ -77,6 +81,27 @@ pub struct Desired {
     pub network_policy: crd::NetworkPolicy,
     /// The namespace of the operator, which may.
     pub operator_namespace: Option<String>,
+    /// What watches over it.
+    pub monitoring: DesiredMonitoring,
+}
+
+/// What watches over a deployment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DesiredMonitoring {
+    /// Whether anything does.
+    pub is_enabled: bool,
+    /// How often metrics are read.
+    pub interval: String,
+    /// Labels of its objects.
+    pub labels: BTreeMap<String, String>,
+    /// Whether there are rules.
+    pub rules: bool,
+    /// Whether there is an exporter of Redis metrics.
+    pub has_exporter: bool,
+    /// Its image.
+    pub exporter_image: crd::Image,
+    /// Where the runbooks are.
+    pub runbooks: String,
 }
 
 /// The database of record.
@@ -168,6 +193,15 @@ pub fn validate(resource: &AdaptiveExamDeployment, defaults: &Defaults) -> Resul
         external: spec.redis.external.clone(),
         network_policy: spec.network_policy.clone(),
         operator_namespace: defaults.operator_namespace.clone(),
+        monitoring: DesiredMonitoring {
+            is_enabled: spec.monitoring.enabled,
+            interval: spec.monitoring.interval.clone(),
+            labels: spec.monitoring.labels.clone(),
+            rules: spec.monitoring.rules,
+            has_exporter: spec.monitoring.redis_exporter.enabled,
+            exporter_image: image(&spec.monitoring.redis_exporter.image, &defaults.exporter_image),
+            runbooks: defaults.runbooks.clone(),
+        },
         redis: DesiredRedis {
             image: image(&spec.redis.image, &defaults.redis_image),
             storage: spec.redis.storage.clone(),

@@ -81,14 +81,16 @@ pub async fn one_after_another(
 async fn happen(fault: Fault, cluster: &Cluster, namespace: &TestNamespace, leads: &str) -> Result<()> {
     let redis = async |signal| cluster.signal(&uid(namespace, leads).await?, "redis-server", signal);
     match fault {
+        // It may be back, with all that it had, before Sentinels miss it.
         Fault::MasterPodDeleted => {
+            let before = life(namespace, leads).await?;
             namespace.api::<Pod>().delete(leads, &DeleteParams::default().grace_period(0)).await?;
-            another_master(namespace, leads).await.map(drop)
+            comes_back(namespace, leads, &before).await
         }
         Fault::MasterKilled => {
-            let before = restarts(namespace, leads).await?;
+            let before = life(namespace, leads).await?;
             redis(Signal::KILL).await?;
-            has_restarted(namespace, leads, before).await
+            comes_back(namespace, leads, &before).await
         }
         Fault::MasterFrozen => {
             redis(Signal::STOP).await?;
@@ -97,12 +99,10 @@ async fn happen(fault: Fault, cluster: &Cluster, namespace: &TestNamespace, lead
             another.map(drop)
         }
         Fault::MasterRebornEmpty => {
-            let before = restarts(namespace, leads).await?;
-            cluster
-                .tool(&["kubectl", "-n", &namespace.name, "exec", leads, "--", "sh", "-c", "rm -rf /data/*"])
-                .await?;
+            let script =
+                ["kubectl", "-n", &namespace.name, "exec", leads, "--", "sh", "-c", "rm -rf /data/*"];
+            cluster.tool(&script).await?;
             redis(Signal::KILL).await?;
-            has_restarted(namespace, leads, before).await?;
             // It may not lead before it has what the others have.
             another_master(namespace, leads).await.map(drop)
         }
@@ -135,14 +135,14 @@ async fn happen(fault: Fault, cluster: &Cluster, namespace: &TestNamespace, lead
         }
         Fault::OperatorAbsentInAFailover => {
             cluster.scale_operator(0).await?;
-            let id = uid(namespace, leads).await?;
-            namespace.api::<Pod>().delete(leads, &DeleteParams::default().grace_period(0)).await?;
-            let is_back = wait::until("the pod to be another", SETTLE, || async {
-                uid(namespace, leads).await.ok().filter(|now| *now != id)
+            redis(Signal::STOP).await?;
+            let elected = wait::until("Sentinels to name another", SETTLE, || async {
+                named(cluster, namespace).await.ok().filter(|name| !name.starts_with(leads))
             })
             .await;
+            redis(Signal::CONT).await?;
             cluster.scale_operator(2).await?;
-            is_back?;
+            elected?;
             another_master(namespace, leads).await.map(drop)
         }
     }
@@ -154,15 +154,21 @@ async fn all_at_once(namespace: &TestNamespace, component: &str) -> Result<()> {
     all_are_others(namespace, component, &before).await
 }
 
-/// How often the containers of a pod have been started again.
-async fn restarts(namespace: &TestNamespace, pod: &str) -> Result<i32> {
-    let status = namespace.api::<Pod>().get(pod).await?.status.context("a status")?;
-    Ok(status.container_statuses.iter().flatten().map(|container| container.restart_count).sum())
+/// A pod's id, how often its containers were started again, and whether it is ready.
+async fn life(namespace: &TestNamespace, pod: &str) -> Result<(String, i32, bool)> {
+    let Pod { metadata, status, .. } = namespace.api::<Pod>().get(pod).await?;
+    let status = status.context("a status")?;
+    let restarts = status.container_statuses.iter().flatten().map(|container| container.restart_count).sum();
+    let mut conditions = status.conditions.iter().flatten();
+    let is_ready = conditions.any(|known| known.type_ == "Ready" && known.status == "True");
+    Ok((metadata.uid.context("an id")?, restarts, is_ready))
 }
 
-async fn has_restarted(namespace: &TestNamespace, pod: &str, before: i32) -> Result<()> {
-    wait::until("a restart", SETTLE, || async {
-        restarts(namespace, pod).await.is_ok_and(|now| now > before).then_some(())
+/// Waits until it is ready in another life.
+async fn comes_back(namespace: &TestNamespace, pod: &str, before: &(String, i32, bool)) -> Result<()> {
+    wait::until("the pod to come back", SETTLE, || async {
+        let (id, restarts, is_ready) = life(namespace, pod).await.ok()?;
+        (is_ready && (id, restarts) != (before.0.clone(), before.1)).then_some(())
     })
     .await
 }
@@ -179,6 +185,16 @@ async fn have_grown(namespace: &TestNamespace, size: &str) -> Result<()> {
         (claims.len() == 3 && claims.iter().all(is_grown)).then_some(())
     })
     .await
+}
+
+/// The host that a Sentinel names as the master.
+async fn named(cluster: &Cluster, namespace: &TestNamespace) -> Result<String> {
+    let script = "REDISCLI_AUTH=$(cat /etc/redis-auth/operator) \
+                  redis-cli -p 26379 --user operator sentinel get-master-addr-by-name exams";
+    let pod = "midterm-redis-sentinel-0";
+    let said =
+        cluster.tool(&["kubectl", "-n", &namespace.name, "exec", pod, "--", "sh", "-c", script]).await?;
+    said.lines().next().map(str::to_owned).context("a name")
 }
 
 /// Ids of the operators' pods.

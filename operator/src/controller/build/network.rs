@@ -36,7 +36,13 @@ pub fn sentinels(names: &Names) -> Service {
 }
 
 /// A Service of a component, whose port leads to the port of the same name.
-fn service(names: &Names, name: String, component: Component, port_name: &str, port: i32) -> Service {
+pub(super) fn service(
+    names: &Names,
+    name: String,
+    component: Component,
+    port_name: &str,
+    port: i32,
+) -> Service {
     let port = ServicePort {
         name: Some(port_name.to_owned()),
         port,

@@ -17,13 +17,9 @@ const NAMESPACE: &str = "kubernetes.io/metadata.name";
 /// The policy of the service's pods: the exam API for callers, the ops port for the operator and Prometheus.
 pub fn service(desired: &Desired) -> NetworkPolicy {
     let policy = &desired.network_policy;
-    let scrapers = match policy.scrapers.as_slice() {
-        [] => vec![prometheus()],
-        scrapers => scrapers.to_vec(),
-    };
     let callers = (!policy.callers.is_empty()).then(|| policy.callers.clone());
     let api = ingress("http", callers);
-    let ops = ingress("ops", Some(operator(desired).into_iter().chain(scrapers).collect()));
+    let ops = ingress("ops", Some(operator(desired).into_iter().chain(scrapers(desired)).collect()));
     of(&desired.names, desired.names.name.clone(), Component::Service, vec![api, ops])
 }
 
@@ -37,6 +33,14 @@ pub fn redis(desired: &Desired) -> NetworkPolicy {
 pub fn sentinels(desired: &Desired) -> NetworkPolicy {
     let rule = ingress("sentinel", Some(clients(desired)));
     of(&desired.names, desired.names.sentinel(), Component::Sentinel, vec![rule])
+}
+
+/// Who may read metrics.
+pub(super) fn scrapers(desired: &Desired) -> Vec<NetworkPolicyPeer> {
+    match desired.network_policy.scrapers.as_slice() {
+        [] => vec![prometheus()],
+        scrapers => scrapers.to_vec(),
+    }
 }
 
 /// Who may reach Redis and Sentinels: never nobody, because a rule without peers admits everybody.
@@ -72,7 +76,7 @@ fn labelled(labels: BTreeMap<String, String>) -> LabelSelector {
 }
 
 /// A rule that admits peers to a named port; `None`: everybody.
-fn ingress(port: &str, from: Option<Vec<NetworkPolicyPeer>>) -> NetworkPolicyIngressRule {
+pub(super) fn ingress(port: &str, from: Option<Vec<NetworkPolicyPeer>>) -> NetworkPolicyIngressRule {
     let port = NetworkPolicyPort {
         port: Some(IntOrString::String(port.to_owned())),
         protocol: Some("TCP".to_owned()),
@@ -81,7 +85,8 @@ fn ingress(port: &str, from: Option<Vec<NetworkPolicyPeer>>) -> NetworkPolicyIng
     NetworkPolicyIngressRule { from, ports: Some(vec![port]) }
 }
 
-fn of(
+/// The policy of a component.
+pub(super) fn of(
     names: &Names,
     name: String,
     component: Component,

@@ -51,16 +51,11 @@ pub async fn read(
         "" => Vec::new(),
         claim => claims.get_opt(claim).await?.into_iter().collect(),
     };
-    let workload = match component {
-        Component::Service => names.name.clone(),
-        Component::Redis => names.redis(),
-        Component::Sentinel => names.sentinel(),
-    };
     let about: BTreeSet<String> = pods
         .iter()
         .map(ResourceExt::name_any)
         .chain(claims.iter().map(ResourceExt::name_any))
-        .chain([workload])
+        .chain([names.workload(component)])
         .collect();
     let of = |name: String| warnings(client, &names.namespace, name);
     let mut warnings: Vec<(Option<k8s_openapi::jiff::Timestamp>, Warning)> =
