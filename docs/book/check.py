@@ -6,6 +6,7 @@
 - every YAML block that is an AdaptiveExamDeployment, or a `spec` of one, has only fields of the definition in crds/, of the right
   types and values, also where it is written to kubectl in a command;
 - every command block is a valid shell text, and its fence says what README.md defines;
+- every test that a page names is there;
 - every field is in crd-fields.md as it is in crds/; every condition, reason and event of the operator's sources is in status.md;
   every right of the chart and every ACL rule of the sources is in security.md.
 
@@ -223,8 +224,20 @@ def completeness():
             fault("security.md", f"the ACL rule {rule} is not told")
 
 
+TEST = re.compile(r"`(?:[a-z_]+::)+([a-z0-9_]+)`")
+
+
+def tests(page, functions):
+    """The tests that a page names."""
+    for name in TEST.findall(page.read_text(encoding="utf-8")):
+        if name != "tests" and name not in functions:
+            fault(relative(page), f"there is no test {name}")
+
+
 def main():
     summary()
+    sources = [path for part in ("tests", "operator", "engine", "service") for path in (ROOT / part).rglob("*.rs")]
+    functions = {name for path in sources for name in re.findall(r"fn ([a-z0-9_]+)\(", path.read_text(encoding="utf-8"))}
     pages = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
     fences = []
     for page in pages:
@@ -232,6 +245,7 @@ def main():
         fences += fences_of(page)
         if SOURCE in page.parents:
             built(page)
+            tests(page, functions)
     count = yaml_blocks(fences)
     if not fields.PAGE.exists() or fields.PAGE.read_text(encoding="utf-8") != fields.page():
         fault(relative(fields.PAGE), "is stale: run docs/book/fields.py")
