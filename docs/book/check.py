@@ -10,12 +10,15 @@
 - every field is in crd-fields.md as it is in crds/; every condition, reason and event of the operator's sources is in status.md;
   every right of the chart and every ACL rule of the sources is in security.md.
 
-Needs PyYAML and bash.
+Needs Python 3.11, PyYAML and bash.
 """
 
+import json
 import re
+import shlex
 import subprocess
 import sys
+import tomllib
 
 import fields
 import outside
@@ -224,6 +227,22 @@ def completeness():
             fault("security.md", f"the ACL rule {rule} is not told")
 
 
+def configuration():
+    """book.toml: the folder of pages, and the preprocessor, from wherever mdBook is called."""
+    book = tomllib.loads((BOOK / "book.toml").read_text(encoding="utf-8"))
+    if (BOOK / book["book"]["src"]).resolve() != SOURCE:
+        fault("book.toml", "src is another folder")
+    command = shlex.split(book["preprocessor"]["outside"]["command"])
+    sections = [{"Chapter": {"name": "a", "path": "a.md", "content": "[b](../../SETTINGS.md) [c](modes.md)", "sub_items": []}}]
+    for folder in (ROOT, BOOK):
+        asked = subprocess.run([*command, "supports", "html"], cwd=folder, capture_output=True, check=False)
+        text = json.dumps([{"config": {}}, {"sections": sections}])
+        made = subprocess.run(command, cwd=folder, input=text, capture_output=True, text=True, check=False)
+        wanted = "b (`docs/SETTINGS.md`) [c](modes.md)"
+        if asked.returncode or made.returncode or json.loads(made.stdout)["sections"][0]["Chapter"]["content"] != wanted:
+            fault("book.toml", f"the preprocessor does not work in {folder}: {made.stderr}{made.stdout}")
+
+
 TEST = re.compile(r"`(?:[a-z_]+::)+([a-z0-9_]+)`")
 
 
@@ -236,6 +255,7 @@ def tests(page, functions):
 
 def main():
     summary()
+    configuration()
     sources = [path for part in ("tests", "operator", "engine", "service") for path in (ROOT / part).rglob("*.rs")]
     functions = {name for path in sources for name in re.findall(r"fn ([a-z0-9_]+)\(", path.read_text(encoding="utf-8"))}
     pages = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
