@@ -36,7 +36,7 @@ test: toolchains packages servers clients build earlier ## Run all tests: pure v
 	trap '$(NODE) down $${EXAM_TEST_CLUSTER:-test}; $(NODE) down nodes' EXIT; cargo test --workspace --no-fail-fast
 
 .PHONY: check
-check: format lint layers generated chart-lint ## Check format, lints, layers, generated files and the chart
+check: format lint layers generated chart-lint manifests-check ## Check format, lints, layers, generated files, charts and manifests
 
 .PHONY: bench
 bench: packages bench-operator ## Benchmark the engine, the service against its limits, and the operator at scale
@@ -64,7 +64,8 @@ format: ## Check the format (fix: cargo fmt --all)
 .PHONY: lint
 lint: ## Lint Rust and shell; warnings fail
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../servers ../clients/install ../../.ci/run ../../operator/src/controller/build/scripts/*.sh; \
+	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../servers ../clients/install ../../.ci/run ../../operator/src/controller/build/scripts/*.sh \
+	  ../tools/install ../tools/release-check ../manifests/check ../manifests/take-exam ../../manifests/generate ../../images/build ../../images/compile ../../images/exam-redis/lay-out ../../$(CHART)/files/take-exam.sh; \
 	else echo "shellcheck is not installed (Debian: apt-get install shellcheck)" >&2; [ -z "$${CI:-}" ]; fi
 
 .PHONY: layers
@@ -80,6 +81,7 @@ generated: ## Check that crds/ and the copy in the chart are up to date
 .PHONY: crds
 crds: ## Generate crds/ from the Rust types
 	cargo run --quiet --package operator --bin exam-operator -- crd | tee $(CRD_COPIES) >/dev/null
+	@$(MAKE) --no-print-directory chart-files manifests
 
 .PHONY: chart-lint
 chart-lint: ## Check the chart: helm lint, values schema, both scopes rendered
@@ -89,6 +91,41 @@ chart-lint: ## Check the chart: helm lint, values schema, both scopes rendered
 	helm template exams $(CHART) > /dev/null; \
 	helm template exams $(CHART) --set watchNamespace=school --set crds.install=false | grep -q 'kind: RoleBinding'; \
 	if helm template exams $(CHART) --set typo=1 > /dev/null 2>&1; then echo "an unknown value was not refused" >&2; exit 1; fi
+
+# ---- charts, manifests, releases -----------------------------------------------------------------
+
+.PHONY: chart-tools
+chart-tools: ## Install the linters of charts and manifests (Go modules and PyPI; once, some minutes)
+	@tests/tools/install >/dev/null
+
+.PHONY: chart-files
+chart-files: chart-tools ## Generate what charts have: tables of values, lists of images, copies, schemas
+	python3 charts/copies.py
+	python3 charts/readme.py
+	python3 charts/images.py
+	"$$(tests/tools/install bin)/tools-python" charts/schema.py
+
+.PHONY: chart-test
+chart-test: chart-tools ## Run the unit tests of both charts
+	@"$$(tests/tools/install bin)/helm-unittest" charts/adaptive-exam-operator charts/adaptive-exam
+
+.PHONY: manifests
+manifests: ## Generate the plain manifests from the chart
+	@$(NODE) build
+	PATH="$$($(NODE) bin):$$PATH" manifests/generate
+
+.PHONY: manifests-check
+manifests-check: ## Validate, lint and score charts, manifests, images, compose and workflows
+	@$(NODE) build
+	@PATH="$$($(NODE) bin):$$PATH" EXAM_SERVICE=$(wildcard $(abspath $(BIN_DIR))/exam-service) tests/manifests/check
+
+.PHONY: image-files
+image-files: build ## Write OCI images of service and operator, from scratch, to target/images
+	images/build --from $(BIN_DIR) --out $(TARGET_DIR)/images exam-service exam-operator
+
+.PHONY: release-check
+release-check: ## Check that versions agree and generated files are fresh (TAG=v0.1.0)
+	@tests/tools/release-check $(TAG)
 
 # ---- building ------------------------------------------------------------------------------------
 
