@@ -101,9 +101,9 @@ chart-tools: ## Install the linters of charts and manifests (Go modules and PyPI
 .PHONY: chart-files
 chart-files: chart-tools ## Generate what charts have: tables of values, lists of images, copies, schemas
 	python3 charts/copies.py
+	"$$(tests/tools/install bin)/tools-python" charts/schema.py
 	python3 charts/readme.py
 	python3 charts/images.py
-	"$$(tests/tools/install bin)/tools-python" charts/schema.py
 
 .PHONY: chart-test
 chart-test: chart-tools ## Run the unit tests of both charts

@@ -3,7 +3,7 @@
 {{- if or (gt (len $name) 40) (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name)) -}}
 {{- fail (printf "the name %s becomes part of Service names: use at most 40 lower-case letters, digits and hyphens, starting with a letter (fullnameOverride, or another release name)" $name) -}}
 {{- end -}}
-{{- if regexMatch "-(ops|redis|redis-nodes|redis-sentinel)$" $name -}}
+{{- if regexMatch "-(ops|redis|redis-nodes|redis-sentinel|redis-metrics)$" $name -}}
 {{- fail (printf "the name %s ends as what is made for another resource does: choose another ending (fullnameOverride, or another release name)" $name) -}}
 {{- end -}}
 {{ $name }}
@@ -12,7 +12,7 @@
 {{/* The spec, as YAML: fields that have a value, and over them what .Values.spec says. */}}
 {{- define "exam.spec" -}}
 {{- $spec := dict -}}
-{{- range $field := list "allowedOrigins" "auth" "database" "exam" "image" "limits" "networkPolicy" "paused" "redis" "rollback" "service" "traces" "update" -}}
+{{- range $field := list "allowedOrigins" "auth" "database" "exam" "image" "limits" "monitoring" "networkPolicy" "paused" "redis" "rollback" "service" "traces" "update" -}}
 {{- with index $.Values $field -}}
 {{- $_ := set $spec $field . -}}
 {{- end -}}
