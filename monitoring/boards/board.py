@@ -58,9 +58,10 @@ def board(uid: str, title: str, description: str, metrics: str) -> Dashboard:
     source = DatasourceVariable("datasource").label("Data source").type("prometheus").multi(False)
     # Without a namespace, metrics come from services outside of Kubernetes.
     namespace = choice("namespace", "Namespace", f'{{__name__=~"{metrics}"}}').all_value(".*")
-    job = choice("job", "Job", f'{{__name__=~"{metrics}", namespace=~"$namespace"}}').all_value(".+")
+    # "All" stands for the jobs that have these metrics, not for every job: process_* comes from others, too.
+    job = choice("job", "Job", f'{{__name__=~"{metrics}", namespace=~"$namespace"}}')
     within = f'{{__name__=~"{metrics}", namespace=~"$namespace", job=~"$job"}}'
-    instance = choice("instance", "Instance", within).all_value(".+")
+    instance = choice("instance", "Instance", within)
     return (
         Dashboard(title)
         .uid(f"adaptive-exam-{uid}")

@@ -167,11 +167,10 @@ def commits() -> list:
             (quantile(0.99, COMMIT), "p99"),
         ),
         series(
-            "Commit batch",
+            "Commit batch, mean",
             "Starts and events in one transaction. Larger batches mean that more writes arrive while one is flushed.",
             "short",
             (mean("adaptive_exam_commit_batch"), "mean"),
-            (quantile(0.95, "adaptive_exam_commit_batch"), "p95"),
         ),
         series(
             "Events committed",
