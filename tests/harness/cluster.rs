@@ -27,6 +27,14 @@ const SHARED_VARIABLE: &str = "EXAM_TEST_CLUSTER";
 const SHARED_NAME: &str = "test";
 /// Release and namespace of the operator.
 pub const RELEASE: &str = "exams";
+/// Images that every node has.
+const IMAGES: [&str; 5] = [
+    "exam-service.tar",
+    "exam-operator.tar",
+    "exam-redis.tar",
+    "exam-postgres.tar",
+    "exam-redis-exporter.tar",
+];
 /// What the command says when this machine cannot hold a node.
 const CANNOT: i32 = 3;
 
@@ -114,10 +122,22 @@ impl Cluster {
         let programs = service.parent().context("a program should be in a folder")?;
         let images = programs.join("images");
         run(command().arg("images").arg(&images).arg("--bin-dir").arg(programs)).await?;
-        let archives = ["exam-service.tar", "exam-operator.tar", "exam-redis.tar", "exam-postgres.tar"]
-            .map(|file| images.join(file));
+        let archives = IMAGES.map(|file| images.join(file));
         run(command().args(["load", &self.name]).args(archives)).await?;
         Ok(())
+    }
+
+    /// Builds the Prometheus Operator, hands the images that it runs to every node, and gives the folder with the program
+    /// `prometheus-operator` and the definitions of its kinds in `crds`.
+    ///
+    /// # Errors
+    /// It cannot be built.
+    pub async fn monitoring(&self) -> Result<PathBuf> {
+        let folder = program("exam-service")?.with_file_name("monitoring");
+        run(command().arg("monitoring").arg(&folder)).await?;
+        let archives = ["exam-prometheus.tar", "exam-config-reloader.tar"].map(|file| folder.join(file));
+        run(command().args(["load", &self.name]).args(archives)).await?;
+        Ok(folder)
     }
 
     /// Installs the chart with this workspace's images, or brings it up to date.
@@ -125,10 +145,18 @@ impl Cluster {
     /// # Errors
     /// Helm's.
     pub async fn install(&self) -> Result<String> {
+        self.install_with(&[]).await
+    }
+
+    /// The same with more arguments of helm.
+    ///
+    /// # Errors
+    /// Helm's.
+    pub async fn install_with(&self, more: &[&str]) -> Result<String> {
         let chart = workspace().join("charts/adaptive-exam-operator");
         let chart = chart.to_string_lossy();
         let restart = format!("podAnnotations.started={}", std::process::id());
-        self.tool(&[
+        let words = [
             "helm",
             "upgrade",
             "--install",
@@ -143,13 +171,15 @@ impl Cluster {
             "defaults.serviceImage=exam-service:dev",
             "--set",
             "defaults.redisImage=exam-redis:dev",
+            "--set",
+            "defaults.exporterImage=exam-redis-exporter:dev",
             "--set-string",
             &restart,
             "--wait",
             "--timeout",
             "120s",
-        ])
-        .await
+        ];
+        self.tool(&[words.as_slice(), more].concat()).await
     }
 
     /// The operator is there for as long as the guard lives.

@@ -25,6 +25,7 @@ mod leadership;
 mod live;
 mod logs;
 mod metrics;
+mod monitoring;
 mod nodes;
 mod openapi;
 mod origins;

@@ -121,6 +121,7 @@ async fn each_right_is_used_and_no_other_is_asked_for() -> Result<()> {
     live(&namespace).await?;
     serve_many(&namespace).await?;
     certify(&namespace).await?;
+    watch_over(&namespace).await?;
     misunderstand(cluster, &namespace).await?;
 
     let unused = wait::until("each right to be used", SETTLE, || async {
@@ -195,18 +196,10 @@ async fn serve_many(namespace: &TestNamespace) -> Result<()> {
 
 /// An issuer of cert-manager is asked for a certificate; only its kind is there.
 async fn certify(namespace: &TestNamespace) -> Result<()> {
-    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    let definition = json!({
-        "metadata": {"name": "certificates.cert-manager.io"},
-        "spec": {
-            "group": "cert-manager.io", "scope": "Namespaced",
-            "names": {"kind": "Certificate", "plural": "certificates", "singular": "certificate"},
-            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}],
-        },
-    });
+    let kind = operator::names::certificate_kind();
     let definitions: Api<CustomResourceDefinition> = Api::all(namespace.kube.clone());
     let asked = async {
-        definitions.create(&PostParams::default(), &serde_json::from_value(definition)?).await?;
+        definitions.create(&PostParams::default(), &definition(&kind)?).await?;
         let tls = json!({"issuerRef": {"name": "school"}});
         let spec = json!({"redis": {"mode": "basic", "tls": tls}});
         namespace.api().create(&PostParams::default(), &resource("midterm", spec)?).await?;
@@ -214,8 +207,55 @@ async fn certify(namespace: &TestNamespace) -> Result<()> {
         delete(namespace, "midterm").await
     }
     .await;
-    definitions.delete("certificates.cert-manager.io", &DeleteParams::default()).await?;
+    definitions.delete(&name_of(&kind), &DeleteParams::default()).await?;
     asked
+}
+
+/// It is watched over, and then no more; only the kinds of the Prometheus Operator are there.
+async fn watch_over(namespace: &TestNamespace) -> Result<()> {
+    let kinds = [operator::names::service_monitor_kind(), operator::names::prometheus_rule_kind()];
+    let definitions: Api<CustomResourceDefinition> = Api::all(namespace.kube.clone());
+    let watched = async {
+        for kind in &kinds {
+            definitions.create(&PostParams::default(), &definition(kind)?).await?;
+        }
+        let spec = json!({"redis": {"mode": "basic"}, "monitoring": {"enabled": true}});
+        namespace.api().create(&PostParams::default(), &resource("midterm", spec)?).await?;
+        namespace.ready("midterm", "basic").await?;
+        let rules: Api<DynamicObject> =
+            Api::namespaced_with(namespace.kube.clone(), &namespace.name, &kinds[1]);
+        wait::until("rules", SETTLE, || async { rules.get_opt("midterm").await.ok()? }).await?;
+        change(namespace, json!({"monitoring": {"enabled": false}})).await?;
+        wait::until("no rules", SETTLE, || async {
+            matches!(rules.get_opt("midterm").await, Ok(None)).then_some(())
+        })
+        .await?;
+        delete(namespace, "midterm").await
+    }
+    .await;
+    for kind in &kinds {
+        definitions.delete(&name_of(kind), &DeleteParams::default()).await?;
+    }
+    watched
+}
+
+fn name_of(kind: &ApiResource) -> String {
+    format!("{}.{}", kind.plural, kind.group)
+}
+
+/// A definition of a kind that takes anything.
+fn definition(kind: &ApiResource) -> Result<CustomResourceDefinition> {
+    let ApiResource { group, version, kind: name, plural, .. } = kind;
+    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let definition = json!({
+        "metadata": {"name": name_of(kind)},
+        "spec": {
+            "group": group, "scope": "Namespaced",
+            "names": {"kind": name, "plural": plural, "singular": name.to_lowercase()},
+            "versions": [{"name": version, "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}],
+        },
+    });
+    Ok(serde_json::from_value(definition)?)
 }
 
 /// A resource of another release's definition, which has a mode that this operator does not know.

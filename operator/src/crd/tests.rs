@@ -148,7 +148,11 @@ fn rules_refuse_with_a_sentence() {
         ),
         ("midterm", json!({"traces": {"endpoint": "collector:4318"}}), Some("must be http://HOST:PORT")),
         ("midterm", json!({"database": {"caSecretRef": {"name": "ca"}}}), Some("set urlSecretRef too")),
-        ("midterm", json!({"monitoring": {"interval": "often"}}), Some("must be a number of seconds or minutes")),
+        (
+            "midterm",
+            json!({"monitoring": {"interval": "often"}}),
+            Some("must be a number of seconds or minutes"),
+        ),
         ("midterm", json!({"database": {"storage": {"size": "much"}}}), Some("must be a size above 0")),
         ("midterm", json!({"redis": {"storage": {"size": "0"}}}), Some("must be a size above 0")),
         ("midterm", json!({"redis": {"maxMemory": "1Ki"}}), Some("above 1Mi")),

@@ -41,6 +41,7 @@ make_images() {
 	mkdir -p "$out"
 	make_redis_image "$out/exam-redis.tar"
 	make_postgres_image "$out/exam-postgres.tar"
+	make_exporter_image "$out/exam-redis-exporter.tar"
 	[[ $programs ]] || return 0
 	for name in exam-service exam-operator; do
 		[[ -x $programs/$name ]] || die "no program $programs/$name"
@@ -63,7 +64,15 @@ make_redis_image() {
 	for name in "${REDIS_TOOLS[@]}"; do
 		path=$(type -P "$name") && files+=("$(readlink -f "$path"):/bin/$name")
 	done
+	# The test of the chart takes an exam with it.
+	files+=("$(readlink -f "$(type -P busybox)"):/usr/bin/wget")
 	make_image --name exam-redis:dev --out "$1" --user 999 --workdir /data --entrypoint /usr/local/bin/redis-server "${files[@]}"
+}
+
+make_exporter_image() {
+	local path
+	path=$(type -P prometheus-redis-exporter) || die "no prometheus-redis-exporter: run '$0 packages' first"
+	make_image --name exam-redis-exporter:dev --out "$1" --entrypoint /usr/local/bin/redis_exporter "$(readlink -f "$path"):/usr/local/bin/redis_exporter"
 }
 
 # Debian's PostgreSQL with a shell, for user 999. Its programs look for their files beside them.

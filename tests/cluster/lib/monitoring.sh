@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# The Prometheus Operator, and the images that it runs. In: monitoring/go.mod, Debian's Prometheus. Out: programs in the
+# cache, and a folder with all that a cluster needs of it.
+
+PROMETHEUS_OPERATOR=github.com/prometheus-operator/prometheus-operator
+
+use_monitoring_cache() {
+	local key
+	key=$(cat "$HERE"/monitoring/go.* | sha256sum | cut -c1-12)
+	MONITORING=$CACHE_ROOT/monitoring-$key
+}
+
+# A module of its own: it is made for other releases of Kubernetes' libraries than the cluster is.
+build_monitoring() {
+	[[ -d $MONITORING ]] && return
+	have_go || die "needs Go 1.26 or newer on PATH to build the Prometheus Operator"
+	mkdir -p "$CACHE_ROOT"
+	exec 8>"$CACHE_ROOT/lock"
+	flock -n 8 || say "another build is under way; waiting for it"
+	flock 8
+	if [[ ! -d $MONITORING ]]; then
+		say "building the Prometheus Operator once into $MONITORING (some 3 minutes on 2 cores that do nothing else)"
+		PART=$(mktemp -d "$MONITORING.part.XXXXXX")
+		trap 'end_build; exit 130' INT TERM
+		trap end_build EXIT
+		local out=$PART
+		export CGO_ENABLED=0 GOTMPDIR=$PART
+		build_stage "Prometheus Operator" monitoring "$PROMETHEUS_OPERATOR/cmd/operator" "$PROMETHEUS_OPERATOR/cmd/prometheus-config-reloader"
+		mv "$out/operator" "$out/prometheus-operator"
+		cp -r "$(cd "$HERE/monitoring" && go list -m -f '{{.Dir}}' "$PROMETHEUS_OPERATOR")/example/prometheus-operator-crd" "$out/crds"
+		chmod -R u+w "$out/crds" && rm -f "$out/log" && chmod 755 "$out"
+		mv "$PART" "$MONITORING"
+		trap - INT TERM EXIT
+		say "built"
+	fi
+	exec 8>&-
+}
+
+# monitoring_command OUT
+monitoring_command() {
+	local out=${1:-} prometheus
+	[[ $out ]] || wrong_use "monitoring takes a folder"
+	prometheus=$(type -P prometheus) || die "no prometheus: run '$0 packages' first"
+	mkdir -p "$out"
+	ln -sfn "$MONITORING/prometheus-operator" "$out/prometheus-operator"
+	ln -sfn "$MONITORING/crds" "$out/crds"
+	make_image --name exam-prometheus:dev --out "$out/exam-prometheus.tar" --entrypoint /usr/local/bin/prometheus "$(readlink -f "$prometheus"):/usr/local/bin/prometheus"
+	make_image --name exam-config-reloader:dev --out "$out/exam-config-reloader.tar" --entrypoint /usr/local/bin/prometheus-config-reloader "$MONITORING/prometheus-config-reloader"
+}

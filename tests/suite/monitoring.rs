@@ -1,0 +1,243 @@
+//! A real Prometheus Operator acts on what ours makes: each pod is scraped, each query of a dashboard has an answer, and no rule fails.
+//!
+//! Input: a resource that is watched over, under load. Output: what its Prometheus says. Must not know: what is drawn.
+
+use crate::e2e::resource;
+use crate::replicas::change;
+use anyhow::{Context, Result, ensure};
+use harness::cluster::{RELEASE, TestNamespace, workspace};
+use harness::crowd::Crowd;
+use harness::process::{Port, Process};
+use harness::{Cluster, wait};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::{DynamicObject, ListParams, PostParams};
+use operator::crd::AdaptiveExamDeployment;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::Command;
+
+const SETTLE: Duration = Duration::from_secs(120);
+/// Namespace of Prometheus.
+const WATCHERS: &str = "exam-watchers";
+/// How often all of it is scraped.
+const INTERVAL: &str = "5s";
+/// Queries of the dashboards that have no answer while nothing is wrong, by the title of the panel.
+const SILENT: [&str; 0] = [];
+
+/// The Prometheus Operator and a Prometheus, which watch every namespace.
+struct Watchers {
+    prometheus: String,
+    _operator: Process,
+    _port: Port,
+}
+
+impl Watchers {
+    async fn start(cluster: &Cluster, folder: &Path) -> Result<Self> {
+        let crds = folder.join("crds");
+        let of = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let mut apply = of(&["kubectl", "apply", "--server-side", "--force-conflicts", "-f"]);
+        apply.push(crds.to_string_lossy().into_owned());
+        cluster.tool(&apply.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        let port = Port::free()?;
+        let log = std::fs::File::create(folder.join("prometheus-operator.log"))?;
+        let mut command = Command::new(folder.join("prometheus-operator"));
+        command
+            .arg(format!("--kubeconfig={}", cluster.kubeconfig().display()))
+            .arg("--prometheus-config-reloader=exam-config-reloader:dev")
+            .arg(format!("--web.listen-address=127.0.0.1:{}", port.number()))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        let operator = Process::start("prometheus-operator", &mut command)?;
+        let objects = folder.join("watchers.json");
+        std::fs::write(&objects, watchers().to_string())?;
+        let objects = objects.to_string_lossy();
+        cluster.tool(&["kubectl", "apply", "--server-side", "--force-conflicts", "-f", &objects]).await?;
+        let pods: Api<Pod> = Api::namespaced(cluster.kube().await?, WATCHERS);
+        let address = wait::until("Prometheus", SETTLE, || async {
+            let ours = ListParams::default().labels("app.kubernetes.io/name=prometheus");
+            let status = pods.list(&ours).await.ok()?.items.pop()?.status?;
+            let is_ready =
+                status.conditions?.iter().any(|known| known.type_ == "Ready" && known.status == "True");
+            status.pod_ip.filter(|_| is_ready)
+        })
+        .await?;
+        Ok(Self { prometheus: format!("http://{address}:9090"), _operator: operator, _port: port })
+    }
+
+    /// What Prometheus says at a path of its API.
+    async fn ask(&self, path: &str, query: &[(&str, &str)]) -> Result<Value> {
+        let reply = reqwest::Client::new().get(format!("{}/api/v1/{path}", self.prometheus)).query(query);
+        let said: Value = reply.send().await?.json().await?;
+        ensure!(said["status"] == "success", "{path} {query:?}: {said}");
+        Ok(said["data"].clone())
+    }
+
+    /// How many series a query gives now.
+    async fn count(&self, query: &str) -> Result<usize> {
+        let found = self.ask("query", &[("query", query)]).await?;
+        Ok(found["result"].as_array().map_or(0, Vec::len))
+    }
+
+    /// Waits until a query gives so many series.
+    async fn sees(&self, query: &str, count: usize) -> Result<()> {
+        let seen =
+            wait::until(query, SETTLE, || async { (self.count(query).await.ok()? == count).then_some(()) });
+        let Err(error) = seen.await else { return Ok(()) };
+        let targets = self.ask("targets", &[("state", "active")]).await?;
+        let targets: Vec<String> = targets["activeTargets"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|target| format!("{} {} {}", target["labels"], target["health"], target["lastError"]))
+            .collect();
+        Err(error).with_context(|| targets.join("\n"))
+    }
+}
+
+fn watchers() -> Value {
+    let account = json!({"kind": "ServiceAccount", "name": "prometheus", "namespace": WATCHERS});
+    let read = json!({"apiGroups": ["", "discovery.k8s.io"], "resources": ["services", "endpoints", "pods", "endpointslices"], "verbs": ["get", "list", "watch"]});
+    json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": WATCHERS}},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "prometheus", "namespace": WATCHERS}},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "prometheus"}, "rules": [read]},
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "prometheus"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "prometheus"}, "subjects": [account],
+        },
+        {
+            "apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus",
+            "metadata": {"name": "watchers", "namespace": WATCHERS},
+            "spec": {
+                "image": "exam-prometheus:dev", "version": "v2.42.0", "serviceAccountName": "prometheus",
+                "scrapeInterval": INTERVAL, "evaluationInterval": INTERVAL,
+                "serviceMonitorSelector": {}, "serviceMonitorNamespaceSelector": {},
+                "ruleSelector": {}, "ruleNamespaceSelector": {},
+                "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}},
+            },
+        },
+    ]})
+}
+
+#[tokio::test]
+async fn a_prometheus_operator_scrapes_all_and_every_query_has_an_answer() -> Result<()> {
+    let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
+    let _alone = cluster.alone().await;
+    let folder = cluster.monitoring().await?;
+    let namespace = cluster.namespace("exam-watched").await?;
+    // Before its kinds are there, that is said, and all else goes on.
+    namespace.postgres("word").await?;
+    let spec = json!({
+        "service": {"replicas": 2}, "database": {"urlSecretRef": {"name": "exam-db"}}, "redis": {"mode": "sentinel"},
+        "monitoring": {"enabled": true, "interval": INTERVAL},
+    });
+    namespace.api().create(&PostParams::default(), &resource("midterm", spec)?).await?;
+    namespace.ready("midterm", "sentinel").await?;
+    ensure!(monitoring(&namespace).await?.as_deref() == Some("CRDsMissing"), "what is missing is told");
+
+    let watched = watch(cluster, &namespace, &folder).await;
+    // Whoever comes next finds the cluster as it was.
+    cluster.install().await?;
+    cluster.tool(&["kubectl", "delete", "namespace", WATCHERS, "--wait=false"]).await?;
+    let crds = folder.join("crds");
+    let crds = crds.to_string_lossy();
+    cluster.tool(&["kubectl", "delete", "--ignore-not-found", "--wait=true", "-f", &crds]).await?;
+    watched?;
+    namespace.remove().await
+}
+
+/// The reason that the condition of monitoring has.
+async fn monitoring(namespace: &TestNamespace) -> Result<Option<String>> {
+    let status = namespace.api::<AdaptiveExamDeployment>().get("midterm").await?.status;
+    let mut conditions = status.into_iter().flat_map(|status| status.conditions);
+    Ok(conditions.find(|known| known.type_ == "MonitoringReady").map(|known| known.reason))
+}
+
+async fn watch(cluster: &Cluster, namespace: &TestNamespace, folder: &Path) -> Result<()> {
+    let watchers = Watchers::start(cluster, folder).await?;
+    let scraped =
+        ["serviceMonitor.enabled=true", "prometheusRule.enabled=true", "serviceMonitor.interval=5s"];
+    let values: Vec<&str> = scraped.iter().flat_map(|value| ["--set", value]).collect();
+    cluster.install_with(&values).await?;
+    change(namespace, json!({"allowedOrigins": ["https://school.example"]})).await?;
+    wait::until("the objects of monitoring", SETTLE, || async {
+        (monitoring(namespace).await.ok()?.as_deref() == Some("ObjectsApplied")).then_some(())
+    })
+    .await?;
+    let client = namespace.exams("midterm").await?;
+    let crowd = Crowd::think(&client, 8, Duration::from_millis(100));
+    watchers.sees("up{namespace='exam-watched',service='midterm-ops'} == 1", 2).await?;
+    watchers.sees("redis_up{namespace='exam-watched',service='midterm-redis-metrics'} == 1", 6).await?;
+    watchers.sees(&format!("up{{namespace='{RELEASE}'}} == 1"), 2).await?;
+    println!("2 pods of the service, 3 of Redis, 3 Sentinels and 2 operators are scraped");
+
+    // A password that is rotated makes another exporter, and no Redis is unseen for long.
+    change(namespace, json!({"redis": {"auth": {"rotation": "spring"}}})).await?;
+    namespace.ready("midterm", "sentinel").await?;
+    watchers.sees("redis_up{namespace='exam-watched'} == 1", 6).await?;
+
+    // The rates of the dashboards are those of a minute.
+    watchers
+        .sees("rate(adaptive_exam_requests_total{namespace='exam-watched',route=~'.*answer.*'}[1m]) > 0", 2)
+        .await?;
+    let query = workspace().join("monitoring/query.py");
+    let unanswered = wait::until("every query of the dashboards to have an answer", SETTLE, || async {
+        let said = Command::new("python3")
+            .arg(&query)
+            .args([&watchers.prometheus, "--absent"])
+            .output()
+            .await
+            .ok()?;
+        let said = String::from_utf8(said.stdout).ok()?;
+        let silent: Vec<&str> =
+            said.lines().filter(|line| !SILENT.iter().any(|title| line.contains(title))).collect();
+        let (sum, unanswered) = silent.split_last()?;
+        unanswered.is_empty().then(|| (*sum).to_owned())
+    })
+    .await;
+    if unanswered.is_err() {
+        let said =
+            Command::new("python3").arg(&query).args([&watchers.prometheus, "--absent"]).output().await?;
+        println!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    }
+    println!("{}", unanswered?);
+
+    let rules = watchers.ask("rules", &[]).await?;
+    let all: Vec<&Value> = rules["groups"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|group| group["rules"].as_array())
+        .flatten()
+        .collect();
+    let failing: Vec<_> =
+        all.iter().filter(|rule| rule["health"] != "ok").map(|rule| rule["lastError"].to_string()).collect();
+    ensure!(failing.is_empty() && all.len() > 20, "{} rules, failing: {failing:?}", all.len());
+    let firing: Vec<_> =
+        all.iter().filter(|rule| rule["state"] == "firing").map(|rule| rule["name"].to_string()).collect();
+    ensure!(firing.is_empty(), "nothing is wrong, and there fires: {firing:?}");
+    println!("{} rules and alerts are evaluated, none fails, none fires", all.len());
+    let seen = crowd.leave().await?;
+    println!("{} answers, none failed", seen.answers());
+
+    // Its database goes: that is the alert that begins.
+    namespace.api::<Pod>().delete("db", &kube::api::DeleteParams::default().grace_period(0)).await?;
+    watchers.sees("ALERTS{namespace='exam-watched',alertname=~'.*Database.*'}", 1).await?;
+    println!("the alert of a lost database begins");
+
+    change(namespace, json!({"monitoring": {"enabled": false}})).await?;
+    wait::until("no exporter", SETTLE, || async {
+        let kind = operator::names::service_monitor_kind();
+        let monitors: Api<DynamicObject> =
+            Api::namespaced_with(namespace.kube.clone(), &namespace.name, &kind);
+        let left = monitors.list(&ListParams::default()).await.ok()?.items.len();
+        let pods = ListParams::default().labels("app.kubernetes.io/component=redis-metrics");
+        let left = left + namespace.api::<Pod>().list(&pods).await.ok()?.items.len();
+        (left == 0).then_some(())
+    })
+    .await
+}
