@@ -36,7 +36,7 @@ test: toolchains packages servers clients build earlier ## Run all tests: pure v
 	trap '$(NODE) down $${EXAM_TEST_CLUSTER:-test}; $(NODE) down nodes' EXIT; cargo test --workspace --no-fail-fast
 
 .PHONY: check
-check: format lint layers generated chart-lint manifests-check ## Check format, lints, layers, generated files, charts and manifests
+check: format lint layers generated chart-lint manifests-check monitoring-check book-check ## Check format, lints, layers, generated files, charts and manifests
 
 .PHONY: bench
 bench: packages bench-operator ## Benchmark the engine, the service against its limits, and the operator at scale
@@ -47,7 +47,7 @@ bench: packages bench-operator ## Benchmark the engine, the service against its 
 .PHONY: bench-operator
 bench-operator: toolchains packages kwok ## Benchmark the operator at 10, 100 and 1,000 resources on faked pods (about 10 minutes)
 	$(NODE) build
-	cargo build --release --package operator --package tests --bins
+	cargo build --release --package operator --package tests --bin exam-operator --bin scale
 	trap '$(NODE) down bench' EXIT; $(TARGET_DIR)/release/scale --cluster bench --kwok $(KWOK)
 
 .PHONY: faults
@@ -118,6 +118,14 @@ manifests: ## Generate the plain manifests from the chart
 manifests-check: ## Validate, lint and score charts, manifests, images, compose and workflows
 	@$(NODE) build
 	@PATH="$$($(NODE) bin):$$PATH" EXAM_SERVICE=$(wildcard $(abspath $(BIN_DIR))/exam-service) tests/manifests/check
+
+.PHONY: monitoring-check
+monitoring-check: ## Check dashboards, rules, each alert's test and its runbook
+	@monitoring/check
+
+.PHONY: book-check
+book-check: ## Check the book's links, resources and generated pages against the sources
+	@python3 docs/book/check.py
 
 .PHONY: image-files
 image-files: build ## Write OCI images of service and operator, from scratch, to target/images

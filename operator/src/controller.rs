@@ -251,6 +251,11 @@ async fn pipeline(
         }
         (_, written) => written,
     };
+    // Last, so that a volume that cannot grow holds nothing else up.
+    let written = match written {
+        Ok(()) if !desired.paused => apply::grow(client, names, &resources.grow).await,
+        written => written,
+    };
     // Its pods are still to follow: what they were before says nothing of the spec as it is now.
     observed.outdate(names, &changed);
     let status =

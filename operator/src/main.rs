@@ -57,7 +57,7 @@ struct Run {
         long,
         env = "EXAM_EXPORTER_IMAGE",
         value_name = "IMAGE",
-        default_value = "docker.io/oliver006/redis_exporter:v1.67.0"
+        default_value = "docker.io/oliver006/redis_exporter:v1.90.0"
     )]
     exporter_image: String,
     /// Address of the runbooks, which alerts name: a page with a heading for each alert.

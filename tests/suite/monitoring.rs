@@ -70,8 +70,9 @@ impl Watchers {
 
     /// What Prometheus says at a path of its API.
     async fn ask(&self, path: &str, query: &[(&str, &str)]) -> Result<Value> {
-        let reply = reqwest::Client::new().get(format!("{}/api/v1/{path}", self.prometheus)).query(query);
-        let said: Value = reply.send().await?.json().await?;
+        let mut url = reqwest::Url::parse(&format!("{}/api/v1/{path}", self.prometheus))?;
+        url.query_pairs_mut().extend_pairs(query);
+        let said: Value = reqwest::get(url).await?.json().await?;
         ensure!(said["status"] == "success", "{path} {query:?}: {said}");
         Ok(said["data"].clone())
     }

@@ -6,12 +6,12 @@
 
 mod direct;
 
-pub use direct::{label, replace, tell};
+pub use direct::{grow, label, replace, tell};
 
 use super::build::{Planned, Resources};
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use crate::names::{FIELD_MANAGER, Names};
-use direct::{grow, leave_replicas, remove};
+use direct::{leave_replicas, remove};
 use futures::future::try_join_all;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
@@ -152,9 +152,6 @@ pub async fn apply(
         if apply_one(client, names, planned, live, applied).await? {
             changed.insert((planned.api.kind.clone(), planned.name.clone()));
         }
-    }
-    for growth in &resources.grow {
-        grow(client, names, growth).await?;
     }
     Ok(())
 }

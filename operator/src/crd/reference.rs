@@ -1,15 +1,15 @@
-//! References to Secrets in the spec.
+//! References to Secrets and ConfigMaps in the spec.
 //!
-//! Input: none. Output: data. Must not know: what a Secret holds.
+//! Input: none. Output: data. Must not know: what they hold.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A key of a Secret in the namespace of the resource.
+/// A key of a Secret, or of a ConfigMap, in the namespace of the resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretKey {
-    /// Name of the Secret.
+    /// Name of the Secret or ConfigMap.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// The key in it; absent: what the field's own text says.

@@ -63,12 +63,18 @@ pub async fn replace(client: &Client, names: &Names, pod: &str) -> Result<(), Er
     }
 }
 
-/// Has a volume claim ask for more. Its StorageClass has to allow it.
-pub(super) async fn grow(
-    client: &Client,
-    names: &Names,
-    Growth { claim, size }: &Growth,
-) -> Result<(), Error> {
+/// Has volume claims ask for more. Their StorageClass has to allow it.
+///
+/// # Errors
+/// A write failed. A claim that is gone is no failure.
+pub async fn grow(client: &Client, names: &Names, all: &[Growth]) -> Result<(), Error> {
+    for growth in all {
+        grow_one(client, names, growth).await?;
+    }
+    Ok(())
+}
+
+async fn grow_one(client: &Client, names: &Names, Growth { claim, size }: &Growth) -> Result<(), Error> {
     let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), &names.namespace);
     // A merge, not an apply: whose field it is does not change, and a claim that is gone is not made.
     let patch = Patch::Merge(json!({"spec": {"resources": {"requests": {"storage": size}}}}));
