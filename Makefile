@@ -64,7 +64,7 @@ format: ## Check the format (fix: cargo fmt --all)
 .PHONY: lint
 lint: ## Lint Rust and shell; warnings fail
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../servers ../clients/install ../../.ci/run ../../operator/src/controller/build/scripts/*.sh; \
+	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../servers ../clients/install ../../.ci/run ../../monitoring/check ../../operator/src/controller/build/scripts/*.sh; \
 	else echo "shellcheck is not installed (Debian: apt-get install shellcheck)" >&2; [ -z "$${CI:-}" ]; fi
 
 .PHONY: layers
@@ -89,6 +89,16 @@ chart-lint: ## Check the chart: helm lint, values schema, both scopes rendered
 	helm template exams $(CHART) > /dev/null; \
 	helm template exams $(CHART) --set watchNamespace=school --set crds.install=false | grep -q 'kind: RoleBinding'; \
 	if helm template exams $(CHART) --set typo=1 > /dev/null 2>&1; then echo "an unknown value was not refused" >&2; exit 1; fi
+
+# ---- monitoring ----------------------------------------------------------------------------------
+
+.PHONY: dashboards
+dashboards: ## Generate the Grafana dashboards and the tables of monitoring/README.md
+	@monitoring/check --generate
+
+.PHONY: rules
+rules: ## Check dashboards, Prometheus rules and runbooks; test every alert (needs promtool)
+	@monitoring/check
 
 # ---- building ------------------------------------------------------------------------------------
 
