@@ -36,7 +36,7 @@ test: toolchains packages servers clients build earlier ## Run all tests: pure v
 	trap '$(NODE) down $${EXAM_TEST_CLUSTER:-test}; $(NODE) down nodes' EXIT; cargo test --workspace --no-fail-fast
 
 .PHONY: check
-check: format lint layers generated chart-lint manifests-check monitoring-check book-check ## Check format, lints, layers, generated files, charts and manifests
+check: format lint layers generated chart-lint manifests-check rules book-check ## Check format, lints, layers, generated files, charts and manifests
 
 .PHONY: bench
 bench: packages bench-operator ## Benchmark the engine, the service against its limits, and the operator at scale
@@ -65,7 +65,9 @@ format: ## Check the format (fix: cargo fmt --all)
 lint: ## Lint Rust and shell; warnings fail
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../servers ../clients/install ../../.ci/run ../../operator/src/controller/build/scripts/*.sh \
-	  ../tools/install ../tools/release-check ../manifests/check ../manifests/take-exam ../../manifests/generate ../../images/build ../../images/compile ../../images/exam-redis/lay-out ../../$(CHART)/files/take-exam.sh; \
+	  ../../monitoring/check ../tools/install ../tools/release-check ../manifests/check ../manifests/take-exam ../../manifests/generate ../../images/build ../../images/compile ../../images/exam-redis/lay-out ../../$(CHART)/files/take-exam.sh; \
+
+	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../servers ../clients/install ../../.ci/run ../../monitoring/check ../../operator/src/controller/build/scripts/*.sh; \
 	else echo "shellcheck is not installed (Debian: apt-get install shellcheck)" >&2; [ -z "$${CI:-}" ]; fi
 
 .PHONY: layers
@@ -119,10 +121,6 @@ manifests-check: ## Validate, lint and score charts, manifests, images, compose 
 	@$(NODE) build
 	@PATH="$$($(NODE) bin):$$PATH" EXAM_SERVICE=$(wildcard $(abspath $(BIN_DIR))/exam-service) tests/manifests/check
 
-.PHONY: monitoring-check
-monitoring-check: ## Check dashboards, rules, each alert's test and its runbook
-	@monitoring/check
-
 .PHONY: book-check
 book-check: ## Check the book's links, resources and generated pages against the sources
 	@python3 docs/book/check.py
@@ -134,6 +132,16 @@ image-files: build ## Write OCI images of service and operator, from scratch, to
 .PHONY: release-check
 release-check: ## Check that versions agree and generated files are fresh (TAG=v0.1.0)
 	@tests/tools/release-check $(TAG)
+
+# ---- monitoring ----------------------------------------------------------------------------------
+
+.PHONY: dashboards
+dashboards: ## Generate the Grafana dashboards and the tables of monitoring/README.md
+	@monitoring/check --generate
+
+.PHONY: rules
+rules: ## Check dashboards, Prometheus rules and runbooks; test every alert (needs promtool)
+	@monitoring/check
 
 # ---- building ------------------------------------------------------------------------------------
 

@@ -91,13 +91,18 @@ impl ApiProxy {
         Ok(Self { address, traffic, task })
     }
 
+    /// Its base URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// A kubeconfig that leads here.
     ///
     /// # Errors
     /// The system's.
     pub fn kubeconfig(&self) -> Result<NamedTempFile> {
         let file = NamedTempFile::new()?;
-        let server = format!("http://{}", self.address);
+        let server = self.url();
         let text = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "proxy",
             "clusters": [{"name": "proxy", "cluster": {"server": server}}],

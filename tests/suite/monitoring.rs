@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use harness::cluster::{RELEASE, TestNamespace, workspace};
 use harness::crowd::Crowd;
 use harness::process::{Port, Process};
-use harness::{Cluster, wait};
+use harness::{ApiProxy, Cluster, wait};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::{DynamicObject, ListParams, PostParams};
@@ -31,21 +31,24 @@ const SILENT: [&str; 0] = [];
 struct Watchers {
     prometheus: String,
     _operator: Process,
+    _api: ApiProxy,
     _port: Port,
 }
 
 impl Watchers {
     async fn start(cluster: &Cluster, folder: &Path) -> Result<Self> {
-        let crds = folder.join("crds");
-        let of = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        let mut apply = of(&["kubectl", "apply", "--server-side", "--force-conflicts", "-f"]);
-        apply.push(crds.to_string_lossy().into_owned());
-        cluster.tool(&apply.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-        let port = Port::free()?;
+        let apply = async |what: &Path| {
+            let words =
+                ["kubectl", "apply", "--server-side", "--force-conflicts", "-f", &what.to_string_lossy()];
+            cluster.tool(&words).await.map(drop)
+        };
+        apply(&folder.join("crds")).await?;
+        // It takes no kubeconfig.
+        let (api, port) = (ApiProxy::start(cluster.kube().await?, "").await?, Port::free()?);
         let log = std::fs::File::create(folder.join("prometheus-operator.log"))?;
         let mut command = Command::new(folder.join("prometheus-operator"));
         command
-            .arg(format!("--kubeconfig={}", cluster.kubeconfig().display()))
+            .arg(format!("--apiserver={}", api.url()))
             .arg("--prometheus-config-reloader=exam-config-reloader:dev")
             .arg(format!("--web.listen-address=127.0.0.1:{}", port.number()))
             .stdin(Stdio::null())
@@ -54,8 +57,7 @@ impl Watchers {
         let operator = Process::start("prometheus-operator", &mut command)?;
         let objects = folder.join("watchers.json");
         std::fs::write(&objects, watchers().to_string())?;
-        let objects = objects.to_string_lossy();
-        cluster.tool(&["kubectl", "apply", "--server-side", "--force-conflicts", "-f", &objects]).await?;
+        apply(&objects).await?;
         let pods: Api<Pod> = Api::namespaced(cluster.kube().await?, WATCHERS);
         let address = wait::until("Prometheus", SETTLE, || async {
             let ours = ListParams::default().labels("app.kubernetes.io/name=prometheus");
@@ -65,7 +67,7 @@ impl Watchers {
             status.pod_ip.filter(|_| is_ready)
         })
         .await?;
-        Ok(Self { prometheus: format!("http://{address}:9090"), _operator: operator, _port: port })
+        Ok(Self { prometheus: format!("http://{address}:9090"), _operator: operator, _api: api, _port: port })
     }
 
     /// What Prometheus says at a path of its API.
@@ -141,14 +143,18 @@ async fn a_prometheus_operator_scrapes_all_and_every_query_has_an_answer() -> Re
     ensure!(monitoring(&namespace).await?.as_deref() == Some("CRDsMissing"), "what is missing is told");
 
     let watched = watch(cluster, &namespace, &folder).await;
-    // Whoever comes next finds the cluster as it was.
-    cluster.install().await?;
-    cluster.tool(&["kubectl", "delete", "namespace", WATCHERS, "--wait=false"]).await?;
-    let crds = folder.join("crds");
-    let crds = crds.to_string_lossy();
-    cluster.tool(&["kubectl", "delete", "--ignore-not-found", "--wait=true", "-f", &crds]).await?;
-    watched?;
+    let cleared = clear(cluster, &folder).await;
+    watched.and(cleared)?;
     namespace.remove().await
+}
+
+/// Whoever comes next finds the cluster as it was.
+async fn clear(cluster: &Cluster, folder: &Path) -> Result<()> {
+    cluster.install().await?;
+    let delete = ["kubectl", "delete", "--ignore-not-found"];
+    cluster.tool(&[delete.as_slice(), &["namespace", WATCHERS, "--wait=false"]].concat()).await?;
+    let crds = folder.join("crds");
+    cluster.tool(&[delete.as_slice(), &["-f", &crds.to_string_lossy()]].concat()).await.map(drop)
 }
 
 /// The reason that the condition of monitoring has.

@@ -43,7 +43,7 @@ monitoring_command() {
 	prometheus=$(type -P prometheus) || die "no prometheus: run '$0 packages' first"
 	mkdir -p "$out"
 	ln -sfn "$MONITORING/prometheus-operator" "$out/prometheus-operator"
-	ln -sfn "$MONITORING/crds" "$out/crds"
-	make_image --name exam-prometheus:dev --out "$out/exam-prometheus.tar" --entrypoint /usr/local/bin/prometheus "$(readlink -f "$prometheus"):/usr/local/bin/prometheus"
-	make_image --name exam-config-reloader:dev --out "$out/exam-config-reloader.tar" --entrypoint /usr/local/bin/prometheus-config-reloader "$MONITORING/prometheus-config-reloader"
+	rm -rf "$out/crds" && cp -r "$MONITORING/crds" "$out/crds"
+	make_image --name exam-prometheus:dev --out "$out/exam-prometheus.tar" --entrypoint /bin/prometheus "$(readlink -f "$prometheus"):/bin/prometheus"
+	make_image --name exam-config-reloader:dev --out "$out/exam-config-reloader.tar" --entrypoint /bin/prometheus-config-reloader "$MONITORING/prometheus-config-reloader:/bin/prometheus-config-reloader"
 }
