@@ -30,13 +30,14 @@ pub use list::{Filter, Given, Listed, Page};
 
 use crate::exam::Exam;
 use crate::exam::event::{Chain, Entry, Head, Sealed};
+use crate::exam::outage::Outage;
 use crate::telemetry::metrics::{Metrics, Usage};
 use clock::Clock;
 use dedicated::{Dedicated, DedicatedUsage};
 use pool::{Pool, on};
 use reader::Reader;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex};
 use write_request::{NewEvent, Outcome, WriteRequest};
 use writer::Writer;
 
@@ -51,6 +52,8 @@ pub struct Records {
     clock: Clock,
     /// The last heartbeat of this replica, in milliseconds since 1970 UTC.
     beat_at: Arc<AtomicI64>,
+    /// Outages that this process ended, and has not told of. Never held across an await.
+    untold: Arc<Mutex<Vec<Outage>>>,
     durability: String,
 }
 
@@ -195,7 +198,16 @@ impl Records {
             reason,
             hint: "Its clock cannot be read",
         })?;
-        Ok(Self { pool, dedicated, reader, writer, clock, beat_at: Arc::default(), durability })
+        Ok(Self {
+            pool,
+            dedicated,
+            reader,
+            writer,
+            clock,
+            beat_at: Arc::default(),
+            untold: Arc::default(),
+            durability,
+        })
     }
 
     /// The time on the clock of exams, in milliseconds since 1970 UTC.

@@ -25,7 +25,7 @@ pub(crate) fn resource(name: &str, spec: Value) -> Result<AdaptiveExamDeployment
     Ok(AdaptiveExamDeployment::new(name, serde_json::from_value(spec)?))
 }
 
-async fn create(namespace: &TestNamespace, name: &str, mode: &str) -> Result<()> {
+pub(crate) async fn create(namespace: &TestNamespace, name: &str, mode: &str) -> Result<()> {
     let spec = json!({"redis": {"mode": mode}});
     namespace.api().create(&PostParams::default(), &resource(name, spec)?).await?;
     namespace.ready(name, mode).await?;

@@ -11,6 +11,7 @@ mod checklist;
 mod clients;
 mod crash;
 mod credentials;
+mod delivery;
 mod demo;
 mod disk;
 mod e2e;

@@ -12,6 +12,9 @@ use sqlx::{Connection, PgConnection};
 use std::time::{Duration, Instant};
 use tokio::process::Command;
 
+/// Longer than what counts as an outage.
+const OUTAGE: Duration = Duration::from_millis(6500);
+
 async fn service(postgres: &Postgres) -> Result<Service> {
     let setup = Setup { database_url: Some(postgres.url()), ..Setup::default() };
     Service::start_with(setup).await
@@ -263,6 +266,9 @@ async fn an_outage_of_the_database_is_reported(#[values("frozen", "killed")] out
         assert_eq!(reply.status, 503, "{reply:?}");
         assert!(reply.retry_after.is_some(), "{reply:?}");
     }
+    while asked.elapsed() < OUTAGE {
+        assert_eq!(client.next(examinees[0].exam).await?.status, 503);
+    }
     match outage {
         "frozen" => postgres.thaw()?,
         _ => postgres.restart().await?,
@@ -278,7 +284,19 @@ async fn an_outage_of_the_database_is_reported(#[values("frozen", "killed")] out
         assert_eq!(examinee.replies.len(), 10);
     }
     assert!(verified(&postgres).await?.contains("8 exams, 88 events"));
-    Ok(())
+    // A request may have ended the outage before the heartbeat did: it is told all the same.
+    let mut psql = postgres.command("psql");
+    let said = psql
+        .args(["-Atc", "SELECT sum((ended_at - began_at) / 1000) FROM outages", &postgres.url()])
+        .output()
+        .await?;
+    let lost = String::from_utf8(said.stdout)?.trim().to_owned();
+    wait::until("the outage in the metrics", Duration::from_secs(30), || async {
+        let said = reqwest::get(format!("{}/metrics", service.ops())).await.ok()?.text().await.ok()?;
+        said.lines().any(|line| line == format!("adaptive_exam_outage_seconds_total {lost}")).then_some(())
+    })
+    .await
+    .with_context(|| format!("{lost} s were lost"))
 }
 
 #[tokio::test]

@@ -156,7 +156,6 @@ impl Flow {
 
     /// Appends the events that the database has lost and the snapshot still has. Events are never removed.
     async fn recover(&self, id: i64, tip: Tip, exam: Exam) -> Result<Arc<Exam>, Error> {
-        self.metrics.rebuilt("ahead");
         let (log, snapshot) = (tip.seq, exam.version());
         let stored = self.replay(id).await?;
         let mut chain = Chain::root(exam.head());
@@ -164,6 +163,7 @@ impl Flow {
             let sealed = chain.seal(entry.clone());
             chain = sealed.after.clone();
             if entry.seq == log && &chain != stored.chain() {
+                self.metrics.rebuilt("foreign");
                 tracing::error!(
                     exam = id,
                     log,
@@ -172,6 +172,9 @@ impl Flow {
                 );
                 self.saver.remove(id);
                 return Ok(stored);
+            }
+            if entry.seq == log + 1 {
+                self.metrics.rebuilt("ahead");
             }
             if entry.seq > log
                 && self.records.recover(id, sealed, exam.expires_at()).await? == Appended::Conflict

@@ -20,7 +20,7 @@ pub async fn run(app: App) {
 /// One heartbeat. A failure is reported by the requests that need the database.
 pub async fn once(app: &App) {
     let flow = &app.live().flow;
-    if let Ok(Some(outage)) = flow.records.beat().await {
+    for outage in flow.records.beat().await.unwrap_or_default() {
         let seconds = (outage.ended_at - outage.began_at) / 1000;
         flow.metrics.outage(seconds);
         tracing::warn!(

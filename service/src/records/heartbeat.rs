@@ -15,19 +15,26 @@ pub const INTERVAL: Duration = Duration::from_secs(2);
 pub const SILENCE: i64 = 5_000;
 
 impl Records {
-    /// Writes a sign of life, and returns the outage that it ends, if any. One indexed write.
+    /// Writes a sign of life, and returns the outages that this process has ended since the last call: the one that it ends,
+    /// or one that a request ended before. One indexed write.
     ///
     /// # Errors
     /// The database's.
-    pub async fn beat(&self) -> Result<Option<Outage>, Error> {
+    pub async fn beat(&self) -> Result<Vec<Outage>, Error> {
+        self.sign().await?;
+        Ok(std::mem::take(&mut *self.untold.lock().expect("no holder of the outages should panic")))
+    }
+
+    async fn sign(&self) -> Result<(), Error> {
         let now = self.now();
         let update = "UPDATE heartbeat SET at = $1 WHERE id = 1 AND at < $1 AND at >= $2";
         let written = on!(&self.pool, pool => {
             sqlx::query(update).bind(now).bind(now - SILENCE).execute(pool).await?.rows_affected()
         });
         let outage = if written == 1 { None } else { self.end_outage(now).await? };
+        self.untold.lock().expect("no holder of the outages should panic").extend(outage);
         self.beat_at.fetch_max(now, Ordering::Relaxed);
-        Ok(outage)
+        Ok(())
     }
 
     /// If this fails halfway, the next heartbeat does it again: an outage is identified by its beginning.
@@ -51,7 +58,7 @@ impl Records {
     /// The database's.
     pub async fn outages(&self, since: i64) -> Result<Vec<Outage>, Error> {
         if self.now() - self.beat_at.load(Ordering::Relaxed) > SILENCE {
-            self.beat().await?;
+            self.sign().await?;
         }
         let select = "SELECT began_at, ended_at FROM outages WHERE ended_at > $1 ORDER BY began_at";
         let rows: Vec<(i64, i64)> =
