@@ -116,7 +116,7 @@ fn watchers() -> Value {
             "apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus",
             "metadata": {"name": "watchers", "namespace": WATCHERS},
             "spec": {
-                "image": "exam-prometheus:dev", "version": "v2.42.0", "serviceAccountName": "prometheus",
+                "image": "exam-prometheus:dev", "version": "v3.5.0", "serviceAccountName": "prometheus",
                 "scrapeInterval": INTERVAL, "evaluationInterval": INTERVAL,
                 "serviceMonitorSelector": {}, "serviceMonitorNamespaceSelector": {},
                 "ruleSelector": {}, "ruleNamespaceSelector": {},

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# The Prometheus Operator, and the images that it runs. In: monitoring/go.mod, Debian's Prometheus. Out: programs in the
-# cache, and a folder with all that a cluster needs of it.
+# The Prometheus Operator, and the images that it runs. In: monitoring/go.mod. Out: programs in the cache, and a folder
+# with all that a cluster needs of it. Debian's Prometheus does not find the pods of Kubernetes.
 
 PROMETHEUS_OPERATOR=github.com/prometheus-operator/prometheus-operator
+PROMETHEUS=github.com/prometheus/prometheus
 
 use_monitoring_cache() {
 	local key
@@ -19,13 +20,14 @@ build_monitoring() {
 	flock -n 8 || say "another build is under way; waiting for it"
 	flock 8
 	if [[ ! -d $MONITORING ]]; then
-		say "building the Prometheus Operator once into $MONITORING (some 3 minutes on 2 cores that do nothing else)"
+		say "building Prometheus and its operator once into $MONITORING (some 5 minutes on 2 cores that do nothing else)"
 		PART=$(mktemp -d "$MONITORING.part.XXXXXX")
 		trap 'end_build; exit 130' INT TERM
 		trap end_build EXIT
 		local out=$PART
 		export CGO_ENABLED=0 GOTMPDIR=$PART
-		build_stage "Prometheus Operator" monitoring "$PROMETHEUS_OPERATOR/cmd/operator" "$PROMETHEUS_OPERATOR/cmd/prometheus-config-reloader"
+		build_stage "Prometheus and its operator" monitoring "$PROMETHEUS_OPERATOR/cmd/operator" \
+			"$PROMETHEUS_OPERATOR/cmd/prometheus-config-reloader" "$PROMETHEUS/cmd/prometheus"
 		mv "$out/operator" "$out/prometheus-operator"
 		cp -r "$(cd "$HERE/monitoring" && go list -m -f '{{.Dir}}' "$PROMETHEUS_OPERATOR")/example/prometheus-operator-crd" "$out/crds"
 		chmod -R u+w "$out/crds" && rm -f "$out/log" && chmod 755 "$out"
@@ -38,12 +40,11 @@ build_monitoring() {
 
 # monitoring_command OUT
 monitoring_command() {
-	local out=${1:-} prometheus
+	local out=${1:-}
 	[[ $out ]] || wrong_use "monitoring takes a folder"
-	prometheus=$(type -P prometheus) || die "no prometheus: run '$0 packages' first"
 	mkdir -p "$out"
 	ln -sfn "$MONITORING/prometheus-operator" "$out/prometheus-operator"
 	rm -rf "$out/crds" && cp -r "$MONITORING/crds" "$out/crds"
-	make_image --name exam-prometheus:dev --out "$out/exam-prometheus.tar" --entrypoint /bin/prometheus "$(readlink -f "$prometheus"):/bin/prometheus"
+	make_image --name exam-prometheus:dev --out "$out/exam-prometheus.tar" --entrypoint /bin/prometheus "$MONITORING/prometheus:/bin/prometheus"
 	make_image --name exam-config-reloader:dev --out "$out/exam-config-reloader.tar" --entrypoint /bin/prometheus-config-reloader "$MONITORING/prometheus-config-reloader:/bin/prometheus-config-reloader"
 }
