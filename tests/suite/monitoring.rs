@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use harness::cluster::{RELEASE, TestNamespace, workspace};
 use harness::crowd::Crowd;
 use harness::process::{Port, Process};
-use harness::{ApiProxy, Cluster, wait};
+use harness::{ApiProxy, Cluster, Examinee, wait};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::{DynamicObject, ListParams, PostParams};
@@ -25,7 +25,8 @@ const WATCHERS: &str = "exam-watchers";
 /// How often all of it is scraped.
 const INTERVAL: &str = "5s";
 /// Queries of the dashboards that have no answer while nothing is wrong, by the title of the panel.
-const SILENT: [&str; 0] = [];
+const SILENT: [&str; 5] =
+    ["Ended by time", "Failed reconciles", "Steps that failed", "Failovers", "Failed requests by route"];
 
 /// The Prometheus Operator and a Prometheus, which watch every namespace.
 struct Watchers {
@@ -42,7 +43,11 @@ impl Watchers {
                 ["kubectl", "apply", "--server-side", "--force-conflicts", "-f", &what.to_string_lossy()];
             cluster.tool(&words).await.map(drop)
         };
-        apply(&folder.join("crds")).await?;
+        let crds = folder.join("crds");
+        apply(&crds).await?;
+        // It leaves out for ever what is not there when it starts.
+        let established = ["--for=condition=Established", "--timeout=60s", "-f", &crds.to_string_lossy()];
+        cluster.tool(&[["kubectl", "wait"].as_slice(), &established].concat()).await?;
         // It takes no kubeconfig.
         let (api, port) = (ApiProxy::start(cluster.kube().await?, "").await?, Port::free()?);
         let log = std::fs::File::create(folder.join("prometheus-operator.log"))?;
@@ -187,6 +192,16 @@ async fn watch(cluster: &Cluster, namespace: &TestNamespace, folder: &Path) -> R
     namespace.ready("midterm", "sentinel").await?;
     watchers.sees("redis_up{namespace='exam-watched'} == 1", 6).await?;
 
+    // What is counted when somebody does something unusual.
+    let mut examinee = Examinee::start(&client, 10).await?;
+    let item = examinee.item.context("an item")?;
+    examinee.answer(&client).await?;
+    let again = client.answer(examinee.exam, item, Examinee::knows(item)).await?;
+    ensure!(again.status == 200, "an answer that is sent again is the same: {again:?}");
+    let refused = client.post("/answer", json!({"exam_session_id": examinee.exam})).await?;
+    ensure!(refused.status >= 400, "{refused:?}");
+    client.post("/complete", json!({"exam_session_id": examinee.exam})).await?;
+
     // The rates of the dashboards are those of a minute.
     watchers
         .sees("rate(adaptive_exam_requests_total{namespace='exam-watched',route=~'.*answer.*'}[1m]) > 0", 2)
@@ -231,10 +246,12 @@ async fn watch(cluster: &Cluster, namespace: &TestNamespace, folder: &Path) -> R
     let seen = crowd.leave().await?;
     println!("{} answers, none failed", seen.answers());
 
-    // Its database goes: that is the alert that begins.
+    // Its database goes, and both pods tell it.
     namespace.api::<Pod>().delete("db", &kube::api::DeleteParams::default().grace_period(0)).await?;
-    watchers.sees("ALERTS{namespace='exam-watched',alertname=~'.*Database.*'}", 1).await?;
-    println!("the alert of a lost database begins");
+    watchers
+        .sees("ALERTS{namespace='exam-watched',alertname='ExamDatabaseDown',alertstate='firing'}", 2)
+        .await?;
+    println!("the alert of a lost database fires");
 
     change(namespace, json!({"monitoring": {"enabled": false}})).await?;
     wait::until("no exporter", SETTLE, || async {
