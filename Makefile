@@ -122,8 +122,8 @@ manifests-check: ## Validate, lint and score charts, manifests, images, compose 
 	@PATH="$$($(NODE) bin):$$PATH" EXAM_SERVICE=$(wildcard $(abspath $(BIN_DIR))/exam-service) tests/manifests/check
 
 .PHONY: book-check
-book-check: ## Check the book's links, resources and generated pages against the sources
-	@python3 docs/book/check.py
+book-check: chart-tools ## Check the book's links, resources and generated pages against the sources
+	@"$$(tests/tools/install bin)/tools-python" docs/book/check.py
 
 .PHONY: image-files
 image-files: build ## Write OCI images of service and operator, from scratch, to target/images

@@ -33,7 +33,7 @@ use crate::metrics::Metrics;
 use crate::names::{self, AUTH_REVISION, Names, REVISION, SECRETS_REVISION};
 use apply::Applied;
 use credentials::{Credential, Credentials};
-use decide::{Known, Provisioned, SecretWrite};
+use decide::{Known, Provisioned};
 use events::Events;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
@@ -276,7 +276,7 @@ async fn pipeline(
             (service, &decision.auth, &auth_name, token.known().is_none()),
             (redis, &decision.redis_auth, &redis_auth_name, passwords.known().is_none()),
         ] {
-            if let Some((reason, note)) = lost_secret(is_used, write, name, is_new) {
+            if let Some((reason, note)) = events::lost_secret(is_used, write, name, is_new) {
                 context.events.tell_lost_secret(&resource.metadata, name, reason, &note).await;
             }
         }
@@ -355,25 +355,4 @@ fn after_failure(resource: Arc<Watched>, error: &Error, _context: Arc<Context>) 
         pause.as_secs()
     );
     Action::requeue(pause)
-}
-
-/// What is told of a Secret that was in use and had to be written again.
-fn lost_secret(
-    is_used: bool,
-    write: &SecretWrite,
-    name: &str,
-    is_new: bool,
-) -> Option<(&'static str, String)> {
-    let (reason, what) = match write {
-        SecretWrite::Keep | SecretWrite::Update(_) => return None,
-        SecretWrite::Create => ("SecretDeleted", "was deleted"),
-        SecretWrite::Restore(_) => ("SecretEmptied", "had lost its content"),
-    };
-    let how = match is_new {
-        true => {
-            "it has a new value now, because this operator had not seen the old one; whoever uses it has to read it again"
-        }
-        false => "it has the same value again",
-    };
-    is_used.then(|| (reason, format!("Secret {name} {what}; {how}")))
 }

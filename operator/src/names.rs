@@ -2,9 +2,12 @@
 //!
 //! Input: a resource. Output: names and metadata. Must not know: what the objects are.
 
+mod kinds;
+
+pub use kinds::{certificate_kind, prometheus_rule_kind, service_monitor_kind};
+
 use crate::crd::AdaptiveExamDeployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
-use kube::core::ApiResource;
 use kube::{Resource, ResourceExt};
 use std::collections::BTreeMap;
 
@@ -72,37 +75,6 @@ pub const REDIS_ACCESS: &str = "exam.dreamseed.ai/redis-access";
 pub const APP: &str = "app.kubernetes.io/name";
 /// Its value for operators.
 pub const OPERATOR_APP: &str = "adaptive-exam-operator";
-
-/// The kind of a request for a certificate, to cert-manager.
-pub fn certificate_kind() -> ApiResource {
-    ApiResource {
-        group: "cert-manager.io".to_owned(),
-        version: "v1".to_owned(),
-        api_version: "cert-manager.io/v1".to_owned(),
-        kind: "Certificate".to_owned(),
-        plural: "certificates".to_owned(),
-    }
-}
-
-/// The kind of what Prometheus scrapes, of the Prometheus Operator.
-pub fn service_monitor_kind() -> ApiResource {
-    monitoring_kind("ServiceMonitor", "servicemonitors")
-}
-
-/// The kind of rules of Prometheus, of the Prometheus Operator.
-pub fn prometheus_rule_kind() -> ApiResource {
-    monitoring_kind("PrometheusRule", "prometheusrules")
-}
-
-fn monitoring_kind(kind: &str, plural: &str) -> ApiResource {
-    ApiResource {
-        group: "monitoring.coreos.com".to_owned(),
-        version: "v1".to_owned(),
-        api_version: "monitoring.coreos.com/v1".to_owned(),
-        kind: kind.to_owned(),
-        plural: plural.to_owned(),
-    }
-}
 
 /// A component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

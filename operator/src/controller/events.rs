@@ -3,6 +3,7 @@
 //! Input: the status before and after, and what happened to its Secrets. Output: events on the resource. A failure to
 //! write one is logged and changes nothing. Must not know: why something happened.
 
+use super::decide::SecretWrite;
 use super::status::READY;
 use crate::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus, Transition};
 use crate::names::FIELD_MANAGER;
@@ -125,6 +126,27 @@ fn transition(
     let is_normal = now.status == "True" || ON_THE_WAY.iter().any(|start| now.reason.starts_with(start));
     let type_ = if is_normal { EventType::Normal } else { EventType::Warning };
     Some(event(type_, &now.reason, &now.message))
+}
+
+/// What is told of a Secret that was in use and had to be written again.
+pub fn lost_secret(
+    is_used: bool,
+    write: &SecretWrite,
+    name: &str,
+    is_new: bool,
+) -> Option<(&'static str, String)> {
+    let (reason, what) = match write {
+        SecretWrite::Keep | SecretWrite::Update(_) => return None,
+        SecretWrite::Create => ("SecretDeleted", "was deleted"),
+        SecretWrite::Restore(_) => ("SecretEmptied", "had lost its content"),
+    };
+    let how = match is_new {
+        true => {
+            "it has a new value now, because this operator had not seen the old one; whoever uses it has to read it again"
+        }
+        false => "it has the same value again",
+    };
+    is_used.then(|| (reason, format!("Secret {name} {what}; {how}")))
 }
 
 #[cfg(test)]

@@ -3,22 +3,26 @@
 //! Input: what is desired, decided and observed, and the last status. Output: the new status. Nothing is claimed that
 //! was not observed; what could not be observed is `Unknown`. Must not know: the cluster.
 
+mod monitoring;
 mod store;
 mod transitions;
 
-use super::decide::{Decision, Watch};
+use super::decide::Decision;
 use super::hold::Held;
 use super::observe::claims::Claim;
 use super::observe::{Observed, Workload};
 use super::quantity::thousandths;
 use super::validate::{Desired, DesiredDatabase, InvalidSpec};
 use super::waiting::{self, Fields, Waiting};
-use crate::crd::{AdaptiveExamDeploymentStatus, Adoption, AuthMode, Endpoints, Mode, Request};
+use crate::crd::{AdaptiveExamDeploymentStatus, Adoption, AuthMode, Endpoints, Request};
 use crate::names::Component;
 use contract::State;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+pub use monitoring::{MONITORING_READY, is_monitored};
+use monitoring::{known_monitoring, monitoring};
 use store::{redis_status, store_ready};
-use transitions::Running;
+pub use transitions::is_turning;
+use transitions::{Running, cause};
 
 /// All of it runs as wanted.
 pub const READY: &str = "Ready";
@@ -30,8 +34,6 @@ pub const STORE_READY: &str = "StoreReady";
 pub const ROLLED_BACK: &str = "RolledBack";
 /// Pods are still to be replaced by changed ones, and something has to come first; absent otherwise.
 pub const UPDATE_WAITING: &str = "UpdateWaiting";
-/// The objects that watch over it are there; absent where none are wanted.
-pub const MONITORING_READY: &str = "MonitoringReady";
 /// Something is on its way; absent otherwise.
 pub const RECONCILING: &str = "Reconciling";
 /// Nothing will happen before somebody acts; absent otherwise.
@@ -125,41 +127,6 @@ pub fn invalid(
 ) -> AdaptiveExamDeploymentStatus {
     let verdict = |status| Verdict::of(status, "InvalidSpec", invalid.to_string());
     stalled(generation, before, now, &verdict)
-}
-
-/// Whether there may be objects that watch over it.
-pub fn is_monitored(before: &AdaptiveExamDeploymentStatus) -> bool {
-    before.conditions.iter().any(|known| known.type_ == MONITORING_READY)
-}
-
-/// What is said of the objects that watch over it.
-fn monitoring(watch: Watch) -> Option<Verdict> {
-    match watch {
-        Watch::Nothing | Watch::Remove => None,
-        Watch::Keep => {
-            Some(Verdict::of("True", "ObjectsApplied", "the Prometheus Operator is told what to scrape"))
-        }
-        Watch::KindsMissing => Some(Verdict::of(
-            "False",
-            "CRDsMissing",
-            "spec.monitoring needs the Prometheus Operator, whose kinds ServiceMonitor and PrometheusRule (monitoring.coreos.com/v1) are not there: install it, or set spec.monitoring.enabled to false",
-        )),
-    }
-}
-
-/// Whether a change of the mode begins or is under way.
-pub fn is_turning(before: &AdaptiveExamDeploymentStatus, wanted: Mode) -> bool {
-    before.mode.as_ref().is_some_and(|mode| mode != wanted.as_str())
-        || before.transitions.last().is_some_and(|last| last.seconds.is_none())
-}
-
-/// Why the mode changes.
-fn cause(desired: &Desired, runs: Option<&str>) -> &'static str {
-    match desired.rollback {
-        Some(Request::Memory) => "RollbackRequested",
-        Some(Request::Return) if runs == Some(Mode::Memory.as_str()) => "ReturnRequested",
-        _ => "SpecChanged",
-    }
 }
 
 /// The mode by the name that the spec has for it, which the service does not know.
@@ -256,11 +223,6 @@ fn stalled(
         conditions: told,
         ..before.cloned().unwrap_or_default()
     }
-}
-
-/// What was said of monitoring stays said until its objects are seen to: it is how they are found again.
-fn known_monitoring(before: Option<&AdaptiveExamDeploymentStatus>) -> Option<Condition> {
-    before?.conditions.iter().find(|known| known.type_ == MONITORING_READY).cloned()
 }
 
 /// The volume that is not yet as large as its claim asks for.

@@ -8,6 +8,7 @@ use crate::controller::observe::{Generated, ServicePod, Template};
 use crate::controller::redis::auth::RedisAuth;
 use crate::controller::redis::facts::{Facts, Node, Word};
 use crate::controller::redis::plan::Wanted;
+use crate::crd::Mode;
 use crate::crd::{AdaptiveExamDeployment, Request};
 use crate::fixtures::{decided, desired, named, passwords};
 use k8s_openapi::jiff::Timestamp;

@@ -1,8 +1,9 @@
 //! The last changes of the store's mode: recorded when they begin, completed when every pod has adopted them. Pure.
 //!
-//! Input: the list as it was, and what runs. Output: the list as it is. Must not know: why a mode is wanted.
+//! Input: the list as it was, and what runs. Output: the list as it is. Must not know: objects.
 
-use crate::crd::{self, Digests, Transition};
+use crate::controller::validate::Desired;
+use crate::crd::{self, AdaptiveExamDeploymentStatus, Digests, Mode, Request, Transition};
 use contract::OpenExams;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -60,6 +61,21 @@ pub fn record(mut list: Vec<Transition>, running: Running<'_>, now: &Time) -> Ve
     let surplus = list.len().saturating_sub(KEPT);
     list.drain(..surplus);
     list
+}
+
+/// Whether a change of the mode begins or is under way.
+pub fn is_turning(before: &AdaptiveExamDeploymentStatus, wanted: Mode) -> bool {
+    before.mode.as_ref().is_some_and(|mode| mode != wanted.as_str())
+        || before.transitions.last().is_some_and(|last| last.seconds.is_none())
+}
+
+/// Why the mode changes.
+pub(super) fn cause(desired: &Desired, runs: Option<&str>) -> &'static str {
+    match desired.rollback {
+        Some(Request::Memory) => "RollbackRequested",
+        Some(Request::Return) if runs == Some(Mode::Memory.as_str()) => "ReturnRequested",
+        _ => "SpecChanged",
+    }
 }
 
 #[cfg(test)]
