@@ -99,11 +99,15 @@ impl Lane {
         Ok(())
     }
 
-    /// Waits until all pods run as wanted.
+    /// Waits until all pods run as wanted, and no rotation is on its way.
     pub async fn ready(&self) -> Result<()> {
         let mode = self.api().get(NAME).await?.spec.redis.mode;
-        self.namespace.ready(NAME, mode.as_str()).await?;
-        Ok(())
+        wait::until("the end of a rotation", SETTLE, || async {
+            let ready = self.namespace.ready(NAME, mode.as_str()).await.ok()?;
+            let redis = ready.status?.redis;
+            redis.is_none_or(|redis| redis.rotation.is_none()).then_some(())
+        })
+        .await
     }
 
     /// Waits until none of the pods finds a node, and that is said.
