@@ -64,7 +64,7 @@ format: ## Check the format (fix: cargo fmt --all)
 .PHONY: lint
 lint: ## Lint Rust and shell; warnings fail
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../servers ../clients/install ../../.ci/run ../../operator/src/controller/build/scripts/*.sh \
+	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../servers ../clients/install ../../.ci/run ../../monitoring/check ../../monitoring/drawn/draw ../../monitoring/drawn/live ../../operator/src/controller/build/scripts/*.sh \
 	  ../tools/install ../tools/release-check ../manifests/check ../manifests/take-exam ../../manifests/generate ../../images/build ../../images/compile ../../images/exam-redis/lay-out ../../$(CHART)/files/take-exam.sh; \
 	else echo "shellcheck is not installed (Debian: apt-get install shellcheck)" >&2; [ -z "$${CI:-}" ]; fi
 
@@ -126,6 +126,16 @@ image-files: build ## Write OCI images of service and operator, from scratch, to
 .PHONY: release-check
 release-check: ## Check that versions agree and generated files are fresh (TAG=v0.1.0)
 	@tests/tools/release-check $(TAG)
+
+# ---- monitoring ----------------------------------------------------------------------------------
+
+.PHONY: dashboards
+dashboards: ## Generate the Grafana dashboards and the tables of monitoring/README.md
+	@monitoring/check --generate
+
+.PHONY: rules
+rules: ## Check dashboards, Prometheus rules and runbooks; test every alert (needs promtool)
+	@monitoring/check
 
 # ---- building ------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the dashboards into `dashboards/`; with `--check` only compares, and fails if a committed file differs.
+"""Writes the dashboards and the tables of README.md; with `--check` only compares, and fails if a committed file differs.
 
-Input: the modules of `boards`. Output: JSON that Grafana provisions. Must not know: what a panel shows.
+Input: the modules of `boards`, the rules. Output: JSON that Grafana provisions, Markdown. Must not know: what a panel shows.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+import readme
 from boards import measurement, operator, redis, service
 
 FOLDER = Path(__file__).resolve().parent / "dashboards"
@@ -40,6 +41,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     check = parser.parse_args().check
     wanted = {FOLDER / f"{name}.json": text(name) for name in BOARDS}
+    wanted[readme.HERE / "README.md"] = readme.text([json.loads(content) for content in wanted.values()])
     if not check:
         for path, content in wanted.items():
             path.write_text(content)

@@ -111,6 +111,14 @@ def marks(name: str, expression: str, color: str) -> AnnotationQuery:
     return AnnotationQuery().name(name).datasource(SOURCE).expr(expression).icon_color(color).enable(True)
 
 
+def adoptions() -> AnnotationQuery:
+    """Marks where a process has adopted other Settings, or another version has started."""
+    info = "adaptive_exam_build_info"
+    revisions = f"count by (settings_revision, version) ({chosen(info)})"
+    earlier = f"count by (settings_revision, version) ({chosen(info)} offset 2m)"
+    return marks("Settings or version adopted", f"{revisions} unless {earlier}", "blue")
+
+
 def lay_out(made: Dashboard, rows: dict[str, list]) -> Dashboard:
     """The dashboard with these rows of panels, from the top; ids count from 1."""
     number = 0

@@ -5,7 +5,7 @@ Input: none. Output: a dashboard. Must not know: files.
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from .board import board, chosen, increase, lay_out, mean, quantile, rate
+from .board import adoptions, board, chosen, increase, lay_out, mean, quantile, rate
 from .panels import RED, YELLOW, bars, heatmap, series, stat
 
 ERROR = "adaptive_exam_standard_error"
@@ -34,7 +34,7 @@ def dashboard() -> Dashboard:
         "adaptive_exam_open_exams",
     )
     return lay_out(
-        made,
+        made.annotation(adoptions()),
         {
             "Now": overview(),
             "Exams": exams(),
@@ -76,8 +76,8 @@ def overview() -> list:
             (1, RED),
         ),
         stat(
-            "Lost events restored",
-            "Exams whose snapshot was ahead of the log, since the processes started: the database has lost events. They were appended again.",
+            "Snapshots ahead of the log",
+            "Exams, since the processes started. The database has lost events, which were appended again; or another service uses the same keys of Redis, and the log stood.",
             "short",
             (f"sum({chosen(REBUILDS, AHEAD)}) or 0 * sum({chosen(OUTAGE)})", "exams"),
             (1, RED),
@@ -209,7 +209,7 @@ def disturbances() -> list:
     return [
         bars(
             "Rebuilds from the log, by reason",
-            "Exams whose snapshot could not be used. No examinee notices. A few stale ones are normal where replicas share a store. ahead is an alarm: the database has lost events.",
+            "Exams whose snapshot could not be used. No examinee notices. A few stale ones are normal where replicas share a store. ahead is an alarm: the database has lost events, or another service uses the same keys.",
             "short",
             (f"sum by (reason) ({increase(REBUILDS)})", "{{reason}}"),
             width=12,

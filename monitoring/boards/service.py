@@ -5,7 +5,7 @@ Input: none. Output: a dashboard. Must not know: files.
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from .board import board, chosen, lay_out, marks, mean, quantile, rate
+from .board import adoptions, board, chosen, lay_out, mean, quantile, rate
 from .panels import RED, YELLOW, YES_AND_NO, bars, series, stat, table
 
 REQUESTS = "adaptive_exam_requests_total"
@@ -24,11 +24,8 @@ def dashboard() -> Dashboard:
         "Requests, commits to the database of record, and the snapshot store, as the exam service reports them.",
         INFO,
     )
-    revisions = f"count by (settings_revision, version) ({chosen(INFO)})"
-    earlier = f"count by (settings_revision, version) ({chosen(INFO)} offset 2m)"
-    made = made.annotation(marks("Settings or version adopted", f"{revisions} unless {earlier}", "blue"))
     return lay_out(
-        made,
+        made.annotation(adoptions()),
         {
             "Now": overview(),
             "Requests": requests(),
