@@ -104,6 +104,13 @@ export class Chromium {
     throw new Error(`the page has no ${expression} after ${seconds} s`);
   }
 
+  // A click of the mouse, so that the page sees no keyboard.
+  async click({ x, y }) {
+    for (const type of ["mousePressed", "mouseReleased"]) {
+      await this.send("Input.dispatchMouseEvent", { type, x, y, button: "left", clickCount: 1 });
+    }
+  }
+
   // The page as a PNG.
   async picture() {
     const { data } = await this.send("Page.captureScreenshot", { format: "png" });

@@ -10,10 +10,10 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Chromium } from "./chromium.mjs";
 import { serve } from "./server.mjs";
+import { small } from "./small.mjs";
 import { allowed, judge } from "./verdict.mjs";
 
 const UNITS = { s: 1, m: 60, h: 3600, d: 86400 };
-const COLORS = 256;
 const PATIENCE = 120;
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -46,12 +46,6 @@ function options(text) {
     throw new Error("--prometheus is needed, such as http://127.0.0.1:9090");
   }
   return values;
-}
-
-// A palette makes a picture of lines and text three times smaller.
-function small(png, UPNG) {
-  const image = UPNG.decode(png.buffer.slice(png.byteOffset, png.byteOffset + png.length));
-  return Buffer.from(UPNG.encode(UPNG.toRGBA8(image), image.width, image.height, COLORS));
 }
 
 async function draw(chromium, address, name, theme, asked) {
