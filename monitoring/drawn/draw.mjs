@@ -34,7 +34,7 @@ function options(text) {
       prometheus: string(),
       dashboards: string(join(here, "../dashboards")),
       namespace: string(),
-      out: string("drawn"),
+      out: string("target/drawn"),
       themes: string("light,dark"),
       "allow-empty": string(),
       range: string(),

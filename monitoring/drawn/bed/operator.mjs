@@ -21,7 +21,7 @@ const RESOURCES = [
   { namespace: "school", name: "placement" },
 ];
 const CONDITIONS = ["Ready", "ServiceAvailable", "StoreReady", "MonitoringReady"];
-const PERIOD = 240; // seconds after which the other operator leads
+const PERIOD = 420; // seconds after which the other operator leads
 const started = Date.now() / 1000;
 
 const chance = (share) => Math.random() < share;

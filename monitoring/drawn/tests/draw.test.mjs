@@ -42,14 +42,14 @@ const BOARD = {
     ],
   },
   panels: [
-    panel(1, "stat", "Now", { expr: 'wave{job=~"$job"}', legendFormat: "now" }, { options: stat }),
+    panel(1, "stat", "Now", { expr: 'sum(wave{job=~"$job"})', legendFormat: "now" }, { options: stat }),
     panel(2, "timeseries", "Lines", { expr: 'rate(wave{job=~"$job"}[$__rate_interval])', legendFormat: "{{pod}}" }, { options: list }),
     panel(3, "table", "Rows", { expr: 'wave{job=~"$job"}', legendFormat: "{{pod}}", format: "table", instant: true }),
     panel(4, "heatmap", "Buckets", { expr: 'wave_bucket{job=~"$job"}', legendFormat: "{{le}}", format: "heatmap" }),
   ],
 };
 
-// Two series, or buckets, of a wave; nothing for the job "empty".
+// Two series of a wave, their sum, or buckets; nothing for the query "empty".
 function answer(url) {
   const { pathname, searchParams } = new URL(url, "http://127.0.0.1");
   if (pathname.includes("/label/")) {
@@ -60,7 +60,9 @@ function answer(url) {
   if (query.includes("empty")) {
     return { resultType: "matrix", result: [] };
   }
-  const labels = query.includes("_bucket") ? ["0.1", "1", "+Inf"].map((le) => ({ le })) : [{ pod: "a" }, { pod: "b" }];
+  const buckets = ["0.1", "1", "+Inf"].map((le) => ({ le }));
+  const pods = query.startsWith("sum") ? [{}] : [{ pod: "a" }, { pod: "b" }];
+  const labels = query.includes("_bucket") ? buckets : pods;
   const at = (time, i) => [time, String(i + 1 + Math.sin(time / 60) / 2)];
   if (pathname.endsWith("query_range")) {
     const [start, end, step] = ["start", "end", "step"].map((name) => Number(searchParams.get(name)));
@@ -100,7 +102,7 @@ test("every kind of panel is drawn and accounted for", async () => {
   const lines = report.panels.find(({ title }) => title === "Lines");
   assert.deepEqual([lines.id, lines.unit, lines.series, lines.legend], [2, "s", 2, ["a", "b"]]);
   assert.ok(lines.points >= 2 * 30, `${lines.points}`);
-  assert.deepEqual(report.panels.map(({ series }) => series), [2, 2, 2, 3]);
+  assert.deepEqual(report.panels.map(({ series }) => series), [1, 2, 2, 3]);
   const picture = readFileSync(join(folder, "out/small-light.png"));
   assert.equal(picture.readUInt32BE(16), 1600, "its width");
   assert.ok(picture.length > 10000, "something is on it");

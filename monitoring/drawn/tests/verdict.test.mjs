@@ -1,6 +1,7 @@
 // What makes a drawing fail, and what a file may allow.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { allowed, faults, judge } from "../verdict.mjs";
 
@@ -55,4 +56,12 @@ test("a name without a panel fails, and so does a line without a reason", () => 
 
 test("a dashboard that was not drawn fails", () => {
   assert.deepEqual(judge([{ name: "service", error: "no answer", panels: [] }], []).refused, ["service: no answer"]);
+});
+
+test("the panels that are empty while all is well are there", () => {
+  const read = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
+  for (const { board, title, at } of allowed(read("../quiet.txt"), "quiet.txt")) {
+    const { panels } = JSON.parse(read(`../../dashboards/${board}.json`));
+    assert.ok(panels.some((one) => one.title === title), at);
+  }
 });
