@@ -65,9 +65,7 @@ format: ## Check the format (fix: cargo fmt --all)
 lint: ## Lint Rust and shell; warnings fail
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../servers ../clients/install ../../.ci/run ../../operator/src/controller/build/scripts/*.sh \
-	  ../../monitoring/check ../tools/install ../tools/release-check ../manifests/check ../manifests/take-exam ../../manifests/generate ../../images/build ../../images/compile ../../images/exam-redis/lay-out ../../$(CHART)/files/take-exam.sh; \
-
-	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../servers ../clients/install ../../.ci/run ../../monitoring/check ../../operator/src/controller/build/scripts/*.sh; \
+	  ../../monitoring/check ../../monitoring/drawn/run ../../monitoring/drawn/draw ../../monitoring/drawn/live ../../monitoring/drawn/pictures ../tools/install ../tools/release-check ../manifests/check ../manifests/take-exam ../../manifests/generate ../../images/build ../../images/compile ../../images/exam-redis/lay-out ../../$(CHART)/files/take-exam.sh; \
 	else echo "shellcheck is not installed (Debian: apt-get install shellcheck)" >&2; [ -z "$${CI:-}" ]; fi
 
 .PHONY: layers
@@ -142,6 +140,16 @@ dashboards: ## Generate the Grafana dashboards and the tables of monitoring/READ
 .PHONY: rules
 rules: ## Check dashboards, Prometheus rules and runbooks; test every alert (needs promtool)
 	@monitoring/check
+
+.PHONY: drawn
+drawn: ## Test the drawing of dashboards by Grafana's own panels (needs node, npm, Chromium)
+	@node --test monitoring/drawn/tests/*.mjs
+
+.PHONY: pictures
+pictures: build ## Draw docs/pictures: the exam page, the demo, and the dashboards of a service that is 15 minutes under load
+	monitoring/drawn/pictures --service $(BIN_DIR)/exam-service --out docs/pictures
+	monitoring/drawn/live --service $(BIN_DIR)/exam-service --minutes 15 -- --out $(TARGET_DIR)/drawn
+	for picture in $(TARGET_DIR)/drawn/*.png; do cp "$$picture" "docs/pictures/dashboard-$${picture##*/}"; done
 
 # ---- building ------------------------------------------------------------------------------------
 

@@ -197,6 +197,7 @@ def known() -> set[str]:
         KNOWN.update(line for line in lines if line and not line.startswith("#"))
         process = "cpu_seconds_total open_fds max_fds resident_memory_bytes virtual_memory_bytes start_time_seconds threads"
         KNOWN.update(f"process_{name}" for name in process.split())
+        KNOWN.add("up")
     return KNOWN
 
 

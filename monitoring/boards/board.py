@@ -112,11 +112,11 @@ def marks(name: str, expression: str, color: str) -> AnnotationQuery:
 
 
 def adoptions() -> AnnotationQuery:
-    """Marks where a process has adopted other Settings, or another version has started."""
+    """Marks where a process has adopted other Settings, or another version has started, beside what was there before."""
     info = "adaptive_exam_build_info"
     revisions = f"count by (settings_revision, version) ({chosen(info)})"
     earlier = f"count by (settings_revision, version) ({chosen(info)} offset 2m)"
-    return marks("Settings or version adopted", f"{revisions} unless {earlier}", "blue")
+    return marks("Settings or version adopted", f"{revisions} unless {earlier} and on () {earlier}", "blue")
 
 
 def lay_out(made: Dashboard, rows: dict[str, list]) -> Dashboard:

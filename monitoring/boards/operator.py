@@ -17,6 +17,7 @@ DONE, NOT_DONE = 'done="true"', 'done="false"'
 PLACE = "namespace, job, instance"
 LEADING = f"max by ({PLACE}) ({chosen(LEADER)}) == 1"
 LED = f"max by ({PLACE}) ({chosen(LEADER)} offset 2m) == 1"
+KNOWN = f"{chosen(LEADER)} offset 2m"
 
 
 def dashboard() -> Dashboard:
@@ -26,7 +27,7 @@ def dashboard() -> Dashboard:
         "Who leads, how reconciles end and how long they take, what was done at Redis, and what the process needs.",
         LEADER,
     )
-    made = made.annotation(marks("Another leader", f"({LEADING}) unless ({LED})", "purple"))
+    made = made.annotation(marks("Another leader", f"({LEADING}) unless ({LED}) and on (namespace, job) {KNOWN}", "purple"))
     return lay_out(
         made,
         {"Now": overview(), "Reconciles": reconciles(), "Steps at Redis": steps(), "Process": process()},

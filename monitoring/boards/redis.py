@@ -12,10 +12,13 @@ INFO = "redis_instance_info"
 MASTER, ANY_ROLE = 'role="master"', 'role!=""'
 USED, MOST = "redis_memory_used_bytes", "redis_memory_max_bytes"
 PLACE = "namespace, job, instance"
-# A pod that is the master now, and was not two minutes before.
+# A pod that is the master now and was not two minutes before, when something was known.
 PROMOTED = (
     f"max by ({PLACE}) ({chosen(INFO, MASTER)}) unless max by ({PLACE}) ({chosen(INFO, MASTER)} offset 2m)"
+    f" and on (namespace, job) {chosen(INFO, ANY_ROLE)} offset 2m"
 )
+# What is asked: each target of an exporter. The service has metrics of the store, too, and is none.
+ASKED = f"count({chosen('up')} unless on (namespace, job) {chosen('adaptive_exam_build_info')})"
 
 
 def dashboard() -> Dashboard:
@@ -45,9 +48,9 @@ def overview() -> list:
         stat("Up", "Servers and Sentinels that answer their exporter.", "short", (f"sum({chosen('redis_up')})", "up")),
         stat(
             "Down",
-            "Servers and Sentinels that do not answer their exporter.",
+            "Servers and Sentinels that do not answer their exporter, which then may not answer either.",
             "short",
-            (f"count({chosen('redis_up')}) - sum({chosen('redis_up')})", "down"),
+            (f"{ASKED} - (sum({chosen('redis_up')}) or 0 * {ASKED})", "down"),
             (1, RED),
         ),
         stat(
@@ -205,8 +208,8 @@ def sentinels() -> list:
             "Sentinels that are well",
             "As each Sentinel sees it, beside the number that it knows.",
             "short",
-            (chosen("redis_sentinel_master_ok_sentinels"), "{{instance}} well"),
-            (chosen("redis_sentinel_master_sentinels"), "{{instance}} known"),
+            (f"max by (instance) ({chosen('redis_sentinel_master_ok_sentinels')})", "{{instance}} well"),
+            (f"max by (instance) ({chosen('redis_sentinel_master_sentinels')})", "{{instance}} known"),
         ),
         series(
             "Quorum",
@@ -231,12 +234,14 @@ def commands() -> list:
             "Per second, by command.",
             "ops",
             (f"sum by (cmd) ({rate('redis_commands_total')})", "{{cmd}}"),
+            width=12,
         ),
         series(
             "Duration of a command, mean",
             "In the server alone, without network.",
             "s",
             (f"sum by (cmd) ({seconds}) / (sum by (cmd) ({rate('redis_commands_total')}) > 0)", "{{cmd}}"),
+            width=12,
         ),
         series(
             "Error replies",
@@ -249,7 +254,7 @@ def commands() -> list:
             "Connections, and clients that wait in a blocking command.",
             "short",
             (chosen("redis_connected_clients"), "{{instance}}"),
-            (chosen("redis_blocked_clients"), "{{instance}} blocked"),
+            (f"sum({chosen('redis_blocked_clients')})", "blocked"),
         ),
         bars(
             "Rejected connections",
@@ -258,11 +263,18 @@ def commands() -> list:
             (f"sum by (instance) ({increase('redis_rejected_connections_total')})", "{{instance}}"),
         ),
         series(
-            "Network",
-            "Bytes per second into and out of each server.",
+            "Network, in",
+            "Bytes per second that each server receives.",
             "Bps",
-            (rate("redis_net_input_bytes_total"), "{{instance}} in"),
-            (rate("redis_net_output_bytes_total"), "{{instance}} out"),
+            (rate("redis_net_input_bytes_total"), "{{instance}}"),
+            width=12,
+        ),
+        series(
+            "Network, out",
+            "Bytes per second that each server sends.",
+            "Bps",
+            (rate("redis_net_output_bytes_total"), "{{instance}}"),
+            width=12,
         ),
     ]
 

@@ -77,7 +77,7 @@ def overview() -> list:
             width=3,
         ),
         stat(
-            "Problems of the store",
+            "Store problems",
             "Processes, times masters of the store, that have a problem. Exams go on from the log.",
             "short",
             (f"sum({chosen('adaptive_exam_store_problem')}) or 0 * count({chosen(INFO)})", "problems"),
@@ -113,29 +113,29 @@ def requests() -> list:
             (f"sum by (route) ({rate(REQUESTS)})", "{{route}}"),
         ),
         bars(
-            "Failed requests by route",
-            "Requests per second that were answered with 5xx. 503 means that the database did not answer or the deadline passed; the same request can be sent again.",
-            "reqps",
-            (f"sum by (route, status) ({rate(REQUESTS, FAILED)})", "{{status}} {{route}}"),
-        ),
-        bars(
-            "Refused requests by route",
-            "Requests per second that were answered with 4xx. 409 is a repetition or a race, 429 the rate limit, 401 a token.",
-            "reqps",
-            (f"sum by (route, status) ({rate(REQUESTS, refused)})", "{{status}} {{route}}"),
-        ),
-        bars(
             "Status codes",
             "Requests per second by status and method.",
             "reqps",
             (f"sum by (status, method) ({rate(REQUESTS)})", "{{method}} {{status}}"),
-            width=12,
         ),
         series(
             "Requests in flight",
             "Requests that are being served, by process.",
             "short",
             (f"sum by (instance) ({chosen('adaptive_exam_requests_in_flight')})", "{{instance}}"),
+        ),
+        bars(
+            "Failed requests by route",
+            "Requests per second that were answered with 5xx. 503 means that the database did not answer or the deadline passed; the same request can be sent again.",
+            "reqps",
+            (f"sum by (route, status) ({rate(REQUESTS, FAILED)})", "{{status}} {{route}}"),
+            width=12,
+        ),
+        bars(
+            "Refused requests by route",
+            "Requests per second that were answered with 4xx. 409 is a repetition or a race, 429 the rate limit, 401 a token.",
+            "reqps",
+            (f"sum by (route, status) ({rate(REQUESTS, refused)})", "{{status}} {{route}}"),
             width=12,
         ),
     ]
