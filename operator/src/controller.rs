@@ -76,6 +76,7 @@ pub struct Context {
 impl Context {
     /// A context for one operator.
     pub fn new(client: Client, defaults: Defaults, metrics: Metrics) -> Self {
+        metrics.begin_steps(&redis::plan::REASONS);
         let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client should build");
         Self {
             defaults,

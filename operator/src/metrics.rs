@@ -113,6 +113,15 @@ impl Metrics {
         self.pulse.lock().expect("no holder of the time should panic").worked = Instant::now();
     }
 
+    /// Begins the counts of steps at 0: otherwise the first of each would be no increase.
+    pub(crate) fn begin_steps(&self, steps: &[&str]) {
+        for step in steps {
+            for done in ["true", "false"] {
+                self.steps.with_label_values(&[*step, done]);
+            }
+        }
+    }
+
     pub(crate) fn stepped(&self, step: &'static str, is_done: bool) {
         self.steps.with_label_values(&[step, if is_done { "true" } else { "false" }]).inc();
     }

@@ -40,15 +40,29 @@ async fn whatever_write_fails_the_end_is_the_same() -> Result<()> {
 
 /// Tries everything; gives a line for each lane.
 async fn try_all(cluster: &Cluster) -> Result<Vec<String>> {
+    // In CI each kind of work meets each way to lose a write, and not each of them twice.
+    let is_whole = std::env::var_os("CI").is_none();
+    if !is_whole {
+        println!("left out in CI: creations cut off or late, rolls unheard, rotations lost");
+    }
+    let is_in = |what: &str, fault: Fault| {
+        let twice = [
+            ("create", Fault::Cut),
+            ("create", Fault::Late),
+            ("roll", Fault::Unheard),
+            ("rotate", Fault::Lost),
+        ];
+        is_whole || !twice.contains(&(what, fault))
+    };
     let mut lanes = Vec::new();
-    for fault in KILLS.into_iter().chain(FAILURES) {
+    for fault in KILLS.into_iter().chain(FAILURES).filter(|fault| is_in("create", *fault)) {
         lanes.push(Work { what: "create", name: format!("create-{fault:?}"), faults: vec![fault] });
     }
     for (faults, name) in [(KILLS.to_vec(), "killed"), (FAILURES.to_vec(), "failed")] {
         lanes.push(Work { what: "change", name: format!("change-{name}"), faults });
     }
     for what in ["roll", "rotate"] {
-        for fault in KILLS {
+        for fault in KILLS.into_iter().filter(|fault| is_in(what, *fault)) {
             lanes.push(Work { what, name: format!("{what}-{fault:?}"), faults: vec![fault] });
         }
     }

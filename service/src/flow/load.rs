@@ -7,7 +7,7 @@
 
 use super::{Error, Flow};
 use crate::exam::Exam;
-use crate::exam::event::Chain;
+use crate::exam::event::{Chain, Sealed};
 use crate::exam::snapshot::{self, Corrupt, Snapshot};
 use crate::records::{self, Appended, Tip};
 use crate::store;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 enum SnapshotCheck {
     /// Its version equals the end of the log.
     Equal(Exam),
-    /// It has events that the database has lost.
+    /// It has events beyond it: another replica has written them meanwhile, or the database has lost them.
     Ahead(Exam),
     /// It is unusable, for this reason.
     Unusable(&'static str),
@@ -79,7 +79,7 @@ impl Flow {
     ) -> Result<Arc<Exam>, Error> {
         let reason = match self.check_snapshot(id, tip, snapshot).await? {
             SnapshotCheck::Equal(exam) => return Ok(Arc::new(exam)),
-            SnapshotCheck::Ahead(exam) => return self.recover(id, tip, exam).await,
+            SnapshotCheck::Ahead(exam) => return self.recover(id, exam).await,
             SnapshotCheck::Unusable(reason) => reason,
         };
         let exam = match self.catch_up(id, tip).await? {
@@ -155,14 +155,12 @@ impl Flow {
     }
 
     /// Appends the events that the database has lost and the snapshot still has. Events are never removed.
-    async fn recover(&self, id: i64, tip: Tip, exam: Exam) -> Result<Arc<Exam>, Error> {
-        let (log, snapshot) = (tip.seq, exam.version());
+    async fn recover(&self, id: i64, exam: Exam) -> Result<Arc<Exam>, Error> {
         let stored = self.replay(id).await?;
-        let mut chain = Chain::root(exam.head());
-        for entry in exam.entries() {
-            let sealed = chain.seal(entry.clone());
-            chain = sealed.after.clone();
-            if entry.seq == log && &chain != stored.chain() {
+        let (log, snapshot) = (stored.version(), exam.version());
+        let lost = match beyond(&stored, &exam) {
+            Beyond::Nothing => return Ok(stored),
+            Beyond::Foreign => {
                 self.metrics.rebuilt("foreign");
                 tracing::error!(
                     exam = id,
@@ -173,12 +171,11 @@ impl Flow {
                 self.saver.remove(id);
                 return Ok(stored);
             }
-            if entry.seq == log + 1 {
-                self.metrics.rebuilt("ahead");
-            }
-            if entry.seq > log
-                && self.records.recover(id, sealed, exam.expires_at()).await? == Appended::Conflict
-            {
+            Beyond::Events(lost) => lost,
+        };
+        self.metrics.rebuilt("ahead");
+        for sealed in lost {
+            if self.records.recover(id, sealed, exam.expires_at()).await? == Appended::Conflict {
                 return self.replay(id).await;
             }
         }
@@ -189,5 +186,80 @@ impl Flow {
             "the database had lost events; they are appended again from the snapshot"
         );
         Ok(Arc::new(exam))
+    }
+}
+
+/// What a snapshot has beyond the log.
+#[derive(Debug)]
+enum Beyond {
+    /// Nothing: it was saved after the end of the log had been read, and the log has it all.
+    Nothing,
+    /// Events that the log has lost.
+    Events(Vec<Sealed>),
+    /// A log of its own: it does not continue this one.
+    Foreign,
+}
+
+/// Compares a snapshot with the log, which was read after it.
+fn beyond(stored: &Exam, snapshot: &Exam) -> Beyond {
+    let log = stored.version();
+    if log >= snapshot.version() {
+        return Beyond::Nothing;
+    }
+    let (mut chain, mut lost) = (Chain::root(snapshot.head()), Vec::new());
+    for entry in snapshot.entries() {
+        let sealed = chain.seal(entry.clone());
+        chain = sealed.after.clone();
+        if entry.seq == log && &chain != stored.chain() {
+            return Beyond::Foreign;
+        }
+        if entry.seq > log {
+            lost.push(sealed);
+        }
+    }
+    Beyond::Events(lost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exam::Verdict;
+    use crate::exam::bank::ItemBank;
+    use crate::exam::item::Submitted;
+    use engine::Exposure;
+
+    /// An exam with these answers.
+    fn answered(answers: &[bool]) -> Exam {
+        let mut exam = Exam::clone(&Exam::sample(7, &Arc::new(ItemBank::sample())));
+        for (at, correct) in (1..).zip(answers) {
+            let item = exam.current_item().unwrap();
+            match exam.answer(item, Submitted::Correct(*correct), None, at, Exposure::Unknown).unwrap() {
+                Verdict::Append(entry) => exam.apply(entry).unwrap(),
+                other => panic!("{other:?}"),
+            }
+        }
+        exam
+    }
+
+    #[test]
+    fn what_another_replica_wrote_meanwhile_is_no_loss() {
+        let [three, four] = [answered(&[true, false, true]), answered(&[true, false, true, true])];
+        // The log has been read after the snapshot, so it has at least as much.
+        assert!(matches!(beyond(&four, &four), Beyond::Nothing));
+        assert!(matches!(beyond(&four, &three), Beyond::Nothing));
+    }
+
+    #[test]
+    fn lost_events_are_known_by_the_chain_before_them() {
+        let [two, four] = [answered(&[true, false]), answered(&[true, false, true, true])];
+        match beyond(&two, &four) {
+            Beyond::Events(lost) => {
+                let seqs: Vec<i64> = lost.iter().map(|sealed| sealed.entry.seq).collect();
+                assert_eq!(seqs, [two.version() + 1, two.version() + 2]);
+            }
+            other => panic!("{other:?}"),
+        }
+        let another = answered(&[true, true, true, true]);
+        assert!(matches!(beyond(&two, &another), Beyond::Foreign));
     }
 }

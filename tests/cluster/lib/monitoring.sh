@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The Prometheus Operator, and the images that it runs. In: monitoring/go.mod. Out: programs in the cache, and a folder
+# The Prometheus Operator, and the images that it runs. In: monitoring/*/go.mod. Out: programs in the cache, and a folder
 # with all that a cluster needs of it. Debian's Prometheus does not find the pods of Kubernetes.
 
 PROMETHEUS_OPERATOR=github.com/prometheus-operator/prometheus-operator
@@ -7,11 +7,11 @@ PROMETHEUS=github.com/prometheus/prometheus
 
 use_monitoring_cache() {
 	local key
-	key=$(cat "$HERE"/monitoring/go.* | sha256sum | cut -c1-12)
-	MONITORING=$CACHE_ROOT/monitoring-$key
+	key=$(cat "$HERE"/monitoring/*/go.* | sha256sum | cut -c1-12)
+	MONITORING=$CACHE_ROOT/prometheus-$key
 }
 
-# A module of its own: it is made for other releases of Kubernetes' libraries than the cluster is.
+# Modules of their own: they are made for other releases of Kubernetes' and of each other's libraries.
 build_monitoring() {
 	[[ -d $MONITORING ]] && return
 	have_go || die "needs Go 1.26 or newer on PATH to build the Prometheus Operator"
@@ -26,10 +26,11 @@ build_monitoring() {
 		trap end_build EXIT
 		local out=$PART
 		export CGO_ENABLED=0 GOTMPDIR=$PART
-		build_stage "Prometheus and its operator" monitoring "$PROMETHEUS_OPERATOR/cmd/operator" \
-			"$PROMETHEUS_OPERATOR/cmd/prometheus-config-reloader" "$PROMETHEUS/cmd/prometheus"
+		build_stage "Prometheus Operator" monitoring/operator "$PROMETHEUS_OPERATOR/cmd/operator" \
+			"$PROMETHEUS_OPERATOR/cmd/prometheus-config-reloader"
+		build_stage "Prometheus" monitoring/prometheus -tags remove_all_sd,enable_kubernetes_sd "$PROMETHEUS/cmd/prometheus"
 		mv "$out/operator" "$out/prometheus-operator"
-		cp -r "$(cd "$HERE/monitoring" && go list -m -f '{{.Dir}}' "$PROMETHEUS_OPERATOR")/example/prometheus-operator-crd" "$out/crds"
+		cp -r "$(cd "$HERE/monitoring/operator" && go list -m -f '{{.Dir}}' "$PROMETHEUS_OPERATOR")/example/prometheus-operator-crd" "$out/crds"
 		chmod -R u+w "$out/crds" && rm -f "$out/log" && chmod 755 "$out"
 		mv "$PART" "$MONITORING"
 		trap - INT TERM EXIT

@@ -10,6 +10,18 @@ use super::facts::{Facts, Node, Tuning};
 use master::{led_by_record, led_by_sentinels};
 use std::time::Duration;
 
+/// The reasons of all steps.
+pub const REASONS: [&str; 8] = [
+    "MasterChosen",
+    "MasterPromoted",
+    "ReplicaRepaired",
+    "RedisTuned",
+    "HandedOver",
+    "PodReplaced",
+    "PasswordsSet",
+    "CertificateReloaded",
+];
+
 /// What is wanted of a Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -82,6 +94,7 @@ pub enum Step {
 impl Step {
     /// The reason of the event that tells of it.
     pub fn reason(&self) -> &'static str {
+        // Each of them is in `REASONS`, too.
         match self {
             Self::Choose(_) => "MasterChosen",
             Self::Promote(_) => "MasterPromoted",
