@@ -145,6 +145,7 @@ def precision() -> list:
             "Share by exam type; 0.3 is the default target of placement exams and an edge of the histogram.",
             "percentunit",
             (within, "{{exam_type}}"),
+            soft_max=1,
         ),
         series(
             "Items per exam, mean",
@@ -195,6 +196,7 @@ def time() -> list:
             "Seconds added to the clock of the database because it was set. Exams go on by the earlier clock.",
             "s",
             (f"max by (job) ({chosen(CORRECTION)})", "{{job}}"),
+            soft_max=1,
         ),
         bars(
             "Outage",

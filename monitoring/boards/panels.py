@@ -56,8 +56,10 @@ def steps(*limits: tuple[float, str]) -> ThresholdsConfig:
     return ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(levels)
 
 
-def series(title: str, description: str, unit: str, *targets: Target, width: int = 8) -> Timeseries:
-    """Lines over time."""
+def series(
+    title: str, description: str, unit: str, *targets: Target, width: int = 8, soft_max: float | None = None
+) -> Timeseries:
+    """Lines over time. The axis reaches at least to `soft_max`; without it, a line at 0 has one to 100."""
     panel = (
         Timeseries()
         .title(title)
@@ -73,6 +75,8 @@ def series(title: str, description: str, unit: str, *targets: Target, width: int
         .legend(VizLegendOptions().show_legend(True).display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM))
         .tooltip(VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
     )
+    if soft_max is not None:
+        panel = panel.axis_soft_max(soft_max)
     for ref, target in enumerate(targets):
         panel = panel.with_target(query(target, ref))
     return panel
@@ -80,7 +84,7 @@ def series(title: str, description: str, unit: str, *targets: Target, width: int
 
 def bars(title: str, description: str, unit: str, *targets: Target, width: int = 8) -> Timeseries:
     """Stacked bars over time, for counts."""
-    panel = series(title, description, unit, *targets, width=width)
+    panel = series(title, description, unit, *targets, width=width, soft_max=1 if unit == "short" else None)
     return panel.draw_style(GraphDrawStyle.BARS).fill_opacity(60).stacking(StackingConfig().mode(StackingMode.NORMAL))
 
 

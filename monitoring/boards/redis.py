@@ -103,6 +103,7 @@ def operations() -> list:
             "As the service sees them, by reason; /state has them in words.",
             "short",
             (f"sum by (reason) ({chosen('adaptive_exam_store_problem')})", "{{reason}}"),
+            soft_max=1,
         ),
     ]
 

@@ -210,12 +210,14 @@ def store() -> list:
             "Masters of the store that have a problem, summed over processes, by reason. /state has it in words.",
             "short",
             (f"sum by (reason) ({chosen('adaptive_exam_store_problem')})", "{{reason}}"),
+            soft_max=1,
         ),
         series(
             "Circuit breakers open",
             "Breakers of each process: one for each master of the store.",
             "short",
             (f"sum by (instance) ({chosen('adaptive_exam_store_breaker_open')})", "{{instance}}"),
+            soft_max=1,
         ),
         series(
             "Store operations",
