@@ -175,6 +175,7 @@ async fn monitoring(namespace: &TestNamespace) -> Result<Option<String>> {
     Ok(conditions.find(|known| known.type_ == "MonitoringReady").map(|known| known.reason))
 }
 
+#[expect(clippy::print_stdout, reason = "figures of a run should be where one looks")]
 async fn watch(cluster: &Cluster, namespace: &TestNamespace, folder: &Path) -> Result<()> {
     let watchers = Watchers::start(cluster, folder).await?;
     let scraped =
