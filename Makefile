@@ -33,6 +33,8 @@ run: toolchains ## Run the service alone on loopback, answers in target/run/exam
 .PHONY: test
 test: toolchains packages servers clients build earlier ## Run all tests: pure values, real processes, a real node
 	$(NODE) build
+	@# Before the tests, so that none of them shares its processors with the compiler of Go.
+	$(NODE) monitoring $(BIN_DIR)/monitoring > /dev/null
 	trap '$(NODE) down $${EXAM_TEST_CLUSTER:-test}; $(NODE) down nodes' EXIT; cargo test --workspace --no-fail-fast
 
 .PHONY: check
