@@ -18,6 +18,8 @@ from promql import ranges, selectors
 HERE = Path(__file__).resolve().parent
 SOURCE = {"${datasource}", "$datasource"}
 CHOICES = {"namespace": "Namespace", "job": "Job", "instance": "Instance"}
+# Their label namespace is that of the resource that they tell about, not of the operator that tells it.
+OF_RESOURCES = {"adaptive_exam_operator_resource_condition"}
 Board = dict
 Rule = Callable[[Board], Iterator[str]]
 RULES: dict[str, Rule] = {}
@@ -136,12 +138,17 @@ def target_legend(board: Board) -> Iterator[str]:
 
 @rule
 def target_selectors(board: Board) -> Iterator[str]:
-    wanted = {(name, "=~", f"${name}") for name in CHOICES}
+    variable = {name: (name, "=~", f"${name}") for name in CHOICES}
     for title, expression in expressions(board):
         found = selectors(expression)
         if not found:
             yield f"{title}: no metric in {expression!r}"
         for selector in found:
+            wanted = set(variable.values())
+            if selector.metric in OF_RESOURCES:
+                wanted.remove(variable["namespace"])
+                if variable["namespace"] in selector.matchers:
+                    yield f"{title}: the namespace of {selector.metric} is that of a resource"
             if lacking := sorted(name for name, _, _ in wanted - selector.matchers):
                 yield f"{title}: {selector.metric} lacks the variable of {', '.join(lacking)}"
 

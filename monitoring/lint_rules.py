@@ -12,15 +12,13 @@ from collections.abc import Iterator
 
 import yaml
 
-from lint import HERE, known
+from lint import HERE, OF_RESOURCES, known
 from promql import selectors
 
 RULES = HERE / "rules"
 PLACES = {"NAME-ops", "NAME-redis-metrics", "NAME"}
 # Of the kubelet: it has the volumes of the namespace's claims.
 OF_OTHERS = {"up", "kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes"}
-# Of all namespaces that the operator watches.
-OF_RESOURCES = {"adaptive_exam_operator_resource_condition"}
 
 
 def rules_of(text: str) -> list[dict]:
@@ -58,7 +56,7 @@ def check_selectors(name: str, expression: str, recorded: set[str]) -> Iterator[
             yield f"{name}: {selector.metric} lacks the service"
         if is_of_kubelet and "persistentvolumeclaim" not in {label for label, _, _ in selector.matchers}:
             yield f"{name}: {selector.metric} lacks the claim"
-        if selector.metric not in known() | recorded | OF_OTHERS | OF_RESOURCES:
+        if selector.metric not in known() | recorded | OF_OTHERS:
             yield f"{name}: {selector.metric} is not a known metric"
 
 

@@ -22,13 +22,19 @@ from grafana_foundation_sdk.models.dashboard import (
 
 TAG = "adaptive-exam"
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
-CHOSEN = 'namespace=~"$namespace", job=~"$job", instance=~"$instance"'
+REPORTED = 'job=~"$job", instance=~"$instance"'
+CHOSEN = f'namespace=~"$namespace", {REPORTED}'
 RATE = "[$__rate_interval]"
 
 
 def chosen(metric: str, *matchers: str) -> str:
     """The series of a metric that the variables choose."""
     return f"{metric}{{{', '.join((CHOSEN, *matchers))}}}"
+
+
+def chosen_everywhere(metric: str, *matchers: str) -> str:
+    """The same of series whose label namespace is that of what they tell about, not of whoever tells it."""
+    return f"{metric}{{{', '.join((REPORTED, *matchers))}}}"
 
 
 def rate(metric: str, *matchers: str) -> str:

@@ -5,13 +5,15 @@ Input: none. Output: a dashboard. Must not know: files.
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from .board import board, chosen, increase, lay_out, marks, mean, quantile, rate
-from .panels import RED, YELLOW, bars, heatmap, series, stat
+from .board import board, chosen, chosen_everywhere, increase, lay_out, marks, mean, quantile, rate
+from .panels import RED, YELLOW, bars, heatmap, series, stat, table
 
 LEADER = "adaptive_exam_operator_leader"
 RECONCILES = "adaptive_exam_operator_reconciles_total"
 SECONDS = "adaptive_exam_operator_reconcile_seconds"
 STEPS = "adaptive_exam_operator_redis_steps_total"
+CONDITION = "adaptive_exam_operator_resource_condition"
+READY = 'type="Ready"'
 FAILED = 'outcome!="ok"'
 DONE, NOT_DONE = 'done="true"', 'done="false"'
 PLACE = "namespace, job, instance"
@@ -30,7 +32,7 @@ def dashboard() -> Dashboard:
     made = made.annotation(marks("Another leader", f"({LEADING}) unless ({LED}) and on (namespace, job) {KNOWN}", "purple"))
     return lay_out(
         made,
-        {"Now": overview(), "Reconciles": reconciles(), "Steps at Redis": steps(), "Process": process()},
+        {"Now": overview(), "Resources": resources(), "Reconciles": reconciles(), "Steps at Redis": steps(), "Process": process()},
     )
 
 
@@ -66,6 +68,25 @@ def overview() -> list:
             "short",
             (f"sum({chosen(STEPS, NOT_DONE)}) or 0 * sum({chosen(LEADER)})", "steps"),
             (1, YELLOW),
+        ),
+    ]
+
+
+def resources() -> list:
+    return [
+        series(
+            "Resources by Ready",
+            "AdaptiveExamDeployments of all namespaces, by the status of their condition Ready.",
+            "short",
+            (f"count by (status) ({chosen_everywhere(CONDITION, READY)})", "{{status}}"),
+            width=12,
+            soft_max=1,
+        ),
+        table(
+            "Conditions",
+            "What the status of each resource says now. `kubectl describe aed NAME` has the reason and a message.",
+            (f"max by (namespace, name, type, status) ({chosen_everywhere(CONDITION)})", "{{namespace}}/{{name}} {{type}}"),
+            {"namespace": "Namespace", "name": "Name", "type": "Condition", "status": "Status"},
         ),
     ]
 

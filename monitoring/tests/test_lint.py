@@ -73,6 +73,10 @@ BROKEN = {
         lambda board: query(board, 'instance=~"$instance"', 'instance="$instance"'),
         lambda board: query(board, 'namespace=~"$namespace", ', ""),
         lambda board: first(board)["targets"][0].update(expr="vector(1)"),
+        lambda board: first(board)["targets"][0].update(
+            expr='adaptive_exam_operator_resource_condition{namespace=~"$namespace", job=~"$job", instance=~"$instance"}'
+        ),
+        lambda board: first(board)["targets"][0].update(expr='adaptive_exam_operator_resource_condition{job=~"$job"}'),
         lambda board: board["annotations"]["list"][0].update(expr="adaptive_exam_build_info"),
     ],
     "target-rate-interval": [rate],

@@ -35,6 +35,15 @@ const IMAGES: [&str; 5] = [
     "exam-postgres.tar",
     "exam-redis-exporter.tar",
 ];
+/// Arguments of helm with which the operator's chart takes them, also that of an earlier release.
+pub const IMAGE_VALUES: [&str; 6] = [
+    "--set",
+    "image.tag=dev",
+    "--set",
+    "defaults.serviceImage=exam-service:dev",
+    "--set",
+    "defaults.redisImage=exam-redis:dev",
+];
 /// What the command says when this machine cannot hold a node.
 const CANNOT: i32 = 3;
 
@@ -166,12 +175,6 @@ impl Cluster {
             RELEASE,
             "--create-namespace",
             "--set",
-            "image.tag=dev",
-            "--set",
-            "defaults.serviceImage=exam-service:dev",
-            "--set",
-            "defaults.redisImage=exam-redis:dev",
-            "--set",
             "defaults.exporterImage=exam-redis-exporter:dev",
             "--set-string",
             &restart,
@@ -179,7 +182,7 @@ impl Cluster {
             "--timeout",
             "120s",
         ];
-        self.tool(&[words.as_slice(), more].concat()).await
+        self.tool(&[words.as_slice(), &IMAGE_VALUES, more].concat()).await
     }
 
     /// The operator is there for as long as the guard lives.

@@ -4,7 +4,7 @@
 
 use crate::e2e::{create, resource};
 use anyhow::{Result, ensure};
-use harness::cluster::{RELEASE, TestNamespace, workspace};
+use harness::cluster::{IMAGE_VALUES, RELEASE, TestNamespace, workspace};
 use harness::{Cluster, Examinee, wait};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, PostParams};
@@ -66,17 +66,7 @@ async fn a_release_is_upgraded_rolled_back_tested_and_stands_beside_another() ->
 }
 
 async fn walk(cluster: &Cluster) -> Result<()> {
-    let images = [
-        "--set",
-        "image.tag=dev",
-        "--set",
-        "defaults.serviceImage=exam-service:dev",
-        "--set",
-        "defaults.redisImage=exam-redis:dev",
-        "--wait",
-        "--timeout",
-        "120s",
-    ];
+    let images = [IMAGE_VALUES.as_slice(), &["--wait", "--timeout", "120s"]].concat();
     let helm = async |words: &[&str], more: &[&str]| cluster.tool(&[&["helm"], words, more].concat()).await;
     let here = ["--namespace", RELEASE];
     helm(&["uninstall", RELEASE, "--wait"], &here).await?;

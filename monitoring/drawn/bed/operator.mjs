@@ -56,12 +56,10 @@ function work(one) {
 
 function conditions() {
   return RESOURCES.flatMap(({ namespace, name }) =>
-    CONDITIONS.flatMap((type) =>
-      ["True", "False", "Unknown"].map((status) => {
-        const labels = `namespace="${namespace}",name="${name}",type="${type}",status="${status}"`;
-        return `adaptive_exam_operator_resource_condition{${labels}} ${status === "True" ? 1 : 0}`;
-      }),
-    ),
+    CONDITIONS.map((type) => {
+      const labels = `namespace="${namespace}",name="${name}",type="${type}",status="True"`;
+      return `adaptive_exam_operator_resource_condition{${labels}} 1`;
+    }),
   );
 }
 

@@ -227,12 +227,11 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
         .redis_certificate()
         .map(|references| certificate::read(&given, &references, &desired.redis_hosts(), UnixTime::now()));
     let has_issuers = match desired.redis.tls.as_ref().and_then(|tls| tls.issuer_ref.as_ref()) {
-        Some(_) => has_kind(client, &names::certificate_kind()).await?,
+        Some(_) => has_kinds(client, &[names::certificate_kind()]).await?,
         None => false,
     };
     let has_monitoring_kinds = desired.monitoring.is_enabled
-        && has_kind(client, &names::service_monitor_kind()).await?
-        && has_kind(client, &names::prometheus_rule_kind()).await?;
+        && has_kinds(client, &[names::service_monitor_kind(), names::prometheus_rule_kind()]).await?;
     let held = redis_auth.clone().map(entries).unwrap_or_default();
     let passwords = RedisAuth::read(&held);
     let (redis_facts, redis_access) = match (&stateful_set, &passwords) {
@@ -310,10 +309,14 @@ pub async fn observe(client: &Client, http: &reqwest::Client, desired: &Desired)
     })
 }
 
-/// Whether the API server knows a kind.
-async fn has_kind(client: &Client, kind: &ApiResource) -> kube::Result<bool> {
-    match client.list_api_group_resources(&kind.api_version).await {
-        Ok(list) => Ok(list.resources.iter().any(|known| known.kind == kind.kind)),
+/// Whether the API server knows these kinds, all of one group and version.
+async fn has_kinds(client: &Client, kinds: &[ApiResource]) -> kube::Result<bool> {
+    let Some(first) = kinds.first() else { return Ok(true) };
+    match client.list_api_group_resources(&first.api_version).await {
+        Ok(list) => {
+            let is_known = |kind: &ApiResource| list.resources.iter().any(|known| known.kind == kind.kind);
+            Ok(kinds.iter().all(is_known))
+        }
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
         Err(error) => Err(error),
     }

@@ -27,20 +27,29 @@ use_cache() {
 }
 
 build_all() {
-	[[ -d $BIN ]] && return
-	have_go || die "needs Go 1.26 or newer on PATH to build Kubernetes $KUBERNETES_VERSION"
+	build_once "$CACHE" build_into "Kubernetes $KUBERNETES_VERSION" \
+		"the cluster's programs once into $CACHE (some 7 minutes on 2 cores that do nothing else, 4 GB of Go build cache)"
+}
+
+# build_once FOLDER FUNCTION WHAT WORDS  FOLDER is complete or not there: FUNCTION fills $PART, which becomes it.
+build_once() {
+	local folder=$1 fill=$2 what=$3 words=$4
+	[[ -d $folder ]] && return
+	have_go || die "needs Go 1.26 or newer on PATH to build $what"
 	mkdir -p "$CACHE_ROOT"
 	exec 8>"$CACHE_ROOT/lock"
 	flock -n 8 || say "another build is under way; waiting for it"
 	flock 8
-	if [[ ! -d $BIN ]]; then
-		say "building the cluster's programs once into $CACHE (some 7 minutes on 2 cores that do nothing else, 4 GB of Go build cache)"
-		PART=$(mktemp -d "$CACHE.part.XXXXXX")
+	if [[ ! -d $folder ]]; then
+		say "building $words"
+		PART=$(mktemp -d "$folder.part.XXXXXX")
 		trap 'end_build; exit 130' INT TERM
 		trap end_build EXIT
-		build_into "$PART/bin"
+		export CGO_ENABLED=0 GOTMPDIR=$PART
+		"$fill"
+		rm -f "$PART/log"
 		chmod 755 "$PART"
-		mv "$PART" "$CACHE"
+		mv "$PART" "$folder"
 		trap - INT TERM EXIT
 		say "built"
 	fi
@@ -63,12 +72,11 @@ end_build() {
 
 # CoreDNS and Helm come second and from the same module, so that they find most packages compiled.
 build_into() {
-	local out=$1 program major minor about version=k8s.io/component-base/version
+	local out=$PART/bin program major minor about version=k8s.io/component-base/version
 	IFS=. read -r major minor _ <<<"${KUBERNETES_VERSION#v}"
 	about="-X $version.gitVersion=$KUBERNETES_VERSION -X $version.gitMajor=$major -X $version.gitMinor=$minor"
 	about+=" -X helm.sh/helm/v4/internal/version.version=$HELM_VERSION"
 	mkdir -p "$out"
-	export CGO_ENABLED=0 GOTMPDIR=$PART
 	build_stage "[1/3] pause and image-archive" images ./pause ./archive
 	mv "$out/archive" "$out/image-archive"
 	"$out/image-archive" --name adaptive-exam/pause:dev --out "$out/pause.tar" "$out/pause" >/dev/null

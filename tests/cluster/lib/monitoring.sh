@@ -13,30 +13,18 @@ use_monitoring_cache() {
 
 # Modules of their own: they are made for other releases of Kubernetes' and of each other's libraries.
 build_monitoring() {
-	[[ -d $MONITORING ]] && return
-	have_go || die "needs Go 1.26 or newer on PATH to build the Prometheus Operator"
-	mkdir -p "$CACHE_ROOT"
-	exec 8>"$CACHE_ROOT/lock"
-	flock -n 8 || say "another build is under way; waiting for it"
-	flock 8
-	if [[ ! -d $MONITORING ]]; then
-		say "building Prometheus and its operator once into $MONITORING (some 5 minutes on 2 cores that do nothing else)"
-		PART=$(mktemp -d "$MONITORING.part.XXXXXX")
-		trap 'end_build; exit 130' INT TERM
-		trap end_build EXIT
-		local out=$PART
-		export CGO_ENABLED=0 GOTMPDIR=$PART
-		build_stage "Prometheus Operator" monitoring/operator "$PROMETHEUS_OPERATOR/cmd/operator" \
-			"$PROMETHEUS_OPERATOR/cmd/prometheus-config-reloader"
-		build_stage "Prometheus" monitoring/prometheus -tags remove_all_sd,enable_kubernetes_sd "$PROMETHEUS/cmd/prometheus"
-		mv "$out/operator" "$out/prometheus-operator"
-		cp -r "$(cd "$HERE/monitoring/operator" && go list -m -f '{{.Dir}}' "$PROMETHEUS_OPERATOR")/example/prometheus-operator-crd" "$out/crds"
-		chmod -R u+w "$out/crds" && rm -f "$out/log" && chmod 755 "$out"
-		mv "$PART" "$MONITORING"
-		trap - INT TERM EXIT
-		say "built"
-	fi
-	exec 8>&-
+	build_once "$MONITORING" build_monitoring_into "Prometheus" \
+		"Prometheus and its operator once into $MONITORING (some 5 minutes on 2 cores that do nothing else)"
+}
+
+build_monitoring_into() {
+	local out=$PART
+	build_stage "Prometheus Operator" monitoring/operator "$PROMETHEUS_OPERATOR/cmd/operator" \
+		"$PROMETHEUS_OPERATOR/cmd/prometheus-config-reloader"
+	build_stage "Prometheus" monitoring/prometheus -tags remove_all_sd,enable_kubernetes_sd "$PROMETHEUS/cmd/prometheus"
+	mv "$out/operator" "$out/prometheus-operator"
+	cp -r "$(cd "$HERE/monitoring/operator" && go list -m -f '{{.Dir}}' "$PROMETHEUS_OPERATOR")/example/prometheus-operator-crd" "$out/crds"
+	chmod -R u+w "$out/crds"
 }
 
 # monitoring_command OUT
