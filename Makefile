@@ -19,9 +19,8 @@ help: ## Print this help
 # ---- the main jobs -------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: toolchains build ## Take an exam on a real Kubernetes node whose master of Redis hangs; leave the node running
-	@# Without root nothing is installed; the demo then says why no node runs and continues without one.
-	@$(NODE) packages || true
+demo: toolchains ## Take an exam on a real Kubernetes node whose master of Redis hangs; leave the node running
+	@tests/demo/prepare $(PROFILE)
 	@$(BIN_DIR)/demo
 
 .PHONY: run
@@ -33,9 +32,10 @@ run: toolchains ## Run the service alone on loopback, answers in target/run/exam
 .PHONY: test
 test: toolchains packages servers clients build earlier ## Run all tests: pure values, real processes, a real node
 	$(NODE) build
-	@# Before the tests, so that none of them shares its processors with the compiler of Go.
+	@# Before the tests, so that none of them shares its processors with the compiler of Go: Prometheus, and CloudNativePG.
 	$(NODE) monitoring $(BIN_DIR)/monitoring > /dev/null
-	trap '$(NODE) down $${EXAM_TEST_CLUSTER:-test}; $(NODE) down nodes' EXIT; cargo test --workspace --no-fail-fast
+	$(NODE) database $(BIN_DIR)/database > /dev/null
+	trap 'for name in $${EXAM_TEST_CLUSTER:-test} nodes manifests book; do $(NODE) down $$name; done' EXIT; cargo test --workspace --no-fail-fast
 
 .PHONY: check
 check: format lint layers generated chart-lint manifests-check rules book-check ## Check format, lints, layers, generated files, charts and manifests
@@ -66,7 +66,7 @@ format: ## Check the format (fix: cargo fmt --all)
 .PHONY: lint
 lint: ## Lint Rust and shell; warnings fail
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../earlier ../servers ../clients/install ../../.ci/run ../../operator/src/controller/build/scripts/*.sh \
+	@if command -v shellcheck >/dev/null; then cd tests/cluster && shellcheck -x cluster selftest lib/*.sh ../demo/prepare ../earlier ../servers ../clients/install ../../.ci/run ../../operator/src/controller/build/scripts/*.sh \
 	  ../../monitoring/check ../../monitoring/drawn/run ../../monitoring/drawn/draw ../../monitoring/drawn/live ../../monitoring/drawn/pictures ../tools/install ../tools/release-check ../manifests/check ../manifests/take-exam ../../manifests/generate ../../images/build ../../images/compile ../../images/exam-redis/lay-out ../../$(CHART)/files/take-exam.sh; \
 	else echo "shellcheck is not installed (Debian: apt-get install shellcheck)" >&2; [ -z "$${CI:-}" ]; fi
 

@@ -277,4 +277,6 @@ pub fn revision(text: &str) -> String {
 }
 
 #[cfg(test)]
+mod documented;
+#[cfg(test)]
 mod tests;

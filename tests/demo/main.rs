@@ -45,7 +45,7 @@ async fn main() -> ExitCode {
 }
 
 async fn demo() -> Result<()> {
-    say("Starting a Kubernetes node; the first time this builds Kubernetes itself, which takes minutes.");
+    say("Starting a Kubernetes node, and the operator on it.");
     match Cluster::up(NODE).await? {
         Some(cluster) => on_a_node(&cluster).await,
         None => alone().await,

@@ -22,7 +22,13 @@ if [ ! -f /data/db/PG_VERSION ]; then
   initdb --username exam --pwfile /tmp/word --auth-host scram-sha-256 --auth-local trust --encoding UTF8 --locale C -D /data/db >&2
   echo "host all all all scram-sha-256" >> /data/db/pg_hba.conf
 fi
-exec postgres -D /data/db -c listen_addresses='*' -c unix_socket_directories=/tmp -c max_connections=200 -c timezone=GMT -c log_timezone=GMT
+set -- -D /data/db -c listen_addresses='*' -c unix_socket_directories=/tmp -c max_connections=200 -c timezone=GMT -c log_timezone=GMT
+if [ -n "$CERTIFICATE" ]; then
+  umask 077
+  printf %s "$CERTIFICATE" > /tmp/crt; printf %s "$KEY" > /tmp/key
+  set -- "$@" -c ssl=on -c ssl_cert_file=/tmp/crt -c ssl_key_file=/tmp/key
+fi
+exec postgres "$@"
 "#;
 
 impl TestNamespace {
@@ -31,18 +37,35 @@ impl TestNamespace {
     /// # Errors
     /// It does not answer in time.
     pub async fn postgres(&self, password: &str) -> Result<()> {
+        self.postgres_with(json!([{"name": "PASSWORD", "value": password}])).await?;
+        self.database_secret(password).await
+    }
+
+    /// The same with TLS, by this certificate and its key (PEM).
+    ///
+    /// # Errors
+    /// It does not answer in time.
+    pub async fn postgres_with_tls(&self, password: &str, [certificate, key]: &[String; 2]) -> Result<()> {
+        self.postgres_with(json!([
+            {"name": "PASSWORD", "value": password},
+            {"name": "CERTIFICATE", "value": certificate},
+            {"name": "KEY", "value": key},
+        ]))
+        .await?;
+        self.database_secret(password).await
+    }
+
+    async fn postgres_with(&self, environment: Value) -> Result<()> {
         let probe = json!(["sh", "-c", "exec /usr/lib/postgresql/*/bin/pg_isready -h 127.0.0.1"]);
         self.stand_in(
             "db",
-            5432,
+            &[5432],
             json!({
-                "image": "exam-postgres:dev", "command": ["sh", "-c", POSTGRES],
-                "env": [{"name": "PASSWORD", "value": password}],
+                "image": "exam-postgres:dev", "command": ["sh", "-c", POSTGRES], "env": environment,
                 "readinessProbe": {"exec": {"command": probe}, "periodSeconds": 1},
             }),
         )
-        .await?;
-        self.database_secret(password).await
+        .await
     }
 
     /// Writes the Secret `exam-db` with this password.
@@ -62,13 +85,39 @@ impl TestNamespace {
         let command = ["redis-server", "--bind", "* -::*", "--requirepass", password, "--save", ""];
         self.stand_in(
             "cache",
-            6379,
+            &[6379],
             json!({
                 "image": "exam-redis:dev", "command": command,
                 "readinessProbe": {"tcpSocket": {"port": 6379}, "periodSeconds": 1},
             }),
         )
         .await
+    }
+
+    /// Servers of Redis that are nobody's but the test's, in one pod that this script runs, and a Service of the same name
+    /// with these ports.
+    ///
+    /// # Errors
+    /// The last port does not answer in time.
+    pub async fn redis(&self, name: &str, script: &str, environment: Value, ports: &[u16]) -> Result<()> {
+        self.stand_in(
+            name,
+            ports,
+            json!({
+                "image": "exam-redis:dev", "command": ["sh", "-c", script], "env": environment,
+                "readinessProbe": {"tcpSocket": {"port": ports.last()}, "periodSeconds": 1},
+            }),
+        )
+        .await
+    }
+
+    /// A Service that leads from this port to that one of a pod of [`TestNamespace::redis`].
+    ///
+    /// # Errors
+    /// The API server's.
+    pub async fn service(&self, name: &str, pod: &str, port: u16, target: u16) -> Result<()> {
+        let spec = json!({"selector": {"app": pod}, "ports": [{"port": port, "targetPort": target}]});
+        self.create::<Service>(json!({"metadata": {"name": name}, "spec": spec})).await
     }
 
     /// Makes a Secret, or changes it.
@@ -84,7 +133,7 @@ impl TestNamespace {
     }
 
     /// A pod of this one container under the restricted profile, and a Service of the same name before it.
-    async fn stand_in(&self, name: &str, port: u16, container: Value) -> Result<()> {
+    async fn stand_in(&self, name: &str, ports: &[u16], container: Value) -> Result<()> {
         let mut container = container;
         container["name"] = name.into();
         // Without a request it would be the last to get a processor.
@@ -104,7 +153,8 @@ impl TestNamespace {
             },
         }))
         .await?;
-        let ports = json!([{"port": port}]);
+        let ports: Vec<Value> =
+            ports.iter().map(|port| json!({"name": format!("port-{port}"), "port": port})).collect();
         let spec = json!({"selector": {"app": name}, "ports": ports});
         self.create::<Service>(json!({"metadata": {"name": name}, "spec": spec})).await?;
         let pods: Api<Pod> = self.api();

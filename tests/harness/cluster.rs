@@ -3,15 +3,18 @@
 //! Input: the programs of this workspace. Output: a client, namespaces under the restricted profile, kubectl and
 //! helm. The node stays up after a run of single tests; `make test` ends it.
 
-use crate::process::program;
+mod images;
+mod namespace;
+
+pub use namespace::TestNamespace;
+
 use crate::wait;
-use anyhow::{Context, Result, bail, ensure};
-use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service};
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::{Namespace, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client as Kube};
-use operator::crd::AdaptiveExamDeployment;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,14 +30,6 @@ const SHARED_VARIABLE: &str = "EXAM_TEST_CLUSTER";
 const SHARED_NAME: &str = "test";
 /// Release and namespace of the operator.
 pub const RELEASE: &str = "exams";
-/// Images that every node has.
-const IMAGES: [&str; 5] = [
-    "exam-service.tar",
-    "exam-operator.tar",
-    "exam-redis.tar",
-    "exam-postgres.tar",
-    "exam-redis-exporter.tar",
-];
 /// Arguments of helm with which the operator's chart takes them, also that of an earlier release.
 pub const IMAGE_VALUES: [&str; 6] = [
     "--set",
@@ -124,29 +119,6 @@ impl Cluster {
     pub async fn down(self) -> Result<()> {
         run(command().args(["down", &self.name])).await?;
         Ok(())
-    }
-
-    async fn load_images(&self) -> Result<()> {
-        let service = program("exam-service")?;
-        let programs = service.parent().context("a program should be in a folder")?;
-        let images = programs.join("images");
-        run(command().arg("images").arg(&images).arg("--bin-dir").arg(programs)).await?;
-        let archives = IMAGES.map(|file| images.join(file));
-        run(command().args(["load", &self.name]).args(archives)).await?;
-        Ok(())
-    }
-
-    /// Builds the Prometheus Operator, hands the images that it runs to every node, and gives the folder with the program
-    /// `prometheus-operator` and the definitions of its kinds in `crds`.
-    ///
-    /// # Errors
-    /// It cannot be built.
-    pub async fn monitoring(&self) -> Result<PathBuf> {
-        let folder = program("exam-service")?.with_file_name("monitoring");
-        run(command().arg("monitoring").arg(&folder)).await?;
-        let archives = ["exam-prometheus.tar", "exam-config-reloader.tar"].map(|file| folder.join(file));
-        run(command().args(["load", &self.name]).args(archives)).await?;
-        Ok(folder)
     }
 
     /// Installs the chart with this workspace's images, or brings it up to date.
@@ -306,76 +278,6 @@ impl Cluster {
         };
         api.create(&PostParams::default(), &Namespace { metadata, ..Namespace::default() }).await?;
         Ok(TestNamespace { kube, name: name.to_owned() })
-    }
-}
-
-/// A namespace of one test.
-#[derive(Clone)]
-pub struct TestNamespace {
-    /// A client of the API server.
-    pub kube: Kube,
-    /// Its name.
-    pub name: String,
-}
-
-impl TestNamespace {
-    /// Removes it and everything in it: what still runs there would take its share of the node.
-    ///
-    /// # Errors
-    /// The API server's.
-    pub async fn remove(self) -> Result<()> {
-        let api: Api<Namespace> = Api::all(self.kube);
-        api.delete(&self.name, &DeleteParams::default()).await?;
-        Ok(())
-    }
-
-    /// The API of a kind in this namespace.
-    pub fn api<K>(&self) -> Api<K>
-    where
-        K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>,
-    {
-        Api::namespaced(self.kube.clone(), &self.name)
-    }
-
-    /// Waits until a resource is Ready in its latest generation and runs this mode.
-    ///
-    /// # Errors
-    /// It is not in time; the error holds its last status.
-    pub async fn ready(&self, name: &str, mode: &str) -> Result<AdaptiveExamDeployment> {
-        let api: Api<AdaptiveExamDeployment> = self.api();
-        let ready = || async {
-            let resource = api.get(name).await.ok()?;
-            let status = resource.status.as_ref()?;
-            let good = status.conditions.iter().any(|known| {
-                known.type_ == "Ready"
-                    && known.status == "True"
-                    && known.observed_generation == resource.metadata.generation
-            });
-            (good && status.mode.as_deref() == Some(mode)).then_some(resource)
-        };
-        match wait::until("Ready", Duration::from_secs(120), ready).await {
-            Ok(resource) => Ok(resource),
-            Err(error) => bail!("{error}: {name} is {:#?}", api.get(name).await.map(|found| found.status)),
-        }
-    }
-
-    /// A caller of the exam API of a resource, by its Service and with its token.
-    ///
-    /// # Errors
-    /// The Service or the Secret is not there.
-    pub async fn exams(&self, name: &str) -> Result<crate::Client> {
-        let service = self.api::<Service>().get(name).await?;
-        let address = service.spec.and_then(|spec| spec.cluster_ip).context("a cluster IP")?;
-        let secret = self.api::<Secret>().get(&format!("{name}-auth")).await?;
-        let token = secret.data.unwrap_or_default().remove("token").context("a token")?;
-        let token = String::from_utf8(token.0)?;
-        let client = crate::Client::new(format!("http://{address}:{}", contract::API_PORT), Some(token));
-        // The node's rules for this Service may come after those for the one that told readiness.
-        wait::until("the Service", Duration::from_secs(30), || async {
-            client.get("/exams").await.ok().map(drop)
-        })
-        .await?;
-        Ok(client)
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Weather {
     pub bytes_per_second: usize,
     /// Connections that were made in an earlier age are cut.
     age: u64,
+    /// Nothing passes on connections that were made before so many hangs, and nobody is told.
+    hangs: u64,
 }
 
 /// A proxy; it ends with this value, and its connections with it.
@@ -91,6 +93,11 @@ impl Proxy {
     pub fn cut(&self) {
         self.weather.send_modify(|weather| weather.age += 1);
     }
+
+    /// Every connection that is open now hangs for ever, as when a machine does and another takes its place: new ones pass.
+    pub fn hang(&self) {
+        self.weather.send_modify(|weather| weather.hangs += 1);
+    }
 }
 
 impl Drop for Proxy {
@@ -101,23 +108,24 @@ impl Drop for Proxy {
 
 /// One connection. It ends when either side does, when it is cut, or with the proxy.
 async fn lead(inside: TcpStream, to: SocketAddr, weather: watch::Receiver<Weather>) {
-    let age = weather.borrow().age;
+    let Weather { age, hangs, .. } = *weather.borrow();
     let Ok(outside) = TcpStream::connect(to).await else { return };
     let (from_client, to_client) = inside.into_split();
     let (from_server, to_server) = outside.into_split();
     let mut cut = weather.clone();
     tokio::select! {
-        () = pass(from_client, to_server, weather.clone(), |_| Duration::ZERO) => {}
-        () = pass(from_server, to_client, weather, |weather| weather.delay) => {}
+        () = pass(from_client, to_server, weather.clone(), hangs, |_| Duration::ZERO) => {}
+        () = pass(from_server, to_client, weather, hangs, |weather| weather.delay) => {}
         _ = cut.wait_for(|weather| weather.age > age) => {}
     }
 }
 
-/// One direction.
+/// One direction of a connection that was made after so many hangs.
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     mut weather: watch::Receiver<Weather>,
+    hangs: u64,
     delay: impl Fn(&Weather) -> Duration,
 ) {
     let (sender, mut receiver) = mpsc::channel::<(Instant, Vec<u8>)>(UNDER_WAY);
@@ -136,7 +144,7 @@ async fn pass(
             sleep_until(due).await;
             let mut rest = bytes.as_slice();
             while !rest.is_empty() {
-                if weather.wait_for(|weather| !weather.is_silent).await.is_err() {
+                if weather.wait_for(|weather| !weather.is_silent && weather.hangs == hangs).await.is_err() {
                     return;
                 }
                 let limit = weather.borrow().bytes_per_second;

@@ -2,134 +2,29 @@
 //!
 //! Input: a resource that is watched over, under load. Output: what its Prometheus says. Must not know: what is drawn.
 
+mod watchers;
+
+use self::watchers::{INTERVAL, WATCHERS, Watchers};
 use crate::e2e::resource;
 use crate::replicas::change;
 use anyhow::{Context, Result, ensure};
 use harness::cluster::{RELEASE, TestNamespace, workspace};
 use harness::crowd::Crowd;
-use harness::process::{Port, Process};
-use harness::{ApiProxy, Cluster, Examinee, wait};
+use harness::process::program;
+use harness::{Cluster, Examinee, wait};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::{DynamicObject, ListParams, PostParams};
 use operator::crd::AdaptiveExamDeployment;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
 
 const SETTLE: Duration = Duration::from_secs(120);
-/// Namespace of Prometheus.
-const WATCHERS: &str = "exam-watchers";
-/// How often all of it is scraped.
-const INTERVAL: &str = "5s";
 /// Queries of the dashboards that have no answer while nothing is wrong, by the title of the panel.
 const SILENT: [&str; 5] =
     ["Ended by time", "Rebuilds from the log", "Failed reconciles", "Failovers", "Failed requests by route"];
-
-/// The Prometheus Operator and a Prometheus, which watch every namespace.
-struct Watchers {
-    prometheus: String,
-    _operator: Process,
-    _api: ApiProxy,
-    _port: Port,
-}
-
-impl Watchers {
-    async fn start(cluster: &Cluster, folder: &Path) -> Result<Self> {
-        let apply = async |what: &Path| {
-            let words =
-                ["kubectl", "apply", "--server-side", "--force-conflicts", "-f", &what.to_string_lossy()];
-            cluster.tool(&words).await.map(drop)
-        };
-        let crds = folder.join("crds");
-        apply(&crds).await?;
-        // It leaves out for ever what is not there when it starts.
-        let established = ["--for=condition=Established", "--timeout=60s", "-f", &crds.to_string_lossy()];
-        cluster.tool(&[["kubectl", "wait"].as_slice(), &established].concat()).await?;
-        // It takes no kubeconfig.
-        let (api, port) = (ApiProxy::start(cluster.kube().await?, "").await?, Port::free()?);
-        let log = std::fs::File::create(folder.join("prometheus-operator.log"))?;
-        let mut command = Command::new(folder.join("prometheus-operator"));
-        command
-            .arg(format!("--apiserver={}", api.url()))
-            .arg("--prometheus-config-reloader=exam-config-reloader:dev")
-            .arg(format!("--web.listen-address=127.0.0.1:{}", port.number()))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log);
-        let operator = Process::start("prometheus-operator", &mut command)?;
-        let objects = folder.join("watchers.json");
-        std::fs::write(&objects, watchers().to_string())?;
-        apply(&objects).await?;
-        let pods: Api<Pod> = Api::namespaced(cluster.kube().await?, WATCHERS);
-        let address = wait::until("Prometheus", SETTLE, || async {
-            let ours = ListParams::default().labels("app.kubernetes.io/name=prometheus");
-            let status = pods.list(&ours).await.ok()?.items.pop()?.status?;
-            let is_ready =
-                status.conditions?.iter().any(|known| known.type_ == "Ready" && known.status == "True");
-            status.pod_ip.filter(|_| is_ready)
-        })
-        .await?;
-        Ok(Self { prometheus: format!("http://{address}:9090"), _operator: operator, _api: api, _port: port })
-    }
-
-    /// What Prometheus says at a path of its API.
-    async fn ask(&self, path: &str, query: &[(&str, &str)]) -> Result<Value> {
-        let mut url = reqwest::Url::parse(&format!("{}/api/v1/{path}", self.prometheus))?;
-        url.query_pairs_mut().extend_pairs(query);
-        let said: Value = reqwest::get(url).await?.json().await?;
-        ensure!(said["status"] == "success", "{path} {query:?}: {said}");
-        Ok(said["data"].clone())
-    }
-
-    /// How many series a query gives now.
-    async fn count(&self, query: &str) -> Result<usize> {
-        let found = self.ask("query", &[("query", query)]).await?;
-        Ok(found["result"].as_array().map_or(0, Vec::len))
-    }
-
-    /// Waits until a query gives so many series.
-    async fn sees(&self, query: &str, count: usize) -> Result<()> {
-        let seen =
-            wait::until(query, SETTLE, || async { (self.count(query).await.ok()? == count).then_some(()) });
-        let Err(error) = seen.await else { return Ok(()) };
-        let targets = self.ask("targets", &[("state", "active")]).await?;
-        let targets: Vec<String> = targets["activeTargets"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|target| format!("{} {} {}", target["labels"], target["health"], target["lastError"]))
-            .collect();
-        Err(error).with_context(|| targets.join("\n"))
-    }
-}
-
-fn watchers() -> Value {
-    let account = json!({"kind": "ServiceAccount", "name": "prometheus", "namespace": WATCHERS});
-    let read = json!({"apiGroups": ["", "discovery.k8s.io"], "resources": ["services", "endpoints", "pods", "endpointslices"], "verbs": ["get", "list", "watch"]});
-    json!({"apiVersion": "v1", "kind": "List", "items": [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": WATCHERS}},
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "prometheus", "namespace": WATCHERS}},
-        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "prometheus"}, "rules": [read]},
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "prometheus"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "prometheus"}, "subjects": [account],
-        },
-        {
-            "apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus",
-            "metadata": {"name": "watchers", "namespace": WATCHERS},
-            "spec": {
-                "image": "exam-prometheus:dev", "version": "v3.5.0", "serviceAccountName": "prometheus",
-                "scrapeInterval": INTERVAL, "evaluationInterval": INTERVAL,
-                "serviceMonitorSelector": {}, "serviceMonitorNamespaceSelector": {},
-                "ruleSelector": {}, "ruleNamespaceSelector": {},
-                "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}},
-            },
-        },
-    ]})
-}
 
 #[tokio::test]
 async fn a_prometheus_operator_scrapes_all_and_every_query_has_an_answer() -> Result<()> {
@@ -167,6 +62,30 @@ async fn monitoring(namespace: &TestNamespace) -> Result<Option<String>> {
     let status = namespace.api::<AdaptiveExamDeployment>().get("midterm").await?.status;
     let mut conditions = status.into_iter().flat_map(|status| status.conditions);
     Ok(conditions.find(|known| known.type_ == "MonitoringReady").map(|known| known.reason))
+}
+
+/// Panels that are empty here beside those that are whenever all is well.
+const EMPTY: &str = "measurement/Ended by time: no exam has a limit of time
+measurement/Rebuilds from the log, by reason: no snapshot has been missed
+";
+
+/// Every panel of every dashboard is drawn by Grafana's own components; it fails for an empty one that does not tell of trouble.
+async fn draw(watchers: &Watchers) -> Result<String> {
+    let drawn = workspace().join("monitoring/drawn");
+    let out = program("exam-service")?.with_file_name("drawn");
+    std::fs::create_dir_all(&out)?;
+    let allowed = std::fs::read_to_string(drawn.join("quiet.txt"))? + EMPTY;
+    std::fs::write(out.join("empty.txt"), allowed)?;
+    let mut draw = Command::new(drawn.join("draw"));
+    draw.args(["--prometheus", &watchers.prometheus, "--range", "5m", "--scrape-interval", INTERVAL]);
+    draw.args(["--themes", "light", "--allow-empty"]).arg(out.join("empty.txt")).arg("--out").arg(&out);
+    let said = draw.output().await?;
+    ensure!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let report: Value = serde_json::from_slice(&std::fs::read(out.join("report.json"))?)?;
+    let boards = report.as_array().context("a list of dashboards")?;
+    let panels: usize = boards.iter().filter_map(|board| board["panels"].as_array()).map(Vec::len).sum();
+    ensure!(boards.len() == 4 && panels > 60, "{} dashboards, {panels} panels", boards.len());
+    Ok(format!("{panels} panels of {} dashboards are drawn: {}", boards.len(), out.display()))
 }
 
 #[expect(clippy::print_stdout, reason = "figures of a run should be where one looks")]
@@ -228,6 +147,7 @@ async fn watch(cluster: &Cluster, namespace: &TestNamespace, folder: &Path) -> R
         println!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
     }
     println!("{}", unanswered?);
+    println!("{}", draw(&watchers).await?);
 
     let rules = watchers.ask("rules", &[]).await?;
     let all: Vec<&Value> = rules["groups"]
@@ -252,7 +172,16 @@ async fn watch(cluster: &Cluster, namespace: &TestNamespace, folder: &Path) -> R
     watchers
         .sees("ALERTS{namespace='exam-watched',alertname='ExamDatabaseDown',alertstate='firing'}", 2)
         .await?;
-    println!("the alert of a lost database fires");
+    let told = wait::until("Alertmanager to be told", SETTLE, || async {
+        watchers.told("ExamDatabaseDown").await.ok().filter(|told| told.len() == 2)
+    })
+    .await?;
+    for alert in &told {
+        let (labels, runbook) = (&alert["labels"], alert["annotations"]["runbook_url"].as_str());
+        ensure!(labels["namespace"] == "exam-watched" && labels["severity"] == "critical", "{alert}");
+        ensure!(runbook.is_some_and(|url| url.ends_with("#examdatabasedown")), "{alert}");
+    }
+    println!("the alert of a lost database fires, and Alertmanager has it from both pods");
 
     change(namespace, json!({"monitoring": {"enabled": false}})).await?;
     wait::until("no exporter", SETTLE, || async {

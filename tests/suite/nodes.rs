@@ -22,7 +22,7 @@ const EXAMINEES: usize = 32;
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// The node that a pod is on.
-async fn node_of(namespace: &TestNamespace, pod: &str) -> Result<String> {
+pub(crate) async fn node_of(namespace: &TestNamespace, pod: &str) -> Result<String> {
     let pod = namespace.api::<Pod>().get(pod).await?;
     pod.spec.and_then(|spec| spec.node_name).context("a node")
 }

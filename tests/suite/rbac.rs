@@ -249,7 +249,7 @@ fn name_of(kind: &ApiResource) -> String {
 }
 
 /// A definition of a kind that takes anything.
-fn definition(kind: &ApiResource) -> Result<CustomResourceDefinition> {
+pub(crate) fn definition(kind: &ApiResource) -> Result<CustomResourceDefinition> {
     let ApiResource { group, version, kind: name, plural, .. } = kind;
     let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     let definition = json!({

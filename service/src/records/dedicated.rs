@@ -5,9 +5,9 @@
 //! abandoned statement. SQLite has a single connection, and a transaction pooler multiplexes by itself: there the
 //! pool is used instead. Must not know: any statement.
 
-use super::pool::{Pool, TRUSTED};
+use super::pool::{Pool, TRUSTED, ping};
+use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
-use sqlx::{Connection, Postgres};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -73,7 +73,7 @@ impl Dedicated {
     ) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         self.is_idle.store(false, Ordering::Relaxed);
         if let Some((mut connection, used)) = self.connection.take()
-            && (used.elapsed() < TRUSTED || connection.ping().await.is_ok())
+            && (used.elapsed() < TRUSTED || ping(&mut connection).await.is_ok())
         {
             return Ok(connection);
         }

@@ -14,11 +14,15 @@ use sqlx::sqlite::{
 };
 use std::str::FromStr;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// How long a request waits for a connection before it fails as unavailable.
 pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 /// A connection idle for longer than this is pinged before use.
 pub(super) const TRUSTED: Duration = Duration::from_secs(1);
+/// How long a server may take to answer a ping. One that hangs, or whose machine is gone, is told by nothing else: the system waits for
+/// a quarter of an hour.
+const PING: Duration = Duration::from_secs(2);
 /// Size of the shared pool. The writer and reader tasks have one dedicated connection each.
 const MAX_CONNECTIONS: u32 = 6;
 
@@ -191,10 +195,15 @@ async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Err
     Ok(!is_stuck)
 }
 
+/// Asks a server whether it is there; an error closes the connection at once.
+pub(super) async fn ping(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    timeout(PING, connection.ping()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
 /// Whether a connection is usable; one that was used within the last second is not pinged.
 async fn is_alive(connection: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
     if idle > TRUSTED {
-        connection.ping().await?;
+        ping(connection).await?;
     }
     Ok(true)
 }
@@ -212,7 +221,9 @@ async fn postgres(access: &DatabaseAccess) -> Result<(Pool, String), OpenError> 
         .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(DEADLINE)
         .test_before_acquire(false)
-        .before_acquire(|connection, used| Box::pin(is_alive(connection, used.idle_for)));
+        .before_acquire(|connection, used| Box::pin(is_alive(connection, used.idle_for)))
+        // The pool itself waits without limit for the answer to an abandoned statement, and the connection is lost to it so long.
+        .after_release(|connection, _| Box::pin(async move { ping(connection).await.map(|()| true) }));
     if !is_pooled {
         // Overrides a role whose default is a commit that is not durable.
         pool = pool.after_connect(|connection, _| {

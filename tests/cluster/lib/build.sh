@@ -45,7 +45,8 @@ build_once() {
 		PART=$(mktemp -d "$folder.part.XXXXXX")
 		trap 'end_build; exit 130' INT TERM
 		trap end_build EXIT
-		export CGO_ENABLED=0 GOTMPDIR=$PART
+		# Little collection of garbage, up to a limit: a tenth of the compiler's time.
+		export CGO_ENABLED=0 GOTMPDIR=$PART GOGC=400 GOMEMLIMIT=3GiB
 		"$fill"
 		rm -f "$PART/log"
 		chmod 755 "$PART"
@@ -94,7 +95,8 @@ build_stage() {
 	say "$title"
 	: >"$log"
 	# A process group of its own, so that an interrupt ends the compilers too.
-	(cd "$HERE/$module" && exec setsid go build -trimpath -v -ldflags "$STRIP" -o "$out/" "$@") >"$log" 2>&1 8>&- &
+	# Nothing that the linker would strip is made in the first place.
+	(cd "$HERE/$module" && exec setsid go build -trimpath -v -gcflags all=-dwarf=false -ldflags "$STRIP" -o "$out/" "$@") >"$log" 2>&1 8>&- &
 	BUILD_PID=$!
 	watch_stage "$title" "$log" "$BUILD_PID"
 	if ! wait "$BUILD_PID"; then

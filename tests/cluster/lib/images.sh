@@ -60,10 +60,7 @@ make_redis_image() {
 		# Debian has one Redis program under three names.
 		files+=("$(readlink -f "$path"):/usr/local/bin/$name")
 	done
-	files+=("$(readlink -f "$(type -P dash)"):/bin/sh")
-	for name in "${REDIS_TOOLS[@]}"; do
-		path=$(type -P "$name") && files+=("$(readlink -f "$path"):/bin/$name")
-	done
+	while read -r path; do files+=("$path"); done < <(shell_files)
 	# The test of the chart takes an exam with it.
 	files+=("$(readlink -f "$(type -P busybox)"):/usr/bin/wget")
 	make_image --name exam-redis:dev --out "$1" --user 999 --workdir /data --entrypoint /usr/local/bin/redis-server "${files[@]}"
@@ -78,20 +75,36 @@ make_exporter_image() {
 # Debian's PostgreSQL with a shell, for user 999. Its programs look for their files beside them.
 make_postgres_image() {
 	local programs files=() path name
+	programs=$(postgres_programs)
+	for name in postgres initdb psql pg_isready; do files+=("$programs/$name:$programs/$name"); done
+	while read -r path; do files+=("$path:$path"); done < <(postgres_files "$programs")
+	while read -r path; do files+=("$path"); done < <(shell_files)
+	make_image --name exam-postgres:dev --out "$1" --user 999 --workdir /data --entrypoint "$programs/postgres" "${files[@]}"
+}
+
+# The folder of its programs.
+postgres_programs() {
+	local programs
 	programs=$(compgen -G '/usr/lib/postgresql/*/bin' | sort -V | tail -1)
 	[[ $programs ]] || die "no PostgreSQL: run '$0 packages' first"
-	for path in "$programs"/{postgres,initdb,psql,pg_isready} "${programs%/bin}"/lib/*.so; do
-		# Its compiler of queries would be four fifths of the image.
-		[[ $path = */llvmjit*.so ]] || files+=("$path:$path")
-	done
-	while read -r path; do
-		files+=("$path:$path")
-	done < <(find "/usr/share/postgresql/$(basename "${programs%/bin}")" -type f -not -path '*/man/*')
-	files+=(/usr/share/zoneinfo/UTC:/usr/share/zoneinfo/UTC "$(readlink -f "$(type -P dash)"):/bin/sh")
+	printf '%s\n' "$programs"
+}
+
+# postgres_files PROGRAMS  What its programs load and read.
+postgres_files() {
+	# Its compiler of queries would be four fifths of the image.
+	find "${1%/bin}/lib" -maxdepth 1 -name '*.so' -not -name 'llvmjit*.so'
+	find "/usr/share/postgresql/$(basename "${1%/bin}")" -type f -not -path '*/man/*'
+	echo /usr/share/zoneinfo/UTC
+}
+
+# A shell and its tools, as FILE:PLACE.
+shell_files() {
+	local name path
+	printf '%s:/bin/sh\n' "$(readlink -f "$(type -P dash)")"
 	for name in "${REDIS_TOOLS[@]}"; do
-		path=$(type -P "$name") && files+=("$(readlink -f "$path"):/bin/$name")
+		path=$(type -P "$name") && printf '%s:/bin/%s\n' "$(readlink -f "$path")" "$name"
 	done
-	make_image --name exam-postgres:dev --out "$1" --user 999 --workdir /data --entrypoint "$programs/postgres" "${files[@]}"
 }
 
 # load_archives FILE…  Into every node of the cluster $NAME.
@@ -122,6 +135,31 @@ load_archive() {
 		((NODES > 1)) || say "$NAME has $image"
 		((NODES == 1)) || say "$(node_name "$2") of $NAME has $image"
 	done
+}
+
+# name_image IMAGE REFERENCE…  More names for an image that every node has.
+name_image() {
+	local image n
+	image=$(full_name "$1")
+	shift
+	is_ready || die "$NAME is not up"
+	use_index "$(cat "$RUN/index")"
+	for n in $(node_numbers); do
+		for reference; do
+			reference=$(full_name "$reference")
+			ctr_images "$n" tag --force "$image" "$reference" >/dev/null || die "$(node_name "$n") has no image $image"
+			await 30 "the kubelet to know $reference" image_is_known "$n" "$reference" || die "the kubelet does not know $reference"
+		done
+	done
+}
+
+# full_name REFERENCE  As containerd has it: a registry is named in the first part, which has a dot in it.
+full_name() {
+	case $1 in
+	*.*/*) printf '%s\n' "$1" ;;
+	*/*) printf 'docker.io/%s\n' "$1" ;;
+	*) printf 'docker.io/library/%s\n' "$1" ;;
+	esac
 }
 
 image_is_known() { ctr_images "$1" list "name==$2" | grep -q io.cri-containerd.image=managed; }

@@ -29,11 +29,14 @@ build_monitoring_into() {
 
 # monitoring_command OUT
 monitoring_command() {
-	local out=${1:-}
+	local out=${1:-} path template templates=()
 	[[ $out ]] || wrong_use "monitoring takes a folder"
 	mkdir -p "$out"
 	ln -sfn "$MONITORING/prometheus-operator" "$out/prometheus-operator"
 	rm -rf "$out/crds" && cp -r "$MONITORING/crds" "$out/crds"
 	make_image --name exam-prometheus:dev --out "$out/exam-prometheus.tar" --entrypoint /bin/prometheus "$MONITORING/prometheus:/bin/prometheus"
 	make_image --name exam-config-reloader:dev --out "$out/exam-config-reloader.tar" --entrypoint /bin/prometheus-config-reloader "$MONITORING/prometheus-config-reloader:/bin/prometheus-config-reloader"
+	path=$(type -P prometheus-alertmanager) || die "no prometheus-alertmanager: run '$0 packages' first"
+	for template in /usr/share/prometheus/alertmanager/*.tmpl; do templates+=("$template:$template"); done
+	make_image --name exam-alertmanager:dev --out "$out/exam-alertmanager.tar" --entrypoint /bin/alertmanager "$(readlink -f "$path"):/bin/alertmanager" "${templates[@]}"
 }

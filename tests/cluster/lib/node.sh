@@ -125,5 +125,9 @@ start_node() {
 	keep "${logs}kubelet" kubelet --config "$RUN/$node/kubelet.yaml" --kubeconfig "$RUN/pki/$node.kubeconfig" \
 		--hostname-override "$node" --node-ip "$(node_ip "$1")" --root-dir "$STATE/$node/kubelet" --cert-dir "$STATE/$node/pki"
 	keep "${logs}kube-proxy" kube-proxy --config "$RUN/$node/proxy.yaml"
+	# The firewall writes the table of filters as a whole, and would take the chains away that kube-proxy has just made for its first rules.
+	await 60 "kube-proxy's first rules" has_service_rules || true
 	keep "${logs}network-policies" network-policies --kubeconfig "$RUN/pki/policies.kubeconfig" --node "$node" --services "$SERVICE_RANGE"
 }
+
+has_service_rules() { iptables -t nat -S KUBE-SERVICES | grep -q -- "-d $API_SERVICE_IP/32"; }

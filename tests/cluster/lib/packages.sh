@@ -17,6 +17,7 @@ declare -A PACKAGES=(
 	[busybox]=busybox
 	[prometheus]=prometheus
 	[prometheus-redis-exporter]=prometheus-redis-exporter
+	[prometheus-alertmanager]=prometheus-alertmanager
 	['/usr/lib/postgresql/*/bin/initdb']=postgresql
 	[/usr/share/zoneinfo/UTC]=tzdata
 	[unshare]=util-linux
