@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
-use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Mutex, MutexGuard, OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Environment variable with the name of the node that the tests of one run share: checkouts beside each other take names of
 /// their own.
@@ -48,8 +48,11 @@ pub struct Cluster {
     name: String,
     kubeconfig: PathBuf,
     operator: RwLock<()>,
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
+/// Clusters of several nodes are not up at the same time: each is enough for a small machine.
+static SEVERAL_NODES: Mutex<()> = Mutex::const_new(());
 static SHARED: OnceCell<Option<Cluster>> = OnceCell::const_new();
 
 impl Cluster {
@@ -98,6 +101,10 @@ impl Cluster {
     }
 
     async fn bare(name: &str, nodes: usize) -> Result<Option<Self>> {
+        let turn = match nodes {
+            1 => None,
+            _ => Some(SEVERAL_NODES.lock().await),
+        };
         // Its progress is shown as it comes; only what it prints at the end is read.
         let mut up = command();
         let up = up.args(["up", name, "--nodes", &nodes.to_string()]);
@@ -109,7 +116,7 @@ impl Cluster {
         ensure!(output.status.success(), "the node does not come up");
         let said = String::from_utf8(output.stdout)?;
         let kubeconfig = PathBuf::from(said.lines().last().context("no kubeconfig")?);
-        Ok(Some(Self { name: name.to_owned(), kubeconfig, operator: RwLock::new(()) }))
+        Ok(Some(Self { name: name.to_owned(), kubeconfig, operator: RwLock::new(()), _turn: turn }))
     }
 
     /// Ends it, and removes what it left.
