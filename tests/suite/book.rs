@@ -101,7 +101,9 @@ async fn commands_of_the_readme_succeed() -> Result<()> {
     std::fs::copy(workspace().join("service/banks/sample.csv"), work.join("items.csv"))?;
     std::fs::copy(work.join("run/exams.db"), work.join("exams.db"))?;
     std::fs::write(work.join("settings.toml"), "[database]\nurl = \"sqlite:exams.db\"\n")?;
-    std::fs::write(work.join("mine.toml"), "stop = [{ max_items = 20 }]\n[estimator]\nkind = \"eap\"\n")?;
+    let policy = std::fs::read_to_string(workspace().join("docs/POLICY.md"))?;
+    let policy = policy.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+    std::fs::write(work.join("mine.toml"), policy.context("the example of a policy")?)?;
     let tools = fences.iter().find(|text| text.starts_with("exam-service")).context("tools")?;
     run("README.md", &mut shell(work, tools)?).await?;
     for made in ["items.svg", "answers.csv"] {
