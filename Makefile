@@ -125,6 +125,10 @@ manifests-check: ## Validate, lint and score charts, manifests, images, compose 
 book-check: chart-tools ## Check the book's links, resources and generated pages against the sources
 	@"$$(tests/tools/install bin)/tools-python" docs/book/check.py
 
+.PHONY: book
+book: ## Build the book as a site in target/book (needs mdBook: cargo install mdbook)
+	mdbook build docs/book
+
 .PHONY: image-files
 image-files: build ## Write OCI images of service and operator, from scratch, to target/images
 	images/build --from $(BIN_DIR) --out $(TARGET_DIR)/images exam-service exam-operator
