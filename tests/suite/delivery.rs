@@ -1,6 +1,6 @@
-//! What platform teams install, on a real node: charts and samples as they are delivered.
+//! What platform teams install, on a real node: the charts as they are delivered.
 //!
-//! Input: the charts, that of the release before, and the samples. Output: none. Must not know: what the operator does.
+//! Input: the charts, and that of the release before. Output: none. Must not know: what the operator does.
 
 use crate::e2e::{create, resource};
 use anyhow::{Result, ensure};
@@ -19,36 +19,6 @@ const EARLIER: &str = "tests/earlier-chart.tgz";
 async fn pods(namespace: &TestNamespace) -> Result<Vec<(Option<String>, Option<String>)>> {
     let listed = namespace.api::<Pod>().list(&ListParams::default()).await?;
     Ok(listed.into_iter().map(|pod| (pod.metadata.name, pod.metadata.uid)).collect())
-}
-
-#[tokio::test]
-async fn the_samples_are_accepted_and_those_that_need_nothing_else_are_served() -> Result<()> {
-    let Some(cluster) = Cluster::shared().await? else { return Ok(()) };
-    let _operator = cluster.with_operator().await;
-    let name = "exam-samples";
-    let namespace = cluster.namespace(name).await?;
-    let samples = workspace().join("manifests/samples");
-    let apply = async |file: &str, more: &[&str]| {
-        let path = samples.join(file);
-        let words = ["kubectl", "apply", "-n", name, "-f", &path.to_string_lossy()];
-        cluster.tool(&[words.as_slice(), more].concat()).await
-    };
-    let said = apply("", &["--dry-run=server"]).await?;
-    let accepted = said.lines().filter(|line| line.starts_with("adaptiveexamdeployment.")).count();
-    let files = std::fs::read_dir(&samples)?.count();
-    ensure!(accepted == files, "{accepted} of {files} samples are accepted: {said}");
-    namespace.postgres("word").await?;
-    for (file, resource, mode) in [
-        ("memory.yaml", "memory", "memory"),
-        ("basic.yaml", "basic", "basic"),
-        ("sentinel.yaml", "ha", "sentinel"),
-    ] {
-        apply(file, &[]).await?;
-        namespace.ready(resource, mode).await?;
-        let client = namespace.exams(resource).await?;
-        Examinee::start(&client, 3).await?.finish(&client).await?;
-    }
-    namespace.remove().await
 }
 
 #[tokio::test]
