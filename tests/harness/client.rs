@@ -265,6 +265,19 @@ impl Examinee {
         Ok(())
     }
 
+    /// Answers the item on the screen, and sends the answer again while it is refused or gets no reply.
+    ///
+    /// # Errors
+    /// It is never taken.
+    pub async fn insist(&mut self, client: &Client, limit: Duration) -> Result<()> {
+        let told = wait::until("an answer that is taken", limit, || async {
+            let mut again = self.clone();
+            again.answer(client).await.ok().map(|()| again)
+        });
+        *self = told.await?;
+        Ok(())
+    }
+
     /// Answers until the exam is over.
     ///
     /// # Errors

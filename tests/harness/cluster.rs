@@ -61,15 +61,23 @@ impl Cluster {
     ///
     /// # Errors
     /// It does not come up.
-    #[expect(clippy::print_stdout, reason = "a test that did not run should say so where one looks")]
     pub async fn shared() -> Result<Option<&'static Self>> {
         let name = std::env::var(SHARED_VARIABLE).unwrap_or_else(|_| SHARED_NAME.to_owned());
         let cluster = SHARED.get_or_try_init(|| Self::up(&name)).await?.as_ref();
         if cluster.is_none() {
-            ensure!(std::env::var_os("CI").is_none(), "CI must run the tests on a real node");
-            println!("SKIPPED: no real node here; the line above says why");
+            skip()?;
         }
         Ok(cluster)
+    }
+
+    /// Runs a test on nodes of its own, and ends them. Without nodes that is said aloud; in CI it is a failure.
+    ///
+    /// # Errors
+    /// The test's, or something of them is still there.
+    pub async fn lend(cluster: Option<Self>, test: impl AsyncFnOnce(&Self) -> Result<()>) -> Result<()> {
+        let Some(cluster) = cluster else { return skip() };
+        let tested = test(&cluster).await;
+        tested.and(cluster.down().await)
     }
 
     /// Starts a node, or finds it up, with this workspace's images and the operator installed. `None`,
@@ -286,6 +294,14 @@ impl Cluster {
         api.create(&PostParams::default(), &Namespace { metadata, ..Namespace::default() }).await?;
         Ok(TestNamespace { kube, name: name.to_owned() })
     }
+}
+
+/// A test that did not run says so where one looks.
+#[expect(clippy::print_stdout, reason = "the harness prints what a test would")]
+fn skip() -> Result<()> {
+    ensure!(std::env::var_os("CI").is_none(), "CI must run the tests on real nodes");
+    println!("SKIPPED: no real node here; the line above says why");
+    Ok(())
 }
 
 /// The top of the workspace.

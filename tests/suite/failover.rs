@@ -30,11 +30,7 @@ async fn connections_that_hang_are_given_up() -> Result<()> {
 
     proxy.hang();
     let start = Instant::now();
-    examinee = wait::until("an answer", SETTLE, || async {
-        let mut again = examinee.clone();
-        again.answer(&client).await.ok().map(|()| again)
-    })
-    .await?;
+    examinee.insist(&client, SETTLE).await?;
     println!("an answer counts {:?} after all connections hang", start.elapsed());
     examinee.finish(&client).await?;
     ensure!(examinee.replies == undisturbed(10).await?, "each answer counts once");

@@ -66,7 +66,7 @@ fn address() -> Value {
     json!({"name": "ADDRESS", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}})
 }
 
-/// Secrets with the authority and the server's own certificate of whoever is called so.
+/// A Secret with the certificate of an authority.
 async fn trust(namespace: &TestNamespace, secret: &str, authority: &Authority) -> Result<()> {
     namespace.secret(secret, json!({"ca.crt": read_to_string(authority.certificate())?})).await
 }
@@ -123,7 +123,7 @@ pub(crate) async fn shards(namespace: &TestNamespace) -> Result<()> {
     namespace.secret("cache", json!({"url": url})).await
 }
 
-/// The kind of cert-manager, and its part: a Secret for the one Certificate that is asked for here.
+/// What cert-manager would do: a Secret for the one Certificate that is asked for here.
 pub(crate) async fn certify(namespace: &TestNamespace) -> Result<()> {
     let kind = operator::names::certificate_kind();
     let asked: Api<DynamicObject> = Api::namespaced_with(namespace.kube.clone(), &namespace.name, &kind);
