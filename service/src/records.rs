@@ -14,6 +14,7 @@ mod external_id;
 pub mod heartbeat;
 mod id_allocation;
 mod list;
+mod migrations;
 pub mod period;
 mod pool;
 mod reader;

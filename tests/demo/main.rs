@@ -45,14 +45,15 @@ async fn main() -> ExitCode {
 }
 
 async fn demo() -> Result<()> {
-    say("Starting a Kubernetes node, and the operator on it.");
-    match Cluster::up(NODE).await? {
+    say("Starting a Kubernetes node, and the operator on it from manifests/install.yaml.");
+    match Cluster::released(NODE, 1).await? {
         Some(cluster) => on_a_node(&cluster).await,
         None => alone().await,
     }
 }
 
 async fn on_a_node(cluster: &Cluster) -> Result<()> {
+    cluster.install_manifest("install.yaml", "exam-system").await?;
     let sample = harness::cluster::workspace().join(SAMPLE);
     let kube = cluster.kube().await?;
     let manager = PatchParams::apply("demo").force();

@@ -172,6 +172,27 @@ impl Cluster {
         self.tool(&[words.as_slice(), &IMAGE_VALUES, more].concat()).await
     }
 
+    /// Installs a file of the folder `manifests` with images under the names of a release, or brings it up to date.
+    ///
+    /// # Errors
+    /// kubectl's, and what it tells of the pods.
+    pub async fn install_manifest(&self, file: &str, namespace: &str) -> Result<()> {
+        const OPERATOR: &str = "deployment/exam-operator";
+        let kubectl =
+            async |words: &[&str]| self.tool(&[&["kubectl", "-n", namespace], words].concat()).await;
+        let before = kubectl(&["get", OPERATOR, "--ignore-not-found", "-o", "name"]).await?;
+        let file = workspace().join("manifests").join(file);
+        self.tool(&["kubectl", "apply", "--server-side", "-f", &file.to_string_lossy()]).await?;
+        if !before.is_empty() {
+            // An image of the same name may be another one.
+            kubectl(&["rollout", "restart", OPERATOR]).await?;
+        }
+        let Err(error) = kubectl(&["rollout", "status", OPERATOR, "--timeout=120s"]).await else {
+            return Ok(());
+        };
+        Err(error).context(kubectl(&["describe", "pods"]).await?)
+    }
+
     /// The operator is there for as long as the guard lives.
     pub async fn with_operator(&self) -> RwLockReadGuard<'_, ()> {
         self.operator.read().await

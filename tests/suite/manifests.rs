@@ -29,7 +29,7 @@ async fn manifests_overlays_and_samples_are_ready_as_they_are_delivered() -> Res
 }
 
 async fn prove(cluster: &Cluster) -> Result<()> {
-    install(cluster, "install.yaml", "exam-system").await?;
+    cluster.install_manifest("install.yaml", "exam-system").await?;
     samples::all(cluster).await?;
     delete(cluster, "-f", &manifest("install.yaml")).await?;
 
@@ -39,7 +39,7 @@ async fn prove(cluster: &Cluster) -> Result<()> {
 
     // The operator of a single namespace, whose rights end there.
     gone(cluster).await?;
-    install(cluster, "install-namespaced.yaml", EXAMS).await?;
+    cluster.install_manifest("install-namespaced.yaml", EXAMS).await?;
     apply(cluster, &["-n", EXAMS, "-f", &manifest("samples/basic.yaml").to_string_lossy()]).await?;
     served(&exams(cluster).await?, "basic", "basic").await?;
     delete(cluster, "-f", &manifest("install-namespaced.yaml")).await?;
@@ -63,14 +63,6 @@ async fn apply(cluster: &Cluster, words: &[&str]) -> Result<String> {
 async fn delete(cluster: &Cluster, flag: &str, what: &Path) -> Result<()> {
     let words = ["kubectl", "delete", "--ignore-not-found", "--timeout=120s", flag, &what.to_string_lossy()];
     cluster.tool(&words).await.map(drop)
-}
-
-async fn install(cluster: &Cluster, file: &str, namespace: &str) -> Result<()> {
-    apply(cluster, &["-f", &manifest(file).to_string_lossy()]).await?;
-    let status =
-        ["kubectl", "-n", namespace, "rollout", "status", "deployment/exam-operator", "--timeout=120s"];
-    let Err(error) = cluster.tool(&status).await else { return Ok(()) };
-    Err(error).context(cluster.tool(&["kubectl", "-n", namespace, "describe", "pods"]).await?)
 }
 
 /// Ready, and an exam of three items is taken.

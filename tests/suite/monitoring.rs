@@ -78,7 +78,9 @@ async fn draw(watchers: &Watchers) -> Result<String> {
     std::fs::write(out.join("empty.txt"), allowed)?;
     let mut draw = Command::new(drawn.join("draw"));
     draw.args(["--prometheus", &watchers.prometheus, "--range", "5m", "--scrape-interval", INTERVAL]);
-    draw.args(["--themes", "light", "--allow-empty"]).arg(out.join("empty.txt")).arg("--out").arg(&out);
+    // Both, for the pictures of the documents: light,dark.
+    let themes = std::env::var("EXAM_DRAWN_THEMES").unwrap_or_else(|_| "light".to_owned());
+    draw.args(["--themes", &themes, "--allow-empty"]).arg(out.join("empty.txt")).arg("--out").arg(&out);
     let said = draw.output().await?;
     ensure!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let report: Value = serde_json::from_slice(&std::fs::read(out.join("report.json"))?)?;

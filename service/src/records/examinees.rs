@@ -4,6 +4,7 @@
 
 use super::external_id::ExternalId;
 use super::pool::on;
+use super::rows::from_row;
 use super::{Error, Records};
 
 /// SQL: the student of a row of `examinees`, with a mark of the kind: `n` for an integer, `t` for a text. It is the id
@@ -56,13 +57,15 @@ impl Examinee {
 }
 
 /// One of an examinee's exams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// Number of the exam.
     pub id: i64,
     /// End, in milliseconds since 1970 UTC, if it has ended.
     pub ended_at: Option<i64>,
 }
+
+from_row!(Attempt { id, ended_at });
 
 impl Records {
     /// An examinee's exams of a type, by id. One indexed read.

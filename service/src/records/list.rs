@@ -5,6 +5,7 @@
 use super::examinees::{self, student};
 use super::external_id::ExternalId;
 use super::pool::on;
+use super::rows::from_row;
 use super::{Error, Records};
 use crate::exam::event::{Event, Next};
 use crate::exam::item::ItemId;
@@ -31,7 +32,7 @@ pub struct Filter {
 }
 
 /// An exam in a list.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// Number of the exam.
     pub id: i64,
@@ -46,6 +47,8 @@ pub struct Listed {
     /// Number of answers.
     pub items_completed: i64,
 }
+
+from_row!(Listed { id, exam_type, student, started_at, ended_at, items_completed });
 
 impl Listed {
     /// The student, if they are identified.

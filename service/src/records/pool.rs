@@ -5,7 +5,8 @@
 
 use super::OpenError;
 use super::access::DatabaseAccess;
-use super::transaction_pooling::{TransactionPool, additive};
+use super::migrations;
+use super::transaction_pooling::TransactionPool;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
@@ -169,7 +170,7 @@ async fn sqlite(url: &str, create: bool) -> Result<(Pool, String), OpenError> {
         .await
         .map_err(connect)?;
     let migrate = |reason| OpenError::Migrate { url: url.to_owned(), reason };
-    additive(sqlx::migrate!("migrations/sqlite")).run(&pool).await.map_err(migrate)?;
+    migrations::sqlite().run(&pool).await.map_err(migrate)?;
     let reported: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&pool).await.map_err(connect)?;
     if reported != 2 {
         let reported = format!("synchronous={reported}, not FULL (2)");
@@ -241,14 +242,13 @@ async fn postgres(access: &DatabaseAccess) -> Result<(Pool, String), OpenError> 
     let pool = pool.connect_with(options).await.map_err(connect)?;
     // An advisory lock serialises services that start at the same time.
     let migrate = |reason| OpenError::Migrate { url: shown.clone(), reason };
-    let migrations = sqlx::migrate!("migrations/postgres");
     let pool = match is_pooled {
         true => {
-            TransactionPool(&pool).migrate(migrations).await.map_err(migrate)?;
+            TransactionPool(&pool).migrate(migrations::postgres()).await.map_err(migrate)?;
             Pool::TransactionPooled(pool)
         }
         false => {
-            additive(migrations).run(&pool).await.map_err(migrate)?;
+            migrations::postgres().run(&pool).await.map_err(migrate)?;
             Pool::Postgres(pool)
         }
     };

@@ -6,6 +6,7 @@
 use super::dedicated::{Dedicated, by};
 use super::examinees::{self, student};
 use super::external_id::ExternalId;
+use super::rows::from_row;
 use super::{Error, Tip};
 use crate::batch_receive::receive_batch;
 use sqlx::QueryBuilder;
@@ -34,7 +35,7 @@ struct Request {
 }
 
 /// The row of an exam.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug)]
 struct Row {
     id: i64,
     seq: Option<i64>,
@@ -42,6 +43,8 @@ struct Row {
     /// As `student!` selects it; only if a request of the batch needs it.
     student: Option<String>,
 }
+
+from_row!(Row { id, seq, ended_at, student });
 
 /// A handle to the task.
 #[derive(Clone, Debug)]

@@ -7,7 +7,24 @@ use crate::exam::event::{Entry, Head};
 use crate::exam::policy::StoredPolicy;
 use crate::exam::terms::Terms;
 
-#[derive(sqlx::FromRow)]
+/// Reads a struct from a row, by names of columns: what `sqlx::FromRow` would derive. Deriving would have each build compile sqlx and
+/// its drivers a second time, for the compiler itself.
+macro_rules! from_row {
+    ($name:ident { $($column:ident),* }) => {
+        impl<'r, R: sqlx::Row> sqlx::FromRow<'r, R> for $name
+        where
+            &'static str: sqlx::ColumnIndex<R>,
+            i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+            String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+        {
+            fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+                Ok(Self { $($column: row.try_get(stringify!($column))?),* })
+            }
+        }
+    };
+}
+pub(super) use from_row;
+
 pub(super) struct HeadRow {
     id: i64,
     exam_type: String,
@@ -18,6 +35,8 @@ pub(super) struct HeadRow {
     started_at: i64,
     terms: Option<String>,
 }
+
+from_row!(HeadRow { id, exam_type, policy, bank_version, seed, engine_version, started_at, terms });
 
 impl HeadRow {
     pub(super) fn head(self) -> Result<Head, Error> {
@@ -37,12 +56,13 @@ impl HeadRow {
     }
 }
 
-#[derive(sqlx::FromRow)]
 pub(super) struct EntryRow {
     seq: i64,
     at: i64,
     body: String,
 }
+
+from_row!(EntryRow { seq, at, body });
 
 impl EntryRow {
     pub(super) fn entry(self, exam: i64) -> Result<Entry, Error> {

@@ -10,7 +10,7 @@ use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgArguments, PgPool, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
 use sqlx::query::Query;
-use sqlx::{Describe, Either, Error, Execute, Executor, Postgres, SqlStr, Transaction};
+use sqlx::{Either, Error, Execute, Executor, Postgres, SqlStr, Transaction};
 
 /// Begins a transaction with a durable commit in one round trip, overriding the role's default.
 const BEGIN: &str = "BEGIN; SELECT set_config('synchronous_commit', 'on', true) \
@@ -53,8 +53,7 @@ impl TransactionPool<'_> {
     }
 
     /// Migrates the tables to this version.
-    pub(super) async fn migrate(self, migrations: Migrator) -> Result<(), MigrateError> {
-        let mut migrations = additive(migrations);
+    pub(super) async fn migrate(self, mut migrations: Migrator) -> Result<(), MigrateError> {
         // The lock that sqlx takes is a session lock.
         migrations.set_locking(false);
         let mut transaction = self.0.begin().await?;
@@ -114,13 +113,6 @@ impl<'c> Executor<'c> for &'c mut PooledTransaction {
     {
         (&mut *self.0).prepare_with(sql, parameters)
     }
-
-    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
-    where
-        'c: 'e,
-    {
-        (&mut *self.0).describe(sql)
-    }
 }
 
 impl<'p> Executor<'p> for TransactionPool<'p> {
@@ -164,20 +156,6 @@ impl<'p> Executor<'p> for TransactionPool<'p> {
     {
         self.0.prepare_with(sql, parameters)
     }
-
-    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
-    where
-        'p: 'e,
-    {
-        self.0.describe(sql)
-    }
-}
-
-/// Migrations only add columns and tables, so a schema that a later version migrated serves this version too: an
-/// update can be rolled back.
-pub(super) fn additive(mut migrations: Migrator) -> Migrator {
-    migrations.set_ignore_missing(true);
-    migrations
 }
 
 #[cfg(test)]
