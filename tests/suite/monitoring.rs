@@ -84,9 +84,14 @@ async fn draw(watchers: &Watchers) -> Result<String> {
     let said = draw.output().await?;
     ensure!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let report: Value = serde_json::from_slice(&std::fs::read(out.join("report.json"))?)?;
+    let themes = themes.split(',').count();
     let boards = report.as_array().context("a list of dashboards")?;
     let panels: usize = boards.iter().filter_map(|board| board["panels"].as_array()).map(Vec::len).sum();
-    ensure!(boards.len() == 4 && panels > 60, "{} dashboards, {panels} panels", boards.len());
+    ensure!(
+        boards.len() == 4 * themes && panels > 60 * themes,
+        "{} dashboards, {panels} panels",
+        boards.len()
+    );
     Ok(format!("{panels} panels of {} dashboards are drawn: {}", boards.len(), out.display()))
 }
 
