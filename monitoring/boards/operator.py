@@ -6,7 +6,7 @@ Input: none. Output: a dashboard. Must not know: files.
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from .board import board, chosen, chosen_everywhere, increase, lay_out, marks, mean, quantile, rate
-from .panels import RED, YELLOW, bars, heatmap, series, stat, table
+from .panels import GREEN, RED, YELLOW, bars, heatmap, series, stat, table
 
 LEADER = "adaptive_exam_operator_leader"
 RECONCILES = "adaptive_exam_operator_reconciles_total"
@@ -81,6 +81,7 @@ def resources() -> list:
             (f"count by (status) ({chosen_everywhere(CONDITION, READY)})", "{{status}}"),
             width=12,
             soft_max=1,
+            colours={"True": GREEN, "False": RED, "Unknown": "orange"},
         ),
         table(
             "Conditions",

@@ -29,6 +29,7 @@ from grafana_foundation_sdk.models.common import (
 )
 from grafana_foundation_sdk.models.dashboard import (
     DataTransformerConfig,
+    DynamicConfigValue,
     Threshold,
     ThresholdsMode,
     ValueMap,
@@ -57,9 +58,16 @@ def steps(*limits: tuple[float, str]) -> ThresholdsConfig:
 
 
 def series(
-    title: str, description: str, unit: str, *targets: Target, width: int = 8, soft_max: float | None = None
+    title: str,
+    description: str,
+    unit: str,
+    *targets: Target,
+    width: int = 8,
+    soft_max: float | None = None,
+    colours: dict[str, str] | None = None,
 ) -> Timeseries:
-    """Lines over time. The axis reaches at least to `soft_max`; without it, a line at 0 has one to 100."""
+    """Lines over time. The axis reaches at least to `soft_max`; without it, a line at 0 has one to 100. Lines that `colours` names
+    have its colour, for a colour that tells of trouble has to be the line's that does."""
     panel = (
         Timeseries()
         .title(title)
@@ -77,6 +85,8 @@ def series(
     )
     if soft_max is not None:
         panel = panel.axis_soft_max(soft_max)
+    for name, colour in (colours or {}).items():
+        panel = panel.override_by_name(name, [DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})])
     for ref, target in enumerate(targets):
         panel = panel.with_target(query(target, ref))
     return panel
