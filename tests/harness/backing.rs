@@ -3,16 +3,13 @@
 //! Input: a namespace of a test. Output: pods that answer, and Secrets that say where. They go with the namespace.
 
 use crate::cluster::TestNamespace;
-use crate::wait;
+use crate::wait::{self, SETTLE};
 use anyhow::Result;
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::time::Duration;
-
-const SETTLE: Duration = Duration::from_secs(120);
 
 /// Makes a data folder where there is none, with a password for everybody who comes by network, and serves it.
 const POSTGRES: &str = r#"set -e

@@ -19,7 +19,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, MutexGuard, OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -167,7 +166,7 @@ impl Cluster {
             &restart,
             "--wait",
             "--timeout",
-            "120s",
+            "300s",
         ];
         self.tool(&[words.as_slice(), &IMAGE_VALUES, more].concat()).await
     }
@@ -187,7 +186,7 @@ impl Cluster {
             // An image of the same name may be another one.
             kubectl(&["rollout", "restart", OPERATOR]).await?;
         }
-        let Err(error) = kubectl(&["rollout", "status", OPERATOR, "--timeout=120s"]).await else {
+        let Err(error) = kubectl(&["rollout", "status", OPERATOR, "--timeout=300s"]).await else {
             return Ok(());
         };
         Err(error).context(kubectl(&["describe", "pods"]).await?)
@@ -248,12 +247,12 @@ impl Cluster {
     pub async fn scale_operator(&self, count: u32) -> Result<()> {
         let replicas = format!("--replicas={count}");
         self.tool(&["kubectl", "-n", RELEASE, "scale", "deployment", RELEASE, &replicas]).await?;
-        let status = ["kubectl", "-n", RELEASE, "rollout", "status", "deployment", RELEASE, "--timeout=120s"];
+        let status = ["kubectl", "-n", RELEASE, "rollout", "status", "deployment", RELEASE, "--timeout=300s"];
         self.tool(&status).await?;
         // A pod that is on its way out still writes.
         let api: Api<Pod> = Api::namespaced(self.kube().await?, RELEASE);
         let ours = ListParams::default().labels("app.kubernetes.io/name=adaptive-exam-operator");
-        wait::until("the operators to be as many", Duration::from_secs(120), || async {
+        wait::until("the operators to be as many", wait::SETTLE, || async {
             let pods = api.list(&ours).await.ok()?.items;
             (pods.len() == usize::try_from(count).ok()?).then_some(())
         })
@@ -301,7 +300,7 @@ impl Cluster {
         let api: Api<Namespace> = Api::all(kube.clone());
         // A run before this one may have left it.
         if api.delete(name, &DeleteParams::default()).await.is_ok() {
-            wait::until("the old namespace's end", Duration::from_secs(120), || async {
+            wait::until("the old namespace's end", wait::SETTLE, || async {
                 matches!(api.get_opt(name).await, Ok(None)).then_some(())
             })
             .await?;

@@ -3,6 +3,9 @@
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
 
+/// How long something on a node may take. What is right comes in seconds; only a test that fails waits for so long, so it is long
+/// enough for a small machine that has several clusters to run.
+pub const SETTLE: Duration = Duration::from_secs(300);
 /// How often a condition is looked at.
 pub(crate) const LOOK: Duration = Duration::from_millis(20);
 

@@ -1,20 +1,19 @@
 //! Passwords and certificates of the Redis that the operator provisions, on a real node: rotated under load.
 
 use crate::e2e::{resource, undisturbed};
-use crate::replicas::{change, pods_of, told};
+use crate::replicas::{change, pods_of};
 use crate::sentinel::{pods, settled};
 use anyhow::{Context, Result, ensure};
 use harness::authority::Authority;
 use harness::cluster::TestNamespace;
 use harness::crowd::Crowd;
+use harness::wait::SETTLE;
 use harness::{Cluster, wait};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{DeleteParams, PostParams};
 use operator::crd::{AdaptiveExamDeployment, RedisStatus};
 use serde_json::json;
-use std::time::{Duration, Instant};
-
-const SETTLE: Duration = Duration::from_secs(150);
+use std::time::Instant;
 
 /// The password of a user in the Secret of Redis.
 pub(crate) async fn password(namespace: &TestNamespace, user: &str) -> Result<String> {
@@ -97,8 +96,8 @@ async fn passwords_are_rotated_and_no_request_fails() -> Result<()> {
     // Given by a person, who changes it.
     change(&namespace, json!({"redis": {"auth": {"rotation": null, "secretRef": {"name": "chosen"}}}}))
         .await?;
-    let message = told(&namespace, "SecretMissing").await?;
-    assert!(message.contains("Secret chosen, which spec.redis.auth.secretRef names"), "{message}");
+    let words = "Secret chosen, which spec.redis.auth.secretRef names";
+    namespace.tells("midterm", "SecretMissing", &[words]).await?;
     let mut before = second;
     for word in ["first-chosen-word", "second-chosen-word"] {
         let start = Instant::now();
@@ -163,10 +162,9 @@ async fn a_certificate_is_renewed_and_no_request_fails() -> Result<()> {
         "networkPolicy": {"enabled": false},
     });
     namespace.api().create(&PostParams::default(), &resource("midterm", spec)?).await?;
-    told(&namespace, "SecretMissing").await?;
+    namespace.tells("midterm", "SecretMissing", &[]).await?;
     write(&["*.midterm-redis-nodes.exam-tls.svc"]).await?;
-    let message = told(&namespace, "InvalidCertificate").await?;
-    assert!(message.contains("is not for midterm-redis-sentinel-0"), "{message}");
+    namespace.tells("midterm", "InvalidCertificate", &["is not for midterm-redis-sentinel-0"]).await?;
     let names = ["*.midterm-redis-nodes.exam-tls.svc", "*.midterm-redis-sentinel.exam-tls.svc"];
     write(&names).await?;
     settled(&namespace).await?;

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use harness::cluster::{RELEASE, TestNamespace};
 use harness::crowd::Crowd;
+use harness::wait::SETTLE;
 use harness::{Cluster, Examinee, Service, wait};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service as KubeService};
@@ -14,8 +15,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// How long the cluster may take to settle.
-const SETTLE: Duration = Duration::from_secs(120);
 /// How long nothing may be written at rest.
 const REST: Duration = Duration::from_secs(120);
 /// Verbs that write.

@@ -11,7 +11,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use operator::crd::AdaptiveExamDeployment;
 use rustix::process::Signal;
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 async fn holder(leases: &Api<Lease>) -> Option<String> {
     let lease = leases.get(RELEASE).await.ok()?;
@@ -38,7 +38,7 @@ async fn an_upgrade_of_the_operator_replaces_no_pod_unasked() -> Result<()> {
     };
     upgrade("docker.io/library/exam-service:dev").await?;
     let api: Api<AdaptiveExamDeployment> = namespace.api();
-    let message = wait::until("the update to be told", Duration::from_secs(60), || async {
+    let message = wait::until("the update to be told", harness::wait::SETTLE, || async {
         let conditions = api.get("practice").await.ok()?.status?.conditions;
         let waiting = conditions.into_iter().find(|known| known.type_ == "UpdateWaiting")?;
         (waiting.reason == "OperatorUpgraded").then_some(waiting.message)
@@ -53,7 +53,7 @@ async fn an_upgrade_of_the_operator_replaces_no_pod_unasked() -> Result<()> {
     let (name, id) = annotation.split_once('=').context("a value")?;
     let approval = Patch::Merge(json!({"metadata": {"annotations": {name: id}}}));
     api.patch("practice", &PatchParams::default(), &approval).await?;
-    wait::until("another pod", Duration::from_secs(60), || async {
+    wait::until("another pod", harness::wait::SETTLE, || async {
         (!pods().await.ok()?.contains(&before[0])).then_some(())
     })
     .await?;
@@ -69,7 +69,7 @@ async fn another_operator_takes_over() -> Result<()> {
     let kube = cluster.kube().await?;
     let leases: Api<Lease> = Api::namespaced(kube.clone(), RELEASE);
     let pods: Api<Pod> = Api::namespaced(kube, RELEASE);
-    let wait_for = Duration::from_secs(60);
+    let wait_for = harness::wait::SETTLE;
     let namespace = cluster.namespace("exam-leadership").await?;
     let another = async |before: &str| {
         let start = Instant::now();

@@ -9,15 +9,15 @@ use crate::nodes::node_of;
 use anyhow::{Context, Result, ensure};
 use harness::cluster::{TestNamespace, workspace};
 use harness::process::Port;
+use harness::wait::SETTLE;
 use harness::{Client, Cluster, Examinee, wait};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::Api;
 use kube::api::ListParams;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-const SETTLE: Duration = Duration::from_secs(240);
 /// Namespace of the exams of every overlay.
 const EXAMS: &str = "exams";
 /// The name that a Redis outside has in overlays and samples, which a person replaces.
@@ -61,7 +61,7 @@ async fn apply(cluster: &Cluster, words: &[&str]) -> Result<String> {
 }
 
 async fn delete(cluster: &Cluster, flag: &str, what: &Path) -> Result<()> {
-    let words = ["kubectl", "delete", "--ignore-not-found", "--timeout=120s", flag, &what.to_string_lossy()];
+    let words = ["kubectl", "delete", "--ignore-not-found", "--timeout=300s", flag, &what.to_string_lossy()];
     cluster.tool(&words).await.map(drop)
 }
 

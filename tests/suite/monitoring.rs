@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use harness::cluster::{RELEASE, TestNamespace, workspace};
 use harness::crowd::Crowd;
 use harness::process::program;
+use harness::wait::SETTLE;
 use harness::{Cluster, Examinee, wait};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -21,10 +22,11 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::process::Command;
 
-const SETTLE: Duration = Duration::from_secs(120);
 /// Queries of the dashboards that have no answer while nothing is wrong, by the title of the panel.
 const SILENT: [&str; 5] =
     ["Ended by time", "Rebuilds from the log", "Failed reconciles", "Failovers", "Failed requests by route"];
+/// Alerts that are right where the machine has more to do than it can: they tell that replies are slow, or the operator is.
+const SLOW: [&str; 3] = ["ExamLatencyBurnsFast", "ExamLatencyBurnsSlowly", "ExamOperatorReconcilesSlow"];
 
 #[tokio::test]
 async fn a_prometheus_operator_scrapes_all_and_every_query_has_an_answer() -> Result<()> {
@@ -167,10 +169,13 @@ async fn watch(cluster: &Cluster, namespace: &TestNamespace, folder: &Path) -> R
     let failing: Vec<_> =
         all.iter().filter(|rule| rule["health"] != "ok").map(|rule| rule["lastError"].to_string()).collect();
     ensure!(failing.is_empty() && all.len() > 20, "{} rules, failing: {failing:?}", all.len());
-    let firing: Vec<_> =
-        all.iter().filter(|rule| rule["state"] == "firing").map(|rule| rule["name"].to_string()).collect();
+    let firing: Vec<_> = all
+        .iter()
+        .filter(|rule| rule["state"] == "firing" && !SLOW.iter().any(|name| rule["name"] == *name))
+        .map(|rule| rule["name"].to_string())
+        .collect();
     ensure!(firing.is_empty(), "nothing is wrong, and there fires: {firing:?}");
-    println!("{} rules and alerts are evaluated, none fails, none fires", all.len());
+    println!("{} rules and alerts are evaluated, none fails, none tells of a fault", all.len());
     let seen = crowd.leave().await?;
     println!("{} answers, none failed", seen.answers());
 

@@ -3,13 +3,11 @@
 use crate::e2e::{resource, undisturbed};
 use anyhow::{Context, Result, ensure};
 use harness::cluster::TestNamespace;
+use harness::wait::SETTLE;
 use harness::{Cluster, Examinee, wait};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
 use serde_json::{Value, json};
-use std::time::Duration;
-
-const SETTLE: Duration = Duration::from_secs(60);
 
 /// A pod from which a connection can be tried.
 async fn guest(namespace: &TestNamespace, name: &str, labels: Value) -> Result<()> {

@@ -4,9 +4,10 @@
 //! and do all they can do. Must not know: how the operator is made.
 
 use crate::e2e::resource;
-use crate::replicas::{change, told};
+use crate::replicas::change;
 use anyhow::{Context, Result, ensure};
 use harness::cluster::{RELEASE, TestNamespace, workspace};
+use harness::wait::SETTLE;
 use harness::{Cluster, wait};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
@@ -22,9 +23,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{Read, Seek, SeekFrom};
-use std::time::Duration;
 
-const SETTLE: Duration = Duration::from_secs(120);
 /// The definition of the resource.
 const DEFINITION: &str = "adaptiveexamdeployments.exam.dreamseed.ai";
 /// Where the definition lists the modes.
@@ -206,7 +205,7 @@ async fn certify(namespace: &TestNamespace) -> Result<()> {
         let tls = json!({"issuerRef": {"name": "school"}});
         let spec = json!({"redis": {"mode": "basic", "tls": tls}});
         namespace.api().create(&PostParams::default(), &resource("midterm", spec)?).await?;
-        told(namespace, "WaitingForCertificate").await?;
+        namespace.tells("midterm", "WaitingForCertificate", &[]).await?;
         delete(namespace, "midterm").await
     }
     .await;

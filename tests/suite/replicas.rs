@@ -4,6 +4,7 @@ use crate::e2e::{resource, undisturbed};
 use anyhow::{Context, Result, ensure};
 use harness::cluster::TestNamespace;
 use harness::crowd::Crowd;
+use harness::wait::SETTLE;
 use harness::{Cluster, wait};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
@@ -15,25 +16,12 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use operator::controller::apply;
 use operator::crd::{AdaptiveExamDeployment, AdaptiveExamDeploymentStatus};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
-
-const SETTLE: Duration = Duration::from_secs(120);
+use std::time::Instant;
 
 pub(crate) async fn change(namespace: &TestNamespace, spec: Value) -> Result<()> {
     let patch = Patch::Merge(json!({"spec": spec}));
     namespace.api::<AdaptiveExamDeployment>().patch("midterm", &PatchParams::default(), &patch).await?;
     Ok(())
-}
-
-/// Waits for a reason of the condition Ready; its message.
-pub(crate) async fn told(namespace: &TestNamespace, reason: &str) -> Result<String> {
-    let api: Api<AdaptiveExamDeployment> = namespace.api();
-    wait::until(reason, SETTLE, || async {
-        let conditions = api.get("midterm").await.ok()?.status?.conditions;
-        let ready = conditions.into_iter().find(|known| known.type_ == "Ready")?;
-        (ready.reason == reason).then_some(ready.message)
-    })
-    .await
 }
 
 #[tokio::test]
@@ -43,11 +31,8 @@ async fn pods_are_replaced_scaled_and_rotated_and_no_request_fails() -> Result<(
     let namespace = cluster.namespace("exam-replicas").await?;
     let spec = json!({"service": {"replicas": 3}, "database": {"urlSecretRef": {"name": "exam-db"}}});
     namespace.api().create(&PostParams::default(), &resource("midterm", spec)?).await?;
-    let message = told(&namespace, "SecretMissing").await?;
-    assert!(
-        message.contains("Secret exam-db, which spec.database.urlSecretRef names, is not there"),
-        "{message}"
-    );
+    let words = "Secret exam-db, which spec.database.urlSecretRef names, is not there";
+    namespace.tells("midterm", "SecretMissing", &[words]).await?;
     assert!(namespace.api::<Deployment>().get_opt("midterm").await?.is_none(), "nothing was made");
     namespace.postgres("first").await?;
     let start = Instant::now();
@@ -123,7 +108,7 @@ async fn pods_are_replaced_scaled_and_rotated_and_no_request_fails() -> Result<(
     // A Secret that goes is said, and what runs goes on.
     namespace.api::<k8s_openapi::api::core::v1::Secret>().delete("exam-db", &DeleteParams::default()).await?;
     change(&namespace, json!({"service": {"replicas": 3}})).await?;
-    told(&namespace, "SecretMissing").await?;
+    namespace.tells("midterm", "SecretMissing", &[]).await?;
     assert_eq!(client.get("/exams").await?.status, 200);
     namespace.database_secret("second").await?;
     namespace.ready("midterm", "memory").await?;
@@ -166,8 +151,7 @@ async fn every_mode_is_reached_from_every_other() -> Result<()> {
     namespace.ready("midterm", "external").await?;
     let rotate = "redis-cli -a first --no-auth-warning config set requirepass second && redis-cli -a second --no-auth-warning client kill type normal";
     cluster.tool(&["kubectl", "-n", "exam-every-mode", "exec", "cache", "--", "sh", "-c", rotate]).await?;
-    let message = told(&namespace, "StoreUnreachable").await?;
-    assert!(message.contains("password"), "{message}");
+    namespace.tells("midterm", "StoreUnreachable", &["password"]).await?;
     namespace.secret("cache", json!({"password": "second"})).await?;
     namespace.ready("midterm", "external").await?;
     let seen = crowd.leave().await?;

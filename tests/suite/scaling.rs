@@ -3,13 +3,12 @@
 use crate::e2e::{resource, undisturbed};
 use anyhow::{Result, ensure};
 use harness::crowd::Crowd;
+use harness::wait::SETTLE;
 use harness::{Cluster, wait};
 use kube::api::PostParams;
 use operator::crd::AdaptiveExamDeployment;
 use serde_json::json;
 use std::time::{Duration, Instant};
-
-const SETTLE: Duration = Duration::from_secs(180);
 
 #[tokio::test]
 async fn pods_follow_their_load_and_no_request_fails() -> Result<()> {
@@ -38,7 +37,7 @@ async fn pods_follow_their_load_and_no_request_fails() -> Result<()> {
     };
     pods(2).await?;
     let client = namespace.exams("midterm").await?.as_a_proxy();
-    let crowd = Crowd::sit(&client, 8);
+    let crowd = Crowd::think(&client, 8, Duration::ZERO);
     println!("from 2 to 4 pods under load after {:?}", pods(4).await?);
     let seen = crowd.leave().await?;
     let few = Crowd::think(&client, 4, Duration::from_secs(1));

@@ -5,6 +5,7 @@ use crate::replicas::{change, pods_of};
 use anyhow::{Context, Result, ensure};
 use harness::cluster::TestNamespace;
 use harness::crowd::Crowd;
+use harness::wait::SETTLE;
 use harness::{Cluster, wait};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -12,9 +13,7 @@ use kube::api::{DeleteParams, ListParams, PostParams};
 use operator::crd::AdaptiveExamDeployment;
 use rustix::process::Signal;
 use serde_json::json;
-use std::time::{Duration, Instant};
-
-const SETTLE: Duration = Duration::from_secs(150);
+use std::time::Instant;
 
 /// The master that the status tells.
 async fn master(namespace: &TestNamespace) -> Option<String> {

@@ -1,18 +1,17 @@
 //! Volumes and pods of a resource on a real node: grown, patched, and wrong wishes told.
 
 use crate::e2e::{resource, undisturbed};
-use crate::replicas::{change, told};
+use crate::replicas::change;
 use anyhow::{Context, Result, ensure};
 use harness::cluster::TestNamespace;
 use harness::crowd::Crowd;
+use harness::wait::SETTLE;
 use harness::{Cluster, wait};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use operator::crd::AdaptiveExamDeployment;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
-
-const SETTLE: Duration = Duration::from_secs(120);
+use std::time::Instant;
 
 /// Names and ids of all pods.
 async fn pods(namespace: &TestNamespace) -> Result<Vec<(Option<String>, Option<String>)>> {
@@ -78,8 +77,8 @@ async fn volumes_grow_while_exams_run_and_pods_are_patched() -> Result<()> {
 
     let wrong = json!({"service": {"podPatch": {"spec": {"tolerance": [], "hostNetwork": false}}}});
     change(&namespace, wrong).await?;
-    let message = told(&namespace, "InvalidSpec").await?;
-    ensure!(message.contains("spec.service.podPatch.spec.tolerance: no such field"), "{message}");
+    let words = "spec.service.podPatch.spec.tolerance: no such field";
+    namespace.tells("midterm", "InvalidSpec", &[words]).await?;
     let seen = crowd.leave().await?;
     let expected = undisturbed(10).await?;
     ensure!(seen.exams.iter().all(|replies| *replies == expected), "bit by bit the exam without the changes");

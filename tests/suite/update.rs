@@ -19,7 +19,7 @@ const EXAMINEES: usize = 16;
 const ITEMS: u32 = 8;
 /// Exams that end between two steps.
 const EXAMS: usize = 60;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = harness::wait::SETTLE;
 
 /// What balances the load: each request goes to the next service in turn. One that is taken out of the rotation has
 /// answered all that it was asked before: the older service closes its connections at once.

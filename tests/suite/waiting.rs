@@ -3,17 +3,14 @@
 use crate::bank_files::case;
 use anyhow::{Context, Result};
 use harness::cluster::TestNamespace;
+use harness::wait::SETTLE;
 use harness::{Client, Cluster, Examinee, wait};
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod, Secret};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use operator::crd::AdaptiveExamDeployment;
 use serde_json::{Value, json};
 use std::time::Duration;
-
-/// How long the cluster may take to settle.
-const SETTLE: Duration = Duration::from_secs(180);
 
 async fn apply(cluster: &Cluster, namespace: &TestNamespace, file: &str) -> Result<()> {
     let file = case(file);
@@ -25,22 +22,6 @@ async fn create(namespace: &TestNamespace, spec: Value) -> Result<()> {
     let resource = AdaptiveExamDeployment::new("midterm", serde_json::from_value(spec)?);
     namespace.api().create(&PostParams::default(), &resource).await?;
     Ok(())
-}
-
-/// The condition `Ready` of `midterm`, once it has this reason.
-async fn told(namespace: &TestNamespace, reason: &str) -> Result<Condition> {
-    let api: Api<AdaptiveExamDeployment> = namespace.api();
-    let found = wait::until(reason, SETTLE, || async {
-        let conditions = api.get("midterm").await.ok()?.status?.conditions;
-        conditions.into_iter().find(|known| known.type_ == "Ready" && known.reason == reason)
-    });
-    match found.await {
-        Ok(found) => Ok(found),
-        Err(error) => {
-            let status = api.get("midterm").await.map(|found| found.status);
-            Err(error.context(format!("{status:#?}")))
-        }
-    }
 }
 
 /// The notes of the events about `midterm` with this reason, once there is one.
@@ -73,10 +54,8 @@ async fn an_image_that_cannot_be_pulled_is_told() -> Result<()> {
     let _operator = cluster.with_operator().await;
     let namespace = cluster.namespace("waiting-image").await?;
     apply(cluster, &namespace, "no-such-image.yaml").await?;
-    let ready = told(&namespace, "ImagePull").await?;
-    for words in ["registry.invalid/exam-service:1", "check spec.image"] {
-        assert!(ready.message.contains(words), "{words:?} is not in {ready:?}");
-    }
+    let words = ["registry.invalid/exam-service:1", "check spec.image"];
+    namespace.tells("midterm", "ImagePull", &words).await?;
     let notes = events(&namespace, "ImagePull").await?;
     assert_eq!(notes.len(), 1, "one transition, one event: {notes:?}");
     // A Redis that is none ends at once, and its last words are told.
@@ -84,9 +63,8 @@ async fn an_image_that_cannot_be_pulled_is_told() -> Result<()> {
     let patch = Patch::Merge(json!({"spec": {"image": null, "redis": redis}}));
     let api: Api<AdaptiveExamDeployment> = namespace.api();
     api.patch("midterm", &PatchParams::default(), &patch).await?;
-    let ready = told(&namespace, "Crashing").await?;
     let words = ["exit code", "executable file not found"];
-    assert!(words.iter().all(|words| ready.message.contains(words)), "{ready:?}");
+    namespace.tells("midterm", "Crashing", &words).await?;
     Ok(())
 }
 
@@ -96,10 +74,8 @@ async fn a_volume_that_does_not_come_is_told_also_a_left_over_one() -> Result<()
     let _operator = cluster.with_operator().await;
     let namespace = cluster.namespace("waiting-volume").await?;
     apply(cluster, &namespace, "no-such-class.yaml").await?;
-    let ready = told(&namespace, "VolumePending").await?;
-    for words in ["midterm-data", "no-such-class", "spec.database.storage.className"] {
-        assert!(ready.message.contains(words), "{words:?} is not in {ready:?}");
-    }
+    let words = ["midterm-data", "no-such-class", "spec.database.storage.className"];
+    namespace.tells("midterm", "VolumePending", &words).await?;
     events(&namespace, "VolumePending").await?;
     // Its claim outlives it, and stands in the way of the next one.
     let api: Api<AdaptiveExamDeployment> = namespace.api();
@@ -109,8 +85,7 @@ async fn a_volume_that_does_not_come_is_told_also_a_left_over_one() -> Result<()
     })
     .await?;
     create(&namespace, json!({})).await?;
-    let ready = told(&namespace, "VolumePending").await?;
-    assert!(ready.message.contains("left over") && ready.message.contains("delete the claim"), "{ready:?}");
+    namespace.tells("midterm", "VolumePending", &["left over", "delete the claim"]).await?;
     // What it says is what helps.
     namespace.api::<PersistentVolumeClaim>().delete("midterm-data", &DeleteParams::default()).await?;
     namespace.ready("midterm", "memory").await?;
@@ -125,11 +100,7 @@ async fn a_quota_is_told_with_the_fields_to_set() -> Result<()> {
     apply(cluster, &namespace, "quota.yaml").await?;
     let api: Api<AdaptiveExamDeployment> = namespace.api();
     create(&namespace, json!({"redis": {"mode": "basic"}})).await?;
-    let ready = told(&namespace, "PodsRefused").await?;
-    assert!(
-        ready.message.contains("limits.cpu") && ready.message.contains("set spec.service.resources"),
-        "{ready:?}"
-    );
+    namespace.tells("midterm", "PodsRefused", &["limits.cpu", "set spec.service.resources"]).await?;
     let store = wait::until("Redis's reason", SETTLE, || async {
         let conditions = api.get("midterm").await.ok()?.status?.conditions;
         conditions.into_iter().find(|known| known.type_ == "StoreReady" && known.reason == "PodsRefused")

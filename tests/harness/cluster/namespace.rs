@@ -8,7 +8,6 @@ use k8s_openapi::api::core::v1::{Namespace, Secret, Service};
 use kube::api::DeleteParams;
 use kube::{Api, Client as Kube};
 use operator::crd::AdaptiveExamDeployment;
-use std::time::Duration;
 
 /// A namespace of one test.
 #[derive(Clone)]
@@ -54,8 +53,27 @@ impl TestNamespace {
             });
             (good && status.mode.as_deref() == Some(mode)).then_some(resource)
         };
-        match wait::until("Ready", Duration::from_secs(120), ready).await {
+        match wait::until("Ready", wait::SETTLE, ready).await {
             Ok(resource) => Ok(resource),
+            Err(error) => bail!("{error}: {name} is {:#?}", api.get(name).await.map(|found| found.status)),
+        }
+    }
+
+    /// Waits until the condition `Ready` of a resource has this reason, and its message all of these words. An earlier message of
+    /// the same reason may be as true: a connection broke, before the next one was refused.
+    ///
+    /// # Errors
+    /// It does not tell it in time; the error holds its last status.
+    pub async fn tells(&self, name: &str, reason: &str, words: &[&str]) -> Result<()> {
+        let api: Api<AdaptiveExamDeployment> = self.api();
+        let told = || async {
+            let conditions = api.get(name).await.ok()?.status?.conditions;
+            let ready = conditions.into_iter().find(|known| known.type_ == "Ready")?;
+            let told = ready.reason == reason && words.iter().all(|words| ready.message.contains(words));
+            told.then_some(())
+        };
+        match wait::until(&format!("{reason} with {words:?}"), wait::SETTLE, told).await {
+            Ok(()) => Ok(()),
             Err(error) => bail!("{error}: {name} is {:#?}", api.get(name).await.map(|found| found.status)),
         }
     }
@@ -70,10 +88,8 @@ impl TestNamespace {
         let token = self.token(name).await?;
         let client = crate::Client::new(format!("http://{address}:{}", contract::API_PORT), Some(token));
         // The node's rules for this Service may come after those for the one that told readiness.
-        wait::until("the Service", Duration::from_secs(30), || async {
-            client.get("/exams").await.ok().map(drop)
-        })
-        .await?;
+        wait::until("the Service", wait::SETTLE, || async { client.get("/exams").await.ok().map(drop) })
+            .await?;
         Ok(client)
     }
 

@@ -4,15 +4,14 @@
 
 use anyhow::{Context, Result};
 use harness::cluster::TestNamespace;
+use harness::wait::SETTLE;
 use harness::{Authority, wait};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::api::{DynamicObject, PostParams};
 use serde_json::{Value, json};
 use std::fs::read_to_string;
-use std::time::Duration;
 
-const SETTLE: Duration = Duration::from_secs(120);
 /// The password of a Redis that is outside.
 pub(crate) const WORD: &str = "a-word";
 

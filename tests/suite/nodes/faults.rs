@@ -3,13 +3,14 @@
 //! Input: a resource with Sentinels that is Ready, and what each exam has to reply. Output: the end of each fault, and the
 //! longest gap that an examinee saw. Must not know: which nodes there are.
 
-use super::{EXAMINEES, PAUSE, SETTLE};
+use super::{EXAMINEES, PAUSE};
 use crate::credentials::{password, rotated};
 use crate::replicas::change;
 use crate::sentinel::{all_are_others, another_master, kill, pods, settled, uid};
 use anyhow::{Context, Result, bail, ensure};
 use harness::cluster::{RELEASE, TestNamespace};
 use harness::crowd::Crowd;
+use harness::wait::SETTLE;
 use harness::{Client, Cluster, wait};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::Api;

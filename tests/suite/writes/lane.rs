@@ -6,6 +6,7 @@ use super::state::{is_there, look, objects};
 use anyhow::{Context, Result, bail, ensure};
 use harness::api_proxy::Fault;
 use harness::cluster::TestNamespace;
+use harness::wait::SETTLE;
 use harness::{ApiProxy, Cluster, Operator, wait};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::Api;
@@ -15,7 +16,6 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
-const SETTLE: Duration = Duration::from_secs(120);
 const NAME: &str = "midterm";
 /// How many reconciles may write after the end has been reached.
 const ROUNDS: usize = 10;
