@@ -3,8 +3,10 @@
 //! Input: a Redis. Output: how many acknowledged snapshots are gone or older afterwards. Must not know: what happened
 //! meanwhile.
 
+use crate::bed::PATIENCE;
 use anyhow::Result;
 use harness::topology::Topology;
+use harness::wait;
 use service::store::{Store, Write, Written};
 use service::telemetry::metrics::Metrics;
 use std::sync::Arc;
@@ -27,7 +29,8 @@ impl Snapshots {
     pub async fn start(topology: &Topology) -> Result<Self> {
         let (settings, secrets) = topology.store(3600);
         let store = Store::open(&settings, &secrets, Metrics::new())?;
-        store.check().await?;
+        // A busy machine may answer later than a store may.
+        wait::until("the store", PATIENCE, || async { store.check().await.ok() }).await?;
         let is_over = Arc::new(AtomicBool::new(false));
         let (writer, over) = (store.clone(), Arc::clone(&is_over));
         let task = tokio::spawn(async move {
@@ -59,7 +62,9 @@ impl Snapshots {
         let acknowledged = self.task.await?;
         let mut lost = 0;
         for (exam, version) in EXAMS.zip(acknowledged).filter(|(_, version)| *version >= 0) {
-            let text = self.store.load(exam).await?.unwrap_or_default();
+            let read =
+                wait::until("a snapshot to be read", PATIENCE, || async { self.store.load(exam).await.ok() });
+            let text = read.await?.unwrap_or_default();
             let parsed: Option<serde_json::Value> = serde_json::from_str(&text).ok();
             let there = parsed.and_then(|text| text["version"].as_i64()).unwrap_or(-1);
             lost += u64::from(there < version);

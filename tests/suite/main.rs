@@ -1,4 +1,8 @@
 //! The test suite: one module per behaviour, on real processes.
+//!
+//! Tests run in the order of their names, on each processor one. What has the shared cluster to itself for minutes (`each_write`,
+//! `operator_at_rest`), or clusters that wait for each other (`manifests`, `several_nodes`), has a name among those of tests that
+//! need no cluster, so that nothing waits for it.
 
 mod api;
 mod attempts;
@@ -16,6 +20,7 @@ mod delivery;
 mod demo;
 mod disk;
 mod e2e;
+mod each_write;
 mod exam_types;
 mod export;
 mod exposure;
@@ -30,8 +35,8 @@ mod logs;
 mod manifests;
 mod metrics;
 mod monitoring;
-mod nodes;
 mod openapi;
+mod operator_at_rest;
 mod origins;
 mod outage;
 mod outage_time;
@@ -47,6 +52,7 @@ mod scaling;
 mod scoring;
 mod sentinel;
 mod settings;
+mod several_nodes;
 mod shape;
 mod simulate;
 mod store;
@@ -55,4 +61,3 @@ mod traces;
 mod trust;
 mod update;
 mod waiting;
-mod writes;

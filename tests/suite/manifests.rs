@@ -5,7 +5,7 @@
 mod outside;
 mod samples;
 
-use crate::nodes::node_of;
+use crate::several_nodes::node_of;
 use anyhow::{Context, Result, ensure};
 use harness::cluster::{TestNamespace, workspace};
 use harness::process::Port;
