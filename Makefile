@@ -9,6 +9,8 @@ BIN_DIR := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 NODE := tests/cluster/cluster
 KWOK_VERSION := v0.8.0
 KWOK := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/adaptive-exam/kwok-$(KWOK_VERSION)/kwok
+# Any test adds the features that libraries have for tests: with them in every build here no library is compiled twice.
+CHECKERS := cargo build --quiet --workspace --bin layers --bin exam-operator --test allocation
 CHART := charts/adaptive-exam-operator
 CRD_COPIES := crds/adaptiveexamdeployments.yaml $(CHART)/files/adaptiveexamdeployments.yaml
 
@@ -30,7 +32,7 @@ run: toolchains ## Run the service alone on loopback, answers in target/run/exam
 	@cd $(TARGET_DIR)/run && exec $(abspath $(BIN_DIR))/exam-service serve
 
 .PHONY: test
-test: toolchains packages servers clients build earlier ## Run all tests: pure values, real processes, a real node
+test: toolchains packages servers clients programs earlier ## Run all tests: pure values, real processes, a real node
 	$(NODE) build
 	@# Before the tests, so that none of them shares its processors with the compiler of Go: Prometheus, and CloudNativePG.
 	$(NODE) monitoring $(BIN_DIR)/monitoring > /dev/null
@@ -72,17 +74,20 @@ lint: ## Lint Rust and shell; warnings fail
 
 .PHONY: layers
 layers: ## Check floors, import circles, reserved names and dependencies; print the rooms
-	@cargo run --quiet --package layers
+	@$(CHECKERS)
+	@$(TARGET_DIR)/debug/layers
 
 .PHONY: generated
 generated: ## Check that crds/ and the copy in the chart are up to date
-	@cargo run --quiet --package operator --bin exam-operator -- crd > $(TARGET_DIR)/crd.yaml
+	@$(CHECKERS)
+	@$(TARGET_DIR)/debug/exam-operator crd > $(TARGET_DIR)/crd.yaml
 	@for copy in $(CRD_COPIES); do diff -u $$copy $(TARGET_DIR)/crd.yaml \
 	  || { echo "$$copy is stale: make crds" >&2; exit 1; }; done
 
 .PHONY: crds
 crds: ## Generate crds/ from the Rust types
-	cargo run --quiet --package operator --bin exam-operator -- crd | tee $(CRD_COPIES) >/dev/null
+	$(CHECKERS)
+	$(TARGET_DIR)/debug/exam-operator crd | tee $(CRD_COPIES) >/dev/null
 	@$(MAKE) --no-print-directory chart-files manifests
 
 .PHONY: chart-lint
@@ -163,6 +168,10 @@ pictures: build ## Draw docs/pictures: the exam page, the demo, and the dashboar
 .PHONY: build
 build: ## Build both programs
 	cargo build --workspace --bins --profile $(PROFILE)
+
+.PHONY: programs
+programs: ## Build all programs and tests
+	cargo build --workspace --bins --tests
 
 .PHONY: earlier
 earlier: ## Build the previous release for the rolling update test

@@ -117,6 +117,6 @@ pub fn program(name: &str) -> Result<PathBuf> {
     let folders = running.ancestors().skip(1).take(2);
     match folders.map(|folder| folder.join(name)).find(|path| path.is_file()) {
         Some(path) => Ok(path),
-        None => bail!("{name} is not built; `make build` does that"),
+        None => bail!("{name} is not built; `make programs` does that"),
     }
 }

@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 /// How long something on a node may take. What is right comes in seconds; only a test that fails waits for so long, so it is long
 /// enough for a small machine that has several clusters to run.
 pub const SETTLE: Duration = Duration::from_secs(300);
-/// How often a condition is looked at.
+/// The shortest time between two looks at a condition.
 pub(crate) const LOOK: Duration = Duration::from_millis(20);
+/// The longest.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
-/// Looks until `condition` gives something, or fails with `what` after `limit`.
+/// Looks until `condition` gives something, or fails with `what` after `limit`. The longer it has waited, the more seldom it looks:
+/// what comes at once is seen at once, and what takes long is not held up by looks.
 ///
 /// # Errors
 /// The limit passed.
@@ -25,6 +28,6 @@ where
         if start.elapsed() > limit {
             bail!("waited {} s in vain: {what}", limit.as_secs());
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep((start.elapsed() / 20).clamp(LOOK, LOOK_AGAIN)).await;
     }
 }
