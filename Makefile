@@ -9,7 +9,7 @@ BIN_DIR := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 NODE := tests/cluster/cluster
 KWOK_VERSION := v0.8.0
 KWOK := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/adaptive-exam/kwok-$(KWOK_VERSION)/kwok
-# Any test adds the features that libraries have for tests: with them in every build here no library is compiled twice.
+# Any test adds the features that libraries have in tests. So check and test share one build of every library.
 CHECKERS := cargo build --quiet --workspace --bin layers --bin exam-operator --test allocation
 CHART := charts/adaptive-exam-operator
 CRD_COPIES := crds/adaptiveexamdeployments.yaml $(CHART)/files/adaptiveexamdeployments.yaml
@@ -166,7 +166,7 @@ pictures: build ## Draw docs/pictures: the exam page, the demo, and the dashboar
 # ---- building ------------------------------------------------------------------------------------
 
 .PHONY: build
-build: ## Build both programs
+build: ## Build the programs, without tests
 	cargo build --workspace --bins --profile $(PROFILE)
 
 .PHONY: programs

@@ -165,8 +165,7 @@ impl Cluster {
             "--set-string",
             &restart,
             "--wait",
-            "--timeout",
-            "300s",
+            wait::TIMEOUT,
         ];
         self.tool(&[words.as_slice(), &IMAGE_VALUES, more].concat()).await
     }
@@ -186,7 +185,7 @@ impl Cluster {
             // An image of the same name may be another one.
             kubectl(&["rollout", "restart", OPERATOR]).await?;
         }
-        let Err(error) = kubectl(&["rollout", "status", OPERATOR, "--timeout=300s"]).await else {
+        let Err(error) = kubectl(&["rollout", "status", OPERATOR, wait::TIMEOUT]).await else {
             return Ok(());
         };
         Err(error).context(kubectl(&["describe", "pods"]).await?)
@@ -247,7 +246,7 @@ impl Cluster {
     pub async fn scale_operator(&self, count: u32) -> Result<()> {
         let replicas = format!("--replicas={count}");
         self.tool(&["kubectl", "-n", RELEASE, "scale", "deployment", RELEASE, &replicas]).await?;
-        let status = ["kubectl", "-n", RELEASE, "rollout", "status", "deployment", RELEASE, "--timeout=300s"];
+        let status = ["kubectl", "-n", RELEASE, "rollout", "status", "deployment", RELEASE, wait::TIMEOUT];
         self.tool(&status).await?;
         // A pod that is on its way out still writes.
         let api: Api<Pod> = Api::namespaced(self.kube().await?, RELEASE);

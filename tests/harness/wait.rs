@@ -3,9 +3,11 @@
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
 
-/// How long something on a node may take. What is right comes in seconds; only a test that fails waits for so long, so it is long
-/// enough for a small machine that has several clusters to run.
+/// How long a cluster, or several services, may take for anything. What is right comes in seconds; only a test that fails waits
+/// for so long, so it is long enough for a small machine that has several clusters to run.
 pub const SETTLE: Duration = Duration::from_secs(300);
+/// The same for kubectl and helm.
+pub const TIMEOUT: &str = "--timeout=300s";
 /// The shortest time between two looks at a condition.
 pub(crate) const LOOK: Duration = Duration::from_millis(20);
 /// The longest.

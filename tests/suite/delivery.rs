@@ -5,7 +5,7 @@
 use crate::e2e::{create, resource};
 use anyhow::{Result, ensure};
 use harness::cluster::{IMAGE_VALUES, RELEASE, TestNamespace, workspace};
-use harness::wait::SETTLE;
+use harness::wait::{SETTLE, TIMEOUT};
 use harness::{Cluster, Examinee, wait};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, PostParams};
@@ -35,7 +35,7 @@ async fn a_release_is_upgraded_rolled_back_tested_and_stands_beside_another() ->
 }
 
 async fn walk(cluster: &Cluster) -> Result<()> {
-    let images = [IMAGE_VALUES.as_slice(), &["--wait", "--timeout", "300s"]].concat();
+    let images = [IMAGE_VALUES.as_slice(), &["--wait", TIMEOUT]].concat();
     let helm = async |words: &[&str], more: &[&str]| cluster.tool(&[&["helm"], words, more].concat()).await;
     let here = ["--namespace", RELEASE];
     helm(&["uninstall", RELEASE, "--wait"], &here).await?;
@@ -50,7 +50,7 @@ async fn walk(cluster: &Cluster) -> Result<()> {
     // To the chart of today and back: the pods of exams stay, and so do the resources.
     cluster.install().await?;
     first.ready("midterm", "basic").await?;
-    helm(&["rollback", RELEASE, "1", "--wait", "--timeout", "300s"], &here).await?;
+    helm(&["rollback", RELEASE, "1", "--wait", TIMEOUT], &here).await?;
     cluster.install().await?;
     first.ready("midterm", "basic").await?;
     ensure!(pods(&first).await? == served, "no pod of an exam service was replaced");
@@ -58,7 +58,7 @@ async fn walk(cluster: &Cluster) -> Result<()> {
     // Its own test takes an exam.
     let url = ["--set", "test.url=http://midterm.exam-first.svc:8000", "--set", "watchNamespace=exam-first"];
     cluster.install_with(&url).await?;
-    let said = helm(&["test", RELEASE, "--logs", "--timeout", "300s"], &here).await?;
+    let said = helm(&["test", RELEASE, "--logs", TIMEOUT], &here).await?;
     ensure!(said.contains("acknowledged answers counts once"), "{said}");
 
     // Another release beside it, each with a namespace of its own.

@@ -3,6 +3,7 @@
 use crate::e2e::resource;
 use anyhow::{Context, Result, ensure};
 use harness::cluster::RELEASE;
+use harness::wait::SETTLE;
 use harness::{Cluster, wait};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
@@ -38,7 +39,7 @@ async fn an_upgrade_of_the_operator_replaces_no_pod_unasked() -> Result<()> {
     };
     upgrade("docker.io/library/exam-service:dev").await?;
     let api: Api<AdaptiveExamDeployment> = namespace.api();
-    let message = wait::until("the update to be told", harness::wait::SETTLE, || async {
+    let message = wait::until("the update to be told", SETTLE, || async {
         let conditions = api.get("practice").await.ok()?.status?.conditions;
         let waiting = conditions.into_iter().find(|known| known.type_ == "UpdateWaiting")?;
         (waiting.reason == "OperatorUpgraded").then_some(waiting.message)
@@ -53,10 +54,8 @@ async fn an_upgrade_of_the_operator_replaces_no_pod_unasked() -> Result<()> {
     let (name, id) = annotation.split_once('=').context("a value")?;
     let approval = Patch::Merge(json!({"metadata": {"annotations": {name: id}}}));
     api.patch("practice", &PatchParams::default(), &approval).await?;
-    wait::until("another pod", harness::wait::SETTLE, || async {
-        (!pods().await.ok()?.contains(&before[0])).then_some(())
-    })
-    .await?;
+    wait::until("another pod", SETTLE, || async { (!pods().await.ok()?.contains(&before[0])).then_some(()) })
+        .await?;
     namespace.ready("practice", "basic").await?;
     upgrade("exam-service:dev").await?;
     namespace.remove().await
@@ -69,11 +68,10 @@ async fn another_operator_takes_over() -> Result<()> {
     let kube = cluster.kube().await?;
     let leases: Api<Lease> = Api::namespaced(kube.clone(), RELEASE);
     let pods: Api<Pod> = Api::namespaced(kube, RELEASE);
-    let wait_for = harness::wait::SETTLE;
     let namespace = cluster.namespace("exam-leadership").await?;
     let another = async |before: &str| {
         let start = Instant::now();
-        let now = wait::until("another holder of the Lease", wait_for, || async {
+        let now = wait::until("another holder of the Lease", SETTLE, || async {
             holder(&leases).await.filter(|now| now != before)
         })
         .await?;
@@ -111,7 +109,7 @@ async fn another_operator_takes_over() -> Result<()> {
     let _ = cluster.signal(&id, "exam-operator", Signal::CONT);
     namespace.api().create(&PostParams::default(), &resource("final", json!({}))?).await?;
     namespace.ready("final", "memory").await?;
-    wait::until("the end of the frozen operator", wait_for, || async {
+    wait::until("the end of the frozen operator", SETTLE, || async {
         (restarts(&frozen).await.ok()? > before).then_some(())
     })
     .await?;

@@ -9,7 +9,7 @@ use crate::several_nodes::node_of;
 use anyhow::{Context, Result, ensure};
 use harness::cluster::{TestNamespace, workspace};
 use harness::process::Port;
-use harness::wait::SETTLE;
+use harness::wait::{SETTLE, TIMEOUT};
 use harness::{Client, Cluster, Examinee, wait};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::Api;
@@ -61,7 +61,7 @@ async fn apply(cluster: &Cluster, words: &[&str]) -> Result<String> {
 }
 
 async fn delete(cluster: &Cluster, flag: &str, what: &Path) -> Result<()> {
-    let words = ["kubectl", "delete", "--ignore-not-found", "--timeout=300s", flag, &what.to_string_lossy()];
+    let words = ["kubectl", "delete", "--ignore-not-found", TIMEOUT, flag, &what.to_string_lossy()];
     cluster.tool(&words).await.map(drop)
 }
 
@@ -172,7 +172,7 @@ async fn install_cloudnative_pg(cluster: &Cluster) -> Result<()> {
     let deployment = ["-n", "cnpg-system", "deployment/cnpg-controller-manager"];
     let image = format!("POSTGRES_IMAGE_NAME={postgres}");
     cluster.tool(&[["kubectl", "set", "env"].as_slice(), &deployment, &[&image]].concat()).await?;
-    let status = [["kubectl", "rollout", "status", "--timeout=180s"].as_slice(), &deployment].concat();
+    let status = [["kubectl", "rollout", "status", TIMEOUT].as_slice(), &deployment].concat();
     cluster.tool(&status).await.map(drop)
 }
 
@@ -183,8 +183,7 @@ async fn cloudnative_pg(cluster: &Cluster) -> Result<()> {
     let namespace = before(cluster, &folder).await?;
     overlay(cluster, &folder).await?;
     let start = Instant::now();
-    let conditions =
-        ["kubectl", "-n", EXAMS, "wait", "cluster/exam-db", "--for=condition=Ready", "--timeout=300s"];
+    let conditions = ["kubectl", "-n", EXAMS, "wait", "cluster/exam-db", "--for=condition=Ready", TIMEOUT];
     cluster.tool(&conditions).await?;
     tell(&format!("CloudNativePG: three instances after {:.1} s", start.elapsed().as_secs_f64()));
     served(&namespace, "final", "sentinel").await?;

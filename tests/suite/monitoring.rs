@@ -169,13 +169,10 @@ async fn watch(cluster: &Cluster, namespace: &TestNamespace, folder: &Path) -> R
     let failing: Vec<_> =
         all.iter().filter(|rule| rule["health"] != "ok").map(|rule| rule["lastError"].to_string()).collect();
     ensure!(failing.is_empty() && all.len() > 20, "{} rules, failing: {failing:?}", all.len());
-    let firing: Vec<_> = all
-        .iter()
-        .filter(|rule| rule["state"] == "firing" && !SLOW.iter().any(|name| rule["name"] == *name))
-        .map(|rule| rule["name"].to_string())
-        .collect();
-    ensure!(firing.is_empty(), "nothing is wrong, and there fires: {firing:?}");
-    println!("{} rules and alerts are evaluated, none fails, none tells of a fault", all.len());
+    let firing = all.iter().filter(|rule| rule["state"] == "firing").filter_map(|rule| rule["name"].as_str());
+    let (slow, wrong): (Vec<_>, Vec<_>) = firing.partition(|name| SLOW.contains(name));
+    ensure!(wrong.is_empty(), "nothing is wrong, and there fires: {wrong:?}");
+    println!("{} rules and alerts are evaluated, none fails; of a busy machine tell: {slow:?}", all.len());
     let seen = crowd.leave().await?;
     println!("{} answers, none failed", seen.answers());
 

@@ -8,7 +8,7 @@ use crate::sentinel::{another_master, settled};
 use anyhow::{Context, Result, ensure};
 use harness::cluster::TestNamespace;
 use harness::crowd::Crowd;
-use harness::wait::SETTLE;
+use harness::wait::{SETTLE, TIMEOUT};
 use harness::{Cluster, wait};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::Api;
@@ -98,7 +98,7 @@ async fn break_nodes(cluster: &Cluster) -> Result<()> {
             "lost" => cluster.break_node("lose", &node).await?,
             _ => {
                 let drain = ["kubectl", "drain", &node, "--ignore-daemonsets", "--delete-emptydir-data"];
-                cluster.tool(&[drain.as_slice(), &["--timeout", "300s"]].concat()).await?;
+                cluster.tool(&[drain.as_slice(), &[TIMEOUT]].concat()).await?;
             }
         }
         let next = another_master(&namespace, &leads).await?;

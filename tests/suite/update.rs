@@ -6,20 +6,19 @@ use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
 use harness::process::program;
 use harness::service::Setup;
+use harness::wait::SETTLE;
 use harness::{Client, Examinee, Postgres, Redis, Service, wait};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use tokio::sync::{Mutex, RwLock};
 
 const EXAMINEES: usize = 16;
 const ITEMS: u32 = 8;
 /// Exams that end between two steps.
 const EXAMS: usize = 60;
-const PATIENCE: Duration = harness::wait::SETTLE;
 
 /// What balances the load: each request goes to the next service in turn. One that is taken out of the rotation has
 /// answered all that it was asked before: the older service closes its connections at once.
@@ -54,7 +53,7 @@ impl Sat {
     /// Waits until so many more exams have ended, or somebody failed.
     async fn more(&self, step: &str, examinees: &[tokio::task::JoinHandle<Result<()>>]) -> Result<()> {
         let wanted = self.ended.load(Ordering::Relaxed) + EXAMS;
-        wait::until(step, PATIENCE, || async {
+        wait::until(step, SETTLE, || async {
             let failed = examinees.iter().any(tokio::task::JoinHandle::is_finished);
             (failed || self.ended.load(Ordering::Relaxed) >= wanted).then_some(())
         })

@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result, ensure};
 use harness::process::{Port, Process};
-use harness::wait::SETTLE;
+use harness::wait::{SETTLE, TIMEOUT};
 use harness::{ApiProxy, Cluster, wait};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -39,7 +39,7 @@ impl Watchers {
         let crds = folder.join("crds");
         apply(&crds).await?;
         // It leaves out for ever what is not there when it starts.
-        let established = ["--for=condition=Established", "--timeout=300s", "-f", &crds.to_string_lossy()];
+        let established = ["--for=condition=Established", TIMEOUT, "-f", &crds.to_string_lossy()];
         cluster.tool(&[["kubectl", "wait"].as_slice(), &established].concat()).await?;
         // It takes no kubeconfig.
         let (api, port) = (ApiProxy::start(cluster.kube().await?, "").await?, Port::free()?);
